@@ -1,0 +1,298 @@
+//! Every way through the capture, on a processor made of plain data.
+
+use std::{vec, vec::Vec};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cpuid::CpuidResult;
+
+const EFER_OF_WINDOWS: u64 = 0xD01;
+const SVME: u64 = 1 << 12;
+const SVMDIS: u64 = 1 << 4;
+const LOCK: u64 = 1 << 3;
+
+/// What the capture did to the processor, in order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Act {
+    ReadVmCr,
+    ReadEfer,
+    WriteEfer(u64),
+    Vmsave,
+}
+
+/// A processor with the registers that the capture touches, and a fault for any of its acts.
+struct Mock {
+    vendor: &'static [u8; 12],
+    svm: bool,
+    hypervisor: bool,
+    vm_cr: u64,
+    efer: u64,
+    drops_svme: bool,
+    /// The n-th act that may fault raises this instead of happening.
+    fault: Option<(usize, Fault)>,
+    acts: Vec<Act>,
+}
+
+impl Default for Mock {
+    fn default() -> Self {
+        Self {
+            vendor: b"AuthenticAMD",
+            svm: true,
+            hypervisor: false,
+            vm_cr: 0,
+            efer: EFER_OF_WINDOWS,
+            drops_svme: false,
+            fault: None,
+            acts: Vec::new(),
+        }
+    }
+}
+
+impl Mock {
+    fn act(&mut self, act: Act) -> Result<(), Fault> {
+        self.acts.push(act);
+        match self.fault {
+            Some((at, fault)) if at == self.acts.len() - 1 => Err(fault),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Processor for Mock {
+    fn cpuid(&mut self, leaf: u32, _subleaf: u32) -> CpuidResult {
+        let word = |at: usize| u32::from_le_bytes(self.vendor[at..at + 4].try_into().unwrap());
+        let mut result = CpuidResult::default();
+        match leaf {
+            0 => {
+                (result.ebx, result.edx, result.ecx) = (word(0), word(4), word(8));
+            }
+            1 => result.ecx = u32::from(self.hypervisor) << 31,
+            0x8000_0000 => result.eax = 0x8000_001F,
+            0x8000_0001 => result.ecx = u32::from(self.svm) << 2,
+            _ => {}
+        }
+        result
+    }
+
+    fn read_msr(&mut self, msr: Msr) -> Result<u64, Fault> {
+        assert!(
+            self.svm && self.vendor != b"GenuineIntel",
+            "CPUID vouches first"
+        );
+        match msr {
+            Msr::VmCr => self.act(Act::ReadVmCr).map(|()| self.vm_cr),
+            Msr::Efer => self.act(Act::ReadEfer).map(|()| self.efer),
+        }
+    }
+
+    fn write_efer(&mut self, value: Efer) -> Result<(), Fault> {
+        let value = u64::from(value);
+        self.act(Act::WriteEfer(value))?;
+        self.efer = if self.drops_svme {
+            value & !SVME
+        } else {
+            value
+        };
+        Ok(())
+    }
+
+    fn vmsave(&mut self) -> Result<(), Fault> {
+        assert_ne!(self.efer & SVME, 0, "VMSAVE without SVME");
+        self.act(Act::Vmsave)
+    }
+
+    fn tsc(&mut self) -> u64 {
+        0x1234_5678
+    }
+}
+
+#[test]
+fn a_capture_sets_svme_for_vmsave_alone() {
+    let mut mock = Mock::default();
+    let capture = capture(&mut mock).unwrap();
+    assert_eq!(
+        mock.acts,
+        vec![
+            Act::ReadVmCr,
+            Act::ReadEfer,
+            Act::WriteEfer(EFER_OF_WINDOWS | SVME),
+            Act::ReadEfer,
+            Act::Vmsave,
+            Act::WriteEfer(EFER_OF_WINDOWS),
+            Act::ReadEfer,
+        ]
+    );
+    assert_eq!(capture.tsc, 0x1234_5678);
+    assert_eq!(u64::from(capture.efer_found), EFER_OF_WINDOWS);
+    assert_eq!(u64::from(capture.efer_left), EFER_OF_WINDOWS);
+}
+
+#[test]
+fn svme_that_somebody_else_set_is_left_alone() {
+    let mut mock = Mock {
+        efer: EFER_OF_WINDOWS | SVME,
+        ..Mock::default()
+    };
+    let capture = capture(&mut mock).unwrap();
+    assert_eq!(
+        mock.acts,
+        vec![Act::ReadVmCr, Act::ReadEfer, Act::Vmsave, Act::ReadEfer]
+    );
+    assert!(capture.efer_found.svme() && capture.efer_left.svme());
+}
+
+#[test]
+fn a_rehearsal_does_all_but_vmsave() {
+    let mut mock = Mock::default();
+    assert_eq!(
+        u64::from(rehearse(&mut mock).unwrap().efer),
+        EFER_OF_WINDOWS
+    );
+    assert_eq!(
+        mock.acts,
+        vec![
+            Act::ReadVmCr,
+            Act::ReadEfer,
+            Act::WriteEfer(EFER_OF_WINDOWS | SVME),
+            Act::ReadEfer,
+            Act::WriteEfer(EFER_OF_WINDOWS),
+        ]
+    );
+}
+
+#[test]
+fn hygon_processors_are_admitted() {
+    let mut mock = Mock {
+        vendor: b"HygonGenuine",
+        ..Mock::default()
+    };
+    assert!(capture(&mut mock).is_ok());
+}
+
+#[test]
+fn each_refusal_of_the_gate_comes_before_anything_is_touched() {
+    let cases = [
+        (
+            Mock {
+                vendor: b"GenuineIntel",
+                ..Mock::default()
+            },
+            Refusal::NotAmd,
+            vec![],
+        ),
+        (
+            Mock {
+                svm: false,
+                ..Mock::default()
+            },
+            Refusal::NoSvm { hypervisor: false },
+            vec![],
+        ),
+        (
+            Mock {
+                svm: false,
+                hypervisor: true,
+                ..Mock::default()
+            },
+            Refusal::NoSvm { hypervisor: true },
+            vec![],
+        ),
+        (
+            Mock {
+                vm_cr: SVMDIS,
+                ..Mock::default()
+            },
+            Refusal::Disabled { locked: false },
+            vec![Act::ReadVmCr],
+        ),
+        (
+            Mock {
+                vm_cr: SVMDIS | LOCK,
+                ..Mock::default()
+            },
+            Refusal::Disabled { locked: true },
+            vec![Act::ReadVmCr],
+        ),
+    ];
+    for (mut mock, refusal, acts) in cases {
+        assert_eq!(capture(&mut mock), Err(refusal));
+        assert_eq!(mock.acts, acts);
+        mock.acts.clear();
+        assert_eq!(rehearse(&mut mock).unwrap_err(), refusal);
+        assert_eq!(mock.efer, EFER_OF_WINDOWS);
+    }
+}
+
+#[test]
+fn a_lock_without_svmdis_is_no_obstacle() {
+    let mut mock = Mock {
+        vm_cr: LOCK,
+        ..Mock::default()
+    };
+    assert!(capture(&mut mock).is_ok());
+}
+
+#[test]
+fn svme_that_does_not_stick_is_reported_and_vmsave_not_tried() {
+    let mut mock = Mock {
+        drops_svme: true,
+        ..Mock::default()
+    };
+    assert_eq!(capture(&mut mock), Err(Refusal::SvmeDoesNotStick));
+    assert!(!mock.acts.contains(&Act::Vmsave));
+    assert_eq!(mock.efer, EFER_OF_WINDOWS);
+}
+
+#[test]
+fn a_fault_at_each_step_is_named_and_leaves_efer_as_found() {
+    let steps = [
+        Step::ReadVmCr,
+        Step::ReadEfer,
+        Step::SetSvme,
+        Step::ConfirmSvme,
+        Step::Vmsave,
+        Step::RestoreEfer,
+        Step::ReadEfer,
+    ];
+    for fault in [Fault::InvalidOpcode, Fault::GeneralProtection, Fault::Other] {
+        for (at, step) in steps.into_iter().enumerate() {
+            let mut mock = Mock {
+                fault: Some((at, fault)),
+                ..Mock::default()
+            };
+            assert_eq!(capture(&mut mock), Err(Refusal::Fault { step, fault }));
+            let left = if step == Step::RestoreEfer {
+                EFER_OF_WINDOWS | SVME
+            } else {
+                EFER_OF_WINDOWS
+            };
+            assert_eq!(mock.efer, left, "{step:?}");
+        }
+    }
+}
+
+proptest! {
+    /// Whatever the registers hold and whichever act faults: `EFER` is as found, unless it was
+    /// the restoring itself that faulted, and VMSAVE ran at most once.
+    #[test]
+    fn efer_is_never_left_changed(
+        efer: u64,
+        vm_cr: u64,
+        drops_svme: bool,
+        fault in proptest::option::of(0usize..8),
+    ) {
+        let mut mock = Mock {
+            efer,
+            vm_cr,
+            drops_svme: drops_svme && efer & SVME == 0,
+            fault: fault.map(|at| (at, Fault::GeneralProtection)),
+            ..Mock::default()
+        };
+        let outcome = capture(&mut mock);
+        let restoring_failed =
+            matches!(outcome, Err(Refusal::Fault { step: Step::RestoreEfer, .. }));
+        prop_assert!(mock.efer == efer || restoring_failed);
+        prop_assert!(mock.acts.iter().filter(|act| **act == Act::Vmsave).count() <= 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! What CPUID says about SVM.
+
+use bitfield_struct::bitfield;
+
+use crate::Processor;
+
+/// Highest standard leaf, and the vendor's name in EBX, EDX, ECX.
+pub const LEAF_VENDOR: u32 = 0;
+/// Standard features; ECX bit 31 is set by hypervisors.
+pub const LEAF_FEATURES: u32 = 1;
+/// Highest hypervisor leaf, and the hypervisor's name in EBX, ECX, EDX.
+pub const LEAF_HYPERVISOR: u32 = 0x4000_0000;
+/// Highest extended leaf in EAX.
+pub const LEAF_EXTENDED: u32 = 0x8000_0000;
+/// Extended features; ECX bit 2 stands for SVM.
+pub const LEAF_EXTENDED_FEATURES: u32 = 0x8000_0001;
+/// SVM revision and features.
+pub const LEAF_SVM: u32 = 0x8000_000A;
+
+const FEATURES_ECX_HYPERVISOR: u32 = 1 << 31;
+const EXTENDED_FEATURES_ECX_SVM: u32 = 1 << 2;
+
+/// The four registers that CPUID returns.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct CpuidResult {
+    /// EAX.
+    pub eax: u32,
+    /// EBX.
+    pub ebx: u32,
+    /// ECX.
+    pub ecx: u32,
+    /// EDX.
+    pub edx: u32,
+}
+
+/// The twelve letters by which a processor or a hypervisor names its maker; zeros where none.
+pub type Signature = [u8; 12];
+
+/// Processors that implement SVM call themselves one of these.
+pub const SVM_VENDORS: [Signature; 2] = [*b"AuthenticAMD", *b"HygonGenuine"];
+
+/// What leaf `8000_000A` says about the processor's SVM.
+///
+/// Source: APM volume 3, appendix E, function `8000_000A`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SvmIdentity {
+    /// Revision of SVM.
+    pub revision: u8,
+    /// Number of address space identifiers.
+    pub asids: u32,
+    /// Features.
+    pub features: SvmFeatures,
+}
+
+/// EDX of leaf `8000_000A`: the features of SVM.
+///
+/// Source: APM volume 3, appendix E, function `8000_000A`.
+#[bitfield(u32)]
+#[derive(Eq, PartialEq)]
+pub struct SvmFeatures {
+    /// Nested paging.
+    pub nested_paging: bool,
+    /// Virtualisation of the last branch record.
+    pub lbr_virtualization: bool,
+    /// `VM_CR` can be locked with a key.
+    pub svm_lock: bool,
+    /// The address of the next instruction is saved on an intercept.
+    pub next_rip_save: bool,
+    /// The guest's time-stamp counter can be scaled.
+    pub tsc_rate_msr: bool,
+    /// Clean bits of the VMCB are honoured.
+    pub vmcb_clean: bool,
+    /// The translation buffer can be flushed by address space.
+    pub flush_by_asid: bool,
+    /// Intercepts are decoded by the processor.
+    pub decode_assists: bool,
+    #[bits(2)]
+    __: u8,
+    /// Intercept of PAUSE can be filtered.
+    pub pause_filter: bool,
+    __: bool,
+    /// The filter of PAUSE has a threshold.
+    pub pause_filter_threshold: bool,
+    /// Advanced virtual interrupt controller.
+    pub avic: bool,
+    __: bool,
+    /// VMSAVE and VMLOAD are virtualised for nested guests.
+    pub virtual_vmsave_vmload: bool,
+    /// The global interrupt flag is virtualised.
+    pub virtual_gif: bool,
+    /// Guest mode execution trap.
+    pub guest_mode_execute_trap: bool,
+    /// Advanced virtual interrupt controller for x2APIC.
+    pub x2avic: bool,
+    __: bool,
+    /// `SPEC_CTRL` is virtualised.
+    pub spec_ctrl: bool,
+    #[bits(7)]
+    __: u8,
+    /// The addresses of VMCB and host save area are checked.
+    pub address_check: bool,
+    #[bits(3)]
+    __: u8,
+}
+
+/// The processor's vendor.
+pub fn vendor(processor: &mut impl Processor) -> Signature {
+    let leaf = processor.cpuid(LEAF_VENDOR, 0);
+    signature([leaf.ebx, leaf.edx, leaf.ecx])
+}
+
+/// The hypervisor that the processor runs under, if one says so; zeros if none does.
+pub fn hypervisor(processor: &mut impl Processor) -> Option<Signature> {
+    if processor.cpuid(LEAF_FEATURES, 0).ecx & FEATURES_ECX_HYPERVISOR == 0 {
+        return None;
+    }
+    let leaf = processor.cpuid(LEAF_HYPERVISOR, 0);
+    Some(signature([leaf.ebx, leaf.ecx, leaf.edx]))
+}
+
+/// Whether the processor says that it has SVM.
+pub fn has_svm(processor: &mut impl Processor) -> bool {
+    has_leaf(processor, LEAF_EXTENDED_FEATURES)
+        && processor.cpuid(LEAF_EXTENDED_FEATURES, 0).ecx & EXTENDED_FEATURES_ECX_SVM != 0
+}
+
+/// Revision and features of the processor's SVM; zeros where the leaf does not exist.
+pub fn svm_identity(processor: &mut impl Processor) -> SvmIdentity {
+    if !has_leaf(processor, LEAF_SVM) {
+        return SvmIdentity::default();
+    }
+    let leaf = processor.cpuid(LEAF_SVM, 0);
+    let [revision, ..] = leaf.eax.to_le_bytes();
+    SvmIdentity {
+        revision,
+        asids: leaf.ebx,
+        features: leaf.edx.into(),
+    }
+}
+
+fn has_leaf(processor: &mut impl Processor, leaf: u32) -> bool {
+    processor.cpuid(LEAF_EXTENDED, 0).eax >= leaf
+}
+
+fn signature(words: [u32; 3]) -> Signature {
+    let mut name = [0; 12];
+    for (place, word) in name.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    name
+}

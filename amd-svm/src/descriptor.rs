@@ -1,0 +1,134 @@
+//! Segment descriptors as they stand in the global descriptor table.
+
+use crate::segment::{Segment, SegmentAttributes};
+
+/// A selector, as segment registers hold it. Source: APM volume 2, section 4.5.1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Selector(pub u16);
+
+impl Selector {
+    /// Whether it is a null selector: index 0 of the global table, at any privilege level.
+    #[must_use]
+    pub const fn is_null(self) -> bool {
+        self.0 & !0b11 == 0
+    }
+
+    /// Whether it selects from the local table instead of the global one.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        self.0 & 0b100 != 0
+    }
+
+    /// Offset of the descriptor in its table, in bytes.
+    #[must_use]
+    pub const fn offset(self) -> u16 {
+        self.0 & !0b111
+    }
+}
+
+/// A descriptor: 8 bytes, or 16 for a system segment in long mode.
+///
+/// Source: APM volume 2, sections 4.7 (8 bytes) and 4.8 (16 bytes).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Descriptor {
+    /// Bytes 0 to 7.
+    pub low: u64,
+    /// Bytes 8 to 15: the upper half of the base. Zero where the descriptor has 8 bytes.
+    pub high: u64,
+}
+
+impl Descriptor {
+    /// Type and flags, in the order of a [`Segment`].
+    #[must_use]
+    pub fn attributes(self) -> SegmentAttributes {
+        let [.., access, flags, _] = self.low.to_le_bytes();
+        SegmentAttributes::from(u16::from_le_bytes([access, flags >> 4]))
+    }
+
+    /// The highest valid offset, in bytes: the descriptor's 20 bits, expanded if they count
+    /// pages.
+    #[must_use]
+    pub fn limit(self) -> u32 {
+        let [l0, l1, .., flags, _] = self.low.to_le_bytes();
+        let limit = u32::from_le_bytes([l0, l1, flags & 0xF, 0]);
+        if self.attributes().granularity() {
+            limit << 12 | 0xFFF
+        } else {
+            limit
+        }
+    }
+
+    /// Linear base address. Of a code or data segment, 32 bits.
+    #[must_use]
+    pub fn base(self) -> u64 {
+        let [_, _, b0, b1, b2, _, _, b3] = self.low.to_le_bytes();
+        let [b4, b5, b6, b7, ..] = self.high.to_le_bytes();
+        u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7])
+    }
+
+    /// What loading `selector` with this descriptor puts into the hidden part of a segment
+    /// register.
+    #[must_use]
+    pub fn load(self, selector: Selector) -> Segment {
+        Segment {
+            selector: selector.0,
+            attributes: self.attributes(),
+            limit: self.limit(),
+            base: self.base(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_flat_code_segment_of_every_tutorial_decodes() {
+        let segment = Descriptor {
+            low: 0x00CF_9A00_0000_FFFF,
+            high: 0,
+        }
+        .load(Selector(8));
+        assert_eq!(segment.base, 0);
+        assert_eq!(segment.limit, 0xFFFF_FFFF);
+        assert_eq!(u16::from(segment.attributes), 0xC9A);
+    }
+
+    #[test]
+    fn a_task_state_segment_has_its_base_in_both_halves() {
+        let segment = Descriptor {
+            low: 0x1200_8B34_5678_0067,
+            high: 0xFFFF_F803,
+        }
+        .load(Selector(0x40));
+        assert_eq!(segment.base, 0xFFFF_F803_1234_5678);
+        assert_eq!(segment.limit, 0x67);
+        assert_eq!(u16::from(segment.attributes), 0x08B);
+    }
+
+    #[test]
+    fn selectors_come_apart() {
+        assert!(Selector(3).is_null() && !Selector(4).is_null() && !Selector(8).is_null());
+        assert!(Selector(4).is_local() && !Selector(8).is_local());
+        assert_eq!(Selector(0x53).offset(), 0x50);
+    }
+
+    proptest! {
+        /// Against the layout as the manual draws it, bit by bit.
+        #[test]
+        fn every_bit_is_where_the_manual_draws_it(low: u64, high: u64) {
+            let descriptor = Descriptor { low, high };
+            let bits = |from: u32, count: u32| low >> from & ((1 << count) - 1);
+            let attributes = u64::from(u16::from(descriptor.attributes()));
+            prop_assert_eq!(attributes, bits(40, 8) | bits(52, 4) << 8);
+            let limit = bits(0, 16) | bits(48, 4) << 16;
+            let limit = if bits(55, 1) == 1 { limit << 12 | 0xFFF } else { limit };
+            prop_assert_eq!(u64::from(descriptor.limit()), limit);
+            let base = bits(16, 24) | bits(56, 8) << 24 | (high & 0xFFFF_FFFF) << 32;
+            prop_assert_eq!(descriptor.base(), base);
+        }
+    }
+}

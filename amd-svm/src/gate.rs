@@ -1,0 +1,127 @@
+//! Whether the processor lets VMSAVE be used: asked in an order in which no question can hurt.
+
+use core::fmt;
+
+use crate::{
+    Fault, Processor, cpuid,
+    msr::{Efer, Msr, VmCr},
+};
+
+/// Why VMSAVE is not possible on a processor, or was not completed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Refusal {
+    /// The processor's vendor does not make processors with SVM.
+    NotAmd,
+    /// CPUID does not report SVM.
+    NoSvm {
+        /// A hypervisor is present, which may hide what the hardware has.
+        hypervisor: bool,
+    },
+    /// `VM_CR.SVMDIS` is set: firmware, or a hypervisor, switched SVM off.
+    Disabled {
+        /// `VM_CR.LOCK` is set: only firmware can switch it on again.
+        locked: bool,
+    },
+    /// `EFER.SVME` was set without a fault, and reads back clear.
+    SvmeDoesNotStick,
+    /// An instruction raised an exception.
+    Fault {
+        /// The instruction.
+        step: Step,
+        /// The exception.
+        fault: Fault,
+    },
+}
+
+/// The instructions of a capture that may fault.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Step {
+    /// `RDMSR` of `VM_CR`.
+    ReadVmCr,
+    /// `RDMSR` of `EFER`.
+    ReadEfer,
+    /// `WRMSR` of `EFER`, to set SVME.
+    SetSvme,
+    /// `RDMSR` of `EFER`, to see whether SVME is set.
+    ConfirmSvme,
+    /// `VMSAVE`.
+    Vmsave,
+    /// `WRMSR` of `EFER`, to put back what was found.
+    RestoreEfer,
+}
+
+/// A processor on which VMSAVE may be tried: what the gate saw on the way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Admission {
+    /// `EFER` as found. With SVME set, somebody else uses SVM.
+    pub efer: Efer,
+}
+
+/// Asks whether VMSAVE may be tried, and changes nothing.
+///
+/// The order matters: an MSR is read only once CPUID has vouched for it (APM volume 2, sections
+/// 15.4 and 15.30.1).
+///
+/// # Errors
+///
+/// The first answer that speaks against VMSAVE.
+pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
+    if !cpuid::SVM_VENDORS.contains(&cpuid::vendor(processor)) {
+        return Err(Refusal::NotAmd);
+    }
+    if !cpuid::has_svm(processor) {
+        return Err(Refusal::NoSvm {
+            hypervisor: cpuid::hypervisor(processor).is_some(),
+        });
+    }
+    let vm_cr = VmCr::from(read(processor, Msr::VmCr, Step::ReadVmCr)?);
+    if vm_cr.svm_disable() {
+        return Err(Refusal::Disabled {
+            locked: vm_cr.lock(),
+        });
+    }
+    let efer = read(processor, Msr::Efer, Step::ReadEfer)?.into();
+    Ok(Admission { efer })
+}
+
+/// Reads a register, and names the step if that faults.
+pub(crate) fn read(processor: &mut impl Processor, msr: Msr, step: Step) -> Result<u64, Refusal> {
+    processor
+        .read_msr(msr)
+        .map_err(|fault| Refusal::Fault { step, fault })
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAmd => f.write_str("the processor is not made by AMD or Hygon"),
+            Self::NoSvm { hypervisor: false } => f.write_str("the processor does not have SVM"),
+            Self::NoSvm { hypervisor: true } => {
+                f.write_str("the processor does not report SVM, and a hypervisor may hide it")
+            }
+            Self::Disabled { locked: false } => f.write_str("SVM is disabled (VM_CR.SVMDIS)"),
+            Self::Disabled { locked: true } => {
+                f.write_str("SVM is disabled by firmware and locked (VM_CR.SVMDIS, VM_CR.LOCK)")
+            }
+            Self::SvmeDoesNotStick => {
+                f.write_str("EFER.SVME reads back clear after it was set: a hypervisor refuses it")
+            }
+            Self::Fault { step, fault } => write!(f, "{step} raised {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadVmCr => "reading VM_CR",
+            Self::ReadEfer => "reading EFER",
+            Self::SetSvme => "setting EFER.SVME",
+            Self::ConfirmSvme => "reading EFER back",
+            Self::Vmsave => "VMSAVE",
+            Self::RestoreEfer => "restoring EFER",
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! What AMD's Secure Virtual Machine extension defines, for code that runs without `std`.
+//!
+//! Rust has no counterpart of MSVC's `__svm_*` intrinsics. [`intrinsics`] provides it; the other
+//! modules give the types around it: the VMCB's save area ([`vmcb`]), segments as the processor
+//! caches them ([`segment`]), the registers that decide whether SVM may be used ([`msr`],
+//! [`cpuid`]), and, as plain code over the [`Processor`] trait, the order in which to ask and to
+//! capture ([`gate`], [`capture`]).
+//!
+//! Nothing here knows an operating system. "APM" stands for the *AMD64 Architecture Programmer's
+//! Manual*: volume 2 is publication 24593, volume 3 is 24594.
+
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod capture;
+pub mod cpuid;
+pub mod descriptor;
+pub mod gate;
+pub mod intrinsics;
+pub mod msr;
+mod processor;
+pub mod segment;
+pub mod vmcb;
+pub mod witness;
+
+pub use processor::{Fault, Processor};

@@ -1,0 +1,83 @@
+//! Segments as the processor caches them: the hidden part beside the selector.
+
+use bitfield_struct::bitfield;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// A segment register as the VMCB stores it: selector, attributes, limit, base.
+///
+/// Source: APM volume 2, section 15.5.1 and appendix B.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct Segment {
+    /// The visible selector.
+    pub selector: u16,
+    /// Type and flags, packed into 12 bits.
+    pub attributes: SegmentAttributes,
+    /// The highest valid offset, in bytes: already expanded by the granularity bit.
+    pub limit: u32,
+    /// Linear base address. For FS and GS the live base, all 64 bits of it.
+    pub base: u64,
+}
+
+const _: () = assert!(size_of::<Segment>() == 16);
+
+/// The attribute word of a [`Segment`]: descriptor bits 40-47 in bits 0-7, descriptor bits
+/// 52-55 in bits 8-11.
+///
+/// Source: APM volume 2, section 15.5.1; the fields are those of section 4.7.
+#[bitfield(u16)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct SegmentAttributes {
+    /// Segment type: for system segments the descriptor's kind, for others the bits for code or
+    /// data, expand-down or conforming, writable or readable, accessed.
+    #[bits(4)]
+    pub segment_type: u8,
+    /// S: set for code and data, clear for system segments such as TSS and LDT.
+    pub code_or_data: bool,
+    /// Descriptor privilege level, 0 to 3.
+    #[bits(2)]
+    pub privilege_level: u8,
+    /// P: the segment is present. Clear means that nothing else here has a meaning.
+    pub present: bool,
+    /// AVL: free for software.
+    pub available: bool,
+    /// L: 64-bit code.
+    pub long: bool,
+    /// D/B: the default operand size is 32 bits.
+    pub default_big: bool,
+    /// G: the descriptor's limit counts pages of 4 KiB.
+    pub granularity: bool,
+    /// Not defined; zero.
+    #[bits(4)]
+    pub reserved: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_of_a_windows_tss_are_a_present_busy_system_segment() {
+        let attributes = SegmentAttributes::from(0x008B);
+        assert_eq!(attributes.segment_type(), 0xB);
+        assert!(!attributes.code_or_data());
+        assert!(attributes.present());
+        assert_eq!(attributes.privilege_level(), 0);
+    }
+
+    #[test]
+    fn attributes_of_a_flat_user_data_segment_carry_every_flag_in_its_place() {
+        let attributes = SegmentAttributes::from(0x0CF3);
+        assert_eq!(attributes.segment_type(), 3);
+        assert!(attributes.code_or_data());
+        assert_eq!(attributes.privilege_level(), 3);
+        assert!(attributes.present());
+        assert!(!attributes.available());
+        assert!(!attributes.long());
+        assert!(attributes.default_big());
+        assert!(attributes.granularity());
+        assert_eq!(attributes.reserved(), 0);
+    }
+}

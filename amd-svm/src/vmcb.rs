@@ -1,0 +1,202 @@
+//! The virtual machine control block: the page that VMSAVE writes to.
+
+use core::ops::Range;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::segment::Segment;
+
+/// Size and alignment of a VMCB in bytes.
+pub const VMCB_SIZE: usize = 4096;
+
+/// Offset of the [`SaveArea`] from the start of the VMCB, in bytes.
+pub const SAVE_AREA_OFFSET: usize = 0x400;
+
+/// A virtual machine control block: one page, owned by the processor while it executes VMSAVE.
+///
+/// Source: APM volume 2, appendix B.
+#[repr(C, align(4096))]
+#[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
+pub struct Vmcb {
+    /// The control area, which VMSAVE neither reads nor writes.
+    pub control: [u8; SAVE_AREA_OFFSET],
+    /// The state save area.
+    pub save: SaveArea,
+    /// The rest of the page.
+    pub rest: [u8; VMCB_SIZE - SAVE_AREA_OFFSET - size_of::<SaveArea>()],
+}
+
+/// The state save area of a VMCB, up to the last field that VMSAVE writes.
+///
+/// Source: APM volume 2, appendix B, table B-2.
+#[repr(C)]
+#[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
+pub struct SaveArea {
+    /// ES, CS, SS and DS: state of VMRUN, which VMSAVE leaves alone.
+    pub es_to_ds: [Segment; 4],
+    /// FS with its hidden part.
+    pub fs: Segment,
+    /// GS with its hidden part; the base is the live GS base.
+    pub gs: Segment,
+    /// GDTR: state of VMRUN, which VMSAVE leaves alone.
+    pub gdtr: Segment,
+    /// LDTR with its hidden part.
+    pub ldtr: Segment,
+    /// IDTR: state of VMRUN, which VMSAVE leaves alone.
+    pub idtr: Segment,
+    /// TR with its hidden part.
+    pub tr: Segment,
+    /// Control registers, RIP, RSP, RAX and others: state of VMRUN.
+    pub vmrun_state: [u8; 0x160],
+    /// The registers of the system-call instructions.
+    pub system_call: SystemCallRegisters,
+}
+
+/// The model-specific registers that VMSAVE stores, in the order of the save area.
+///
+/// Source: APM volume 2, sections 6.1 (SYSCALL, SYSENTER) and appendix B.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct SystemCallRegisters {
+    /// `STAR` (`C000_0081`): selectors of SYSCALL and SYSRET, and the 32-bit entry point.
+    pub star: u64,
+    /// `LSTAR` (`C000_0082`): where SYSCALL enters from 64-bit code.
+    pub lstar: u64,
+    /// `CSTAR` (`C000_0083`): where SYSCALL enters from compatibility mode.
+    pub cstar: u64,
+    /// `SFMASK` (`C000_0084`): the flags that SYSCALL clears.
+    pub sfmask: u64,
+    /// `KernelGsBase` (`C000_0102`): what SWAPGS exchanges with the GS base.
+    pub kernel_gs_base: u64,
+    /// `SYSENTER_CS` (`0000_0174`): code selector of SYSENTER.
+    pub sysenter_cs: u64,
+    /// `SYSENTER_ESP` (`0000_0175`): stack pointer of SYSENTER.
+    pub sysenter_esp: u64,
+    /// `SYSENTER_EIP` (`0000_0176`): where SYSENTER enters.
+    pub sysenter_eip: u64,
+}
+
+/// What VMSAVE stores, without the gaps between: 128 bytes.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct VmsaveState {
+    /// FS with its hidden part.
+    pub fs: Segment,
+    /// GS with its hidden part; the base is the live GS base.
+    pub gs: Segment,
+    /// LDTR with its hidden part.
+    pub ldtr: Segment,
+    /// TR with its hidden part.
+    pub tr: Segment,
+    /// The registers of the system-call instructions.
+    pub system_call: SystemCallRegisters,
+}
+
+/// Where the bytes of [`VmsaveState`] stand in the VMCB, in order, as offsets from its start.
+///
+/// VMSAVE writes these 128 bytes and leaves the other 3968.
+pub const VMSAVE_RANGES: [Range<usize>; 4] =
+    [0x440..0x460, 0x470..0x480, 0x490..0x4A0, 0x600..0x640];
+
+impl SaveArea {
+    /// The part that VMSAVE stores.
+    #[must_use]
+    pub fn vmsave_state(&self) -> VmsaveState {
+        VmsaveState {
+            fs: self.fs,
+            gs: self.gs,
+            ldtr: self.ldtr,
+            tr: self.tr,
+            system_call: self.system_call,
+        }
+    }
+}
+
+impl VmsaveState {
+    /// Puts the state back to where VMSAVE stores it in a page, and leaves the rest of the page.
+    pub fn write_to(&self, page: &mut [u8; VMCB_SIZE]) {
+        let mut state = self.as_bytes();
+        for range in VMSAVE_RANGES {
+            let (head, tail) = state.split_at(range.len());
+            page[range].copy_from_slice(head);
+            state = tail;
+        }
+    }
+
+    /// Takes the state out of a page that VMSAVE wrote to.
+    #[must_use]
+    pub fn read_from(page: &[u8; VMCB_SIZE]) -> Self {
+        let mut state = Self::default();
+        let mut bytes = state.as_mut_bytes();
+        for range in VMSAVE_RANGES {
+            let (head, tail) = bytes.split_at_mut(range.len());
+            head.copy_from_slice(&page[range]);
+            bytes = tail;
+        }
+        state
+    }
+}
+
+/// The offsets of APM volume 2, appendix B, counted from the start of the VMCB.
+const _: () = {
+    use core::mem::offset_of;
+    const fn save(offset: usize) -> usize {
+        offset_of!(Vmcb, save) + offset
+    }
+    const fn system_call(offset: usize) -> usize {
+        save(offset_of!(SaveArea, system_call)) + offset
+    }
+    assert!(size_of::<Vmcb>() == VMCB_SIZE && align_of::<Vmcb>() == VMCB_SIZE);
+    assert!(offset_of!(Vmcb, save) == SAVE_AREA_OFFSET);
+    assert!(save(offset_of!(SaveArea, fs)) == 0x440);
+    assert!(save(offset_of!(SaveArea, gs)) == 0x450);
+    assert!(save(offset_of!(SaveArea, gdtr)) == 0x460);
+    assert!(save(offset_of!(SaveArea, ldtr)) == 0x470);
+    assert!(save(offset_of!(SaveArea, idtr)) == 0x480);
+    assert!(save(offset_of!(SaveArea, tr)) == 0x490);
+    assert!(system_call(offset_of!(SystemCallRegisters, star)) == 0x600);
+    assert!(system_call(offset_of!(SystemCallRegisters, lstar)) == 0x608);
+    assert!(system_call(offset_of!(SystemCallRegisters, cstar)) == 0x610);
+    assert!(system_call(offset_of!(SystemCallRegisters, sfmask)) == 0x618);
+    assert!(system_call(offset_of!(SystemCallRegisters, kernel_gs_base)) == 0x620);
+    assert!(system_call(offset_of!(SystemCallRegisters, sysenter_cs)) == 0x628);
+    assert!(system_call(offset_of!(SystemCallRegisters, sysenter_esp)) == 0x630);
+    assert!(system_call(offset_of!(SystemCallRegisters, sysenter_eip)) == 0x638);
+    assert!(size_of::<VmsaveState>() == 128);
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use std::boxed::Box;
+
+    use super::*;
+
+    #[test]
+    fn the_ranges_hold_exactly_what_vmsave_stores() {
+        let length: usize = VMSAVE_RANGES.iter().map(ExactSizeIterator::len).sum();
+        assert_eq!(length, size_of::<VmsaveState>());
+    }
+
+    proptest! {
+        #[test]
+        fn a_state_survives_the_way_through_a_page(bytes: [[u8; 32]; 4], filler: u8) {
+            let state = VmsaveState::read_from_bytes(bytes.as_flattened()).unwrap();
+            let mut page = Box::new([filler; VMCB_SIZE]);
+            state.write_to(&mut page);
+            prop_assert_eq!(VmsaveState::read_from(&page), state);
+            let vmcb = Vmcb::read_from_bytes(page.as_slice()).unwrap();
+            prop_assert_eq!(vmcb.save.vmsave_state(), state);
+            let untouched = page
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| !VMSAVE_RANGES.iter().any(|range| range.contains(at)));
+            prop_assert!(untouched.clone().all(|(_, byte)| *byte == filler));
+            prop_assert_eq!(untouched.count(), VMCB_SIZE - 128);
+        }
+    }
+}

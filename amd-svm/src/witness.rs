@@ -1,0 +1,338 @@
+//! The same state read without VMSAVE, and the comparison of the two.
+//!
+//! What VMSAVE stores can be asked for in other ways: the registers by `RDMSR`, the selectors by
+//! `STR`, `SLDT` and `MOV`, the hidden parts of FS, GS and TR by the descriptors that they were
+//! loaded from. Where the two disagree, somebody changed something behind the other's back: an
+//! emulation of VMSAVE that is wrong, or a descriptor table that changed after it was loaded.
+//!
+//! The comparison is of *canonical* values, because processors store the same thing in more than
+//! one way. Seen on two: a TSS as type 9 and as type 11 (busy), and a null LDTR as present with a
+//! zero base, and as not present with a stale one.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::{
+    descriptor::{Descriptor, Selector},
+    segment::{Segment, SegmentAttributes},
+    vmcb::{SystemCallRegisters, VmsaveState},
+};
+
+/// What a processor says of itself without VMSAVE.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct Witness {
+    /// By `RDMSR`.
+    pub system_call: SystemCallRegisters,
+    /// `FS.base`, by `RDMSR` of `C000_0100`.
+    pub fs_base: u64,
+    /// `GS.base`, by `RDMSR` of `C000_0101`.
+    pub gs_base: u64,
+    /// By `MOV`.
+    pub fs_selector: u16,
+    /// By `MOV`.
+    pub gs_selector: u16,
+    /// By `STR`.
+    pub tr_selector: u16,
+    /// By `SLDT`.
+    pub ldtr_selector: u16,
+    /// The descriptor that the selector of FS selects; 0 if it selects none of the global table.
+    pub fs_descriptor: u64,
+    /// The descriptor that the selector of GS selects; 0 if it selects none of the global table.
+    pub gs_descriptor: u64,
+    /// The two halves of the descriptor that the selector of TR selects; 0 if it selects none.
+    pub tr_descriptor: [u64; 2],
+}
+
+const _: () = assert!(size_of::<Witness>() == 120);
+
+/// One value, as VMSAVE stored it and as the witness has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Comparison {
+    /// The value's name: `"lstar"`, `"tr.limit"`.
+    pub field: &'static str,
+    /// As VMSAVE stored it, raw.
+    pub vmsave: u64,
+    /// As the witness has it, raw.
+    pub witness: u64,
+    /// Whether the two are the same in their canonical form.
+    pub agrees: bool,
+}
+
+impl Comparison {
+    fn exact(field: &'static str, vmsave: u64, witness: u64) -> Self {
+        Self {
+            field,
+            vmsave,
+            witness,
+            agrees: vmsave == witness,
+        }
+    }
+}
+
+/// The names under which the parts of a segment register are compared.
+struct Names {
+    attributes: &'static str,
+    limit: &'static str,
+}
+
+const FS: Names = Names {
+    attributes: "fs.attrib",
+    limit: "fs.limit",
+};
+const GS: Names = Names {
+    attributes: "gs.attrib",
+    limit: "gs.limit",
+};
+const TR: Names = Names {
+    attributes: "tr.attrib",
+    limit: "tr.limit",
+};
+
+/// Compares all that both have. A value of which one side says nothing is left out.
+pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = Comparison> {
+    let exact = Comparison::exact;
+    let selectors = [
+        exact(
+            "fs.selector",
+            state.fs.selector.into(),
+            witness.fs_selector.into(),
+        ),
+        exact(
+            "gs.selector",
+            state.gs.selector.into(),
+            witness.gs_selector.into(),
+        ),
+        exact(
+            "ldtr.selector",
+            state.ldtr.selector.into(),
+            witness.ldtr_selector.into(),
+        ),
+        exact(
+            "tr.selector",
+            state.tr.selector.into(),
+            witness.tr_selector.into(),
+        ),
+    ];
+    let [tr_low, tr_high] = witness.tr_descriptor;
+    let tr = Descriptor {
+        low: tr_low,
+        high: tr_high,
+    };
+    let short = |low| Descriptor { low, high: 0 };
+    selectors
+        .into_iter()
+        .chain([
+            exact("fs.base", state.fs.base, witness.fs_base),
+            exact("gs.base", state.gs.base, witness.gs_base),
+        ])
+        .chain(registers(&state.system_call, &witness.system_call))
+        .chain(hidden(&FS, &state.fs, short(witness.fs_descriptor)))
+        .chain(hidden(&GS, &state.gs, short(witness.gs_descriptor)))
+        .chain(hidden(&TR, &state.tr, tr))
+        .chain(usable(&state.tr, tr).then(|| exact("tr.base", state.tr.base, tr.base())))
+}
+
+/// The registers of the system-call instructions.
+fn registers(vmsave: &SystemCallRegisters, witness: &SystemCallRegisters) -> [Comparison; 8] {
+    let of = |field, register: fn(&SystemCallRegisters) -> u64| {
+        Comparison::exact(field, register(vmsave), register(witness))
+    };
+    [
+        of("star", |all| all.star),
+        of("lstar", |all| all.lstar),
+        of("cstar", |all| all.cstar),
+        of("sfmask", |all| all.sfmask),
+        of("kernel_gs_base", |all| all.kernel_gs_base),
+        of("sysenter_cs", |all| all.sysenter_cs),
+        of("sysenter_esp", |all| all.sysenter_esp),
+        of("sysenter_eip", |all| all.sysenter_eip),
+    ]
+}
+
+/// Attributes and limit against the descriptor that they were loaded from.
+fn hidden(
+    names: &Names,
+    stored: &Segment,
+    descriptor: Descriptor,
+) -> impl Iterator<Item = Comparison> {
+    let source = descriptor.load(Selector(stored.selector));
+    let compared = usable(stored, descriptor).then(|| {
+        [
+            Comparison {
+                field: names.attributes,
+                vmsave: u16::from(stored.attributes).into(),
+                witness: u16::from(source.attributes).into(),
+                agrees: canonical_attributes(stored) == canonical_attributes(&source),
+            },
+            Comparison::exact(names.limit, stored.limit.into(), source.limit.into()),
+        ]
+    });
+    compared.into_iter().flatten()
+}
+
+/// Whether the hidden part means anything: on both sides there, and selected from the table that
+/// the witness read.
+fn usable(stored: &Segment, descriptor: Descriptor) -> bool {
+    let selector = Selector(stored.selector);
+    !selector.is_null()
+        && !selector.is_local()
+        && stored.attributes.present()
+        && descriptor.attributes().present()
+}
+
+/// The attributes without what processors store differently: the accessed and the busy bit are
+/// ignored, and granularity follows from the limit.
+#[must_use]
+pub fn canonical_attributes(segment: &Segment) -> SegmentAttributes {
+    const ACCESSED: u8 = 0b0001;
+    const BUSY: u8 = 0b0010;
+    let attributes = segment.attributes;
+    let ignored = if attributes.code_or_data() {
+        ACCESSED
+    } else {
+        BUSY
+    };
+    attributes
+        .with_segment_type(attributes.segment_type() & !ignored)
+        .with_granularity(segment.limit > 0xF_FFFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, vec::Vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A processor of x64 Windows, as VMSAVE and as the witness see it.
+    fn windows() -> (VmsaveState, Witness) {
+        let system_call = SystemCallRegisters {
+            star: 0x0023_0010_0000_0000,
+            lstar: 0xFFFF_F803_1001_2340,
+            cstar: 0xFFFF_F803_1001_2380,
+            sfmask: 0x4700,
+            kernel_gs_base: 0x7F_0000_1000,
+            ..SystemCallRegisters::default()
+        };
+        let segment = |selector, attributes, limit, base| Segment {
+            selector,
+            attributes: SegmentAttributes::from(attributes),
+            limit,
+            base,
+        };
+        let state = VmsaveState {
+            fs: segment(0x53, 0x4F3, 0x3C00, 0),
+            gs: segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_F803_0FFF_0000),
+            ldtr: segment(0, 0x082, 0, 0),
+            tr: segment(0x40, 0x08B, 0x67, 0xFFFF_F803_1234_5000),
+            system_call,
+        };
+        let witness = Witness {
+            system_call,
+            fs_base: 0,
+            gs_base: 0xFFFF_F803_0FFF_0000,
+            fs_selector: 0x53,
+            gs_selector: 0x2B,
+            tr_selector: 0x40,
+            ldtr_selector: 0,
+            fs_descriptor: 0x0040_F300_0000_3C00,
+            gs_descriptor: 0x00CF_F300_0000_FFFF,
+            tr_descriptor: [0x1200_8B34_5000_0067, 0xFFFF_F803],
+        };
+        (state, witness)
+    }
+
+    fn disagreements(state: &VmsaveState, witness: &Witness) -> Vec<String> {
+        compare(state, witness)
+            .filter(|comparison| !comparison.agrees)
+            .map(|comparison| comparison.field.into())
+            .collect()
+    }
+
+    #[test]
+    fn an_honest_processor_agrees_with_itself_in_all_21_values() {
+        let (state, witness) = windows();
+        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        assert_eq!(compare(&state, &witness).count(), 21);
+    }
+
+    #[test]
+    fn what_emulators_store_differently_is_no_disagreement() {
+        let (mut state, witness) = windows();
+        // QEMU: the TSS is not busy, a null LDTR is present.
+        state.tr.attributes = SegmentAttributes::from(0x089);
+        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        // Bochs: the TSS is busy, a null LDTR is not present and keeps what was there.
+        state.tr.attributes = SegmentAttributes::from(0x08B);
+        state.ldtr.attributes = SegmentAttributes::from(0);
+        state.ldtr.base = 0x1234;
+        state.ldtr.limit = 0xFFFF;
+        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        // The accessed bit, and a granularity bit kept or recomputed.
+        state.fs.attributes = SegmentAttributes::from(0x4F2);
+        state.gs.attributes = SegmentAttributes::from(0x4F3);
+        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_change_of_each_value_is_seen_and_named() {
+        type Change = fn(&mut VmsaveState);
+        let changes: [(Change, &str); 21] = [
+            (|s| s.fs.selector ^= 8, "fs.selector"),
+            (|s| s.gs.selector ^= 8, "gs.selector"),
+            (|s| s.ldtr.selector ^= 8, "ldtr.selector"),
+            (|s| s.tr.selector ^= 8, "tr.selector"),
+            (|s| s.fs.base ^= 1, "fs.base"),
+            (|s| s.gs.base ^= 1 << 63, "gs.base"),
+            (|s| s.tr.base ^= 1 << 40, "tr.base"),
+            (|s| s.fs.limit ^= 1, "fs.limit"),
+            (|s| s.gs.limit ^= 1, "gs.limit"),
+            (|s| s.tr.limit ^= 1 << 16, "tr.limit"),
+            (|s| s.fs.attributes.set_privilege_level(0), "fs.attrib"),
+            (|s| s.gs.attributes.set_long(true), "gs.attrib"),
+            (|s| s.tr.attributes.set_available(true), "tr.attrib"),
+            (|s| s.system_call.star ^= 1, "star"),
+            (|s| s.system_call.lstar ^= 1, "lstar"),
+            (|s| s.system_call.cstar ^= 1, "cstar"),
+            (|s| s.system_call.sfmask ^= 1, "sfmask"),
+            (|s| s.system_call.kernel_gs_base ^= 1, "kernel_gs_base"),
+            (|s| s.system_call.sysenter_cs ^= 1, "sysenter_cs"),
+            (|s| s.system_call.sysenter_esp ^= 1, "sysenter_esp"),
+            (|s| s.system_call.sysenter_eip ^= 1, "sysenter_eip"),
+        ];
+        for (change, field) in changes {
+            let (mut state, witness) = windows();
+            change(&mut state);
+            assert_eq!(disagreements(&state, &witness), [field]);
+        }
+    }
+
+    #[test]
+    fn a_null_selector_has_no_hidden_part_to_compare() {
+        let (mut state, mut witness) = windows();
+        state.fs.selector = 3;
+        state.fs.limit = 0x1234;
+        witness.fs_selector = 3;
+        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn a_segment_loaded_from_a_descriptor_agrees_with_it(low: u64, high: u64, selector: u16) {
+            let descriptor = Descriptor { low, high };
+            let state = VmsaveState {
+                tr: descriptor.load(Selector(selector)),
+                ..VmsaveState::default()
+            };
+            let witness = Witness {
+                tr_selector: selector,
+                tr_descriptor: [low, high],
+                ..Witness::default()
+            };
+            prop_assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! How a [`Refusal`] travels: four bytes instead of a Rust enumeration.
+
+use amd_svm::{
+    Fault,
+    gate::{Refusal, Step},
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What became of a processor: all zeros for success, otherwise a [`Refusal`].
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct Outcome {
+    /// Kind of the refusal.
+    kind: u8,
+    /// The step that faulted, or what else the kind needs.
+    detail: u8,
+    /// The exception, where one was raised.
+    fault: u8,
+    reserved: u8,
+}
+
+const DONE: u8 = 0;
+const NOT_AMD: u8 = 1;
+const NO_SVM: u8 = 2;
+const DISABLED: u8 = 3;
+const SVME_DOES_NOT_STICK: u8 = 4;
+const FAULT: u8 = 5;
+const NOT_REACHED: u8 = 6;
+
+const FAULTS: [Fault; 3] = [Fault::InvalidOpcode, Fault::GeneralProtection, Fault::Other];
+
+const STEPS: [Step; 6] = [
+    Step::ReadVmCr,
+    Step::ReadEfer,
+    Step::SetSvme,
+    Step::ConfirmSvme,
+    Step::Vmsave,
+    Step::RestoreEfer,
+];
+
+impl Outcome {
+    /// The processor did what was asked.
+    pub const DONE: Self = Self::of_kind(DONE, 0);
+
+    /// The processor was not asked: it went away, or the system refused to queue work for it.
+    pub const NOT_REACHED: Self = Self::of_kind(NOT_REACHED, 0);
+
+    /// Whether the processor did what was asked.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        self == Self::DONE
+    }
+
+    /// Whether the processor was not asked.
+    #[must_use]
+    pub fn is_not_reached(self) -> bool {
+        self == Self::NOT_REACHED
+    }
+
+    /// The refusal, if this is one that this version knows.
+    #[must_use]
+    pub fn refusal(self) -> Option<Refusal> {
+        Some(match self.kind {
+            NOT_AMD => Refusal::NotAmd,
+            NO_SVM => Refusal::NoSvm {
+                hypervisor: self.detail != 0,
+            },
+            DISABLED => Refusal::Disabled {
+                locked: self.detail != 0,
+            },
+            SVME_DOES_NOT_STICK => Refusal::SvmeDoesNotStick,
+            FAULT => Refusal::Fault {
+                step: *STEPS.get(usize::from(self.detail))?,
+                fault: *FAULTS.get(usize::from(self.fault))?,
+            },
+            _ => return None,
+        })
+    }
+
+    const fn of_kind(kind: u8, detail: u8) -> Self {
+        Self {
+            kind,
+            detail,
+            fault: 0,
+            reserved: 0,
+        }
+    }
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotAmd => Self::of_kind(NOT_AMD, 0),
+            Refusal::NoSvm { hypervisor } => Self::of_kind(NO_SVM, hypervisor.into()),
+            Refusal::Disabled { locked } => Self::of_kind(DISABLED, locked.into()),
+            Refusal::SvmeDoesNotStick => Self::of_kind(SVME_DOES_NOT_STICK, 0),
+            Refusal::Fault { step, fault } => Self {
+                fault: match fault {
+                    Fault::InvalidOpcode => 0,
+                    Fault::GeneralProtection => 1,
+                    Fault::Other => 2,
+                },
+                ..Self::of_kind(
+                    FAULT,
+                    match step {
+                        Step::ReadVmCr => 0,
+                        Step::ReadEfer => 1,
+                        Step::SetSvme => 2,
+                        Step::ConfirmSvme => 3,
+                        Step::Vmsave => 4,
+                        Step::RestoreEfer => 5,
+                    },
+                )
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn every_refusal() -> Vec<Refusal> {
+        let mut all = std::vec![
+            Refusal::NotAmd,
+            Refusal::NoSvm { hypervisor: false },
+            Refusal::NoSvm { hypervisor: true },
+            Refusal::Disabled { locked: false },
+            Refusal::Disabled { locked: true },
+            Refusal::SvmeDoesNotStick,
+        ];
+        for step in STEPS {
+            all.extend(FAULTS.map(|fault| Refusal::Fault { step, fault }));
+        }
+        all
+    }
+
+    #[test]
+    fn every_refusal_survives_the_way_to_the_client() {
+        for refusal in every_refusal() {
+            let outcome = Outcome::from(refusal);
+            assert_eq!(outcome.refusal(), Some(refusal));
+            assert!(!outcome.is_done() && !outcome.is_not_reached());
+        }
+    }
+
+    #[test]
+    fn no_two_refusals_share_their_bytes() {
+        let bytes: Vec<_> = every_refusal()
+            .into_iter()
+            .map(|refusal| Outcome::from(refusal).as_bytes().to_vec())
+            .collect();
+        for (at, one) in bytes.iter().enumerate() {
+            assert!(!bytes[at + 1..].contains(one));
+        }
+    }
+
+    #[test]
+    fn bytes_of_another_age_are_no_refusal_and_no_success() {
+        for kind in 7..=u8::MAX {
+            let outcome = Outcome::of_kind(kind, 0);
+            assert_eq!(outcome.refusal(), None);
+            assert!(!outcome.is_done());
+        }
+        let fault_at_unknown_step = Outcome::of_kind(FAULT, 6);
+        assert_eq!(fault_at_unknown_step.refusal(), None);
+    }
+}

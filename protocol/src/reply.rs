@@ -1,0 +1,302 @@
+//! What the driver sends back: a header and one record for each processor.
+
+use core::{fmt, marker::PhantomData};
+
+use amd_svm::vmcb::VmsaveState;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::Outcome;
+
+/// The start of every reply.
+///
+/// The fields up to `record_size` are the same in every version.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct ReplyHeader {
+    /// [`VERSION`](crate::VERSION) of the driver.
+    pub version: u16,
+    /// Version of the driver itself: major, minor, patch.
+    pub driver_version: [u16; 3],
+    /// Size of this header in bytes: the first record starts behind it.
+    pub header_size: u16,
+    /// Size of a record in bytes: the next record starts behind it.
+    pub record_size: u16,
+    /// Number of records that follow; 0 if the buffer was too small for all.
+    pub record_count: u32,
+    /// Size in bytes that the buffer must have for the whole reply.
+    pub needed: u32,
+    /// Logical processors that are active now, in all groups.
+    pub active_processors: u32,
+    /// Logical processors that the system can have, were all of them added.
+    pub maximum_processors: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+const _: () = assert!(size_of::<ReplyHeader>() == 32);
+
+/// Which processor a record is about.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct ProcessorId {
+    /// The system's index of the processor, over all groups.
+    pub index: u32,
+    /// The processor group.
+    pub group: u16,
+    /// The number within the group, 0 to 63.
+    pub number: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// Whether VMSAVE is possible on a processor, and what the answer rests on.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct StatusRecord {
+    /// The processor.
+    pub id: ProcessorId,
+    /// [`Outcome::DONE`] if VMSAVE is possible.
+    pub outcome: Outcome,
+    /// EDX of CPUID `8000_000A`: [`amd_svm::cpuid::SvmFeatures`].
+    pub svm_features: u32,
+    /// `EFER` as found; 0 if it was not read.
+    pub efer: u64,
+    /// Number of address space identifiers.
+    pub asids: u32,
+    /// Revision of SVM.
+    pub svm_revision: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
+    /// The processor's vendor.
+    pub vendor: [u8; 12],
+    /// The hypervisor that the processor runs under; zeros if there is none or it has no name.
+    pub hypervisor: [u8; 12],
+}
+
+const _: () = assert!(size_of::<StatusRecord>() == 56);
+
+/// What VMSAVE stored on a processor.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct SnapshotRecord {
+    /// The processor.
+    pub id: ProcessorId,
+    /// [`Outcome::DONE`] if the fields below hold a capture; they are zero otherwise.
+    pub outcome: Outcome,
+    /// Zero.
+    pub reserved: u32,
+    /// Time-stamp counter right before VMSAVE, in cycles.
+    pub tsc: u64,
+    /// `EFER` as found before the capture.
+    pub efer_found: u64,
+    /// `EFER` as read after the capture.
+    pub efer_left: u64,
+    /// The 128 bytes, as stored.
+    pub state: VmsaveState,
+}
+
+const _: () = assert!(size_of::<SnapshotRecord>() == 168);
+
+/// A record of a reply: [`StatusRecord`] or [`SnapshotRecord`].
+pub trait Record: FromBytes + Immutable + IntoBytes + KnownLayout {
+    /// The control code that asks for such records.
+    const CONTROL: u32;
+
+    /// The processor that the record is about.
+    fn id(&self) -> ProcessorId;
+}
+
+impl Record for StatusRecord {
+    const CONTROL: u32 = crate::CONTROL_STATUS;
+
+    fn id(&self) -> ProcessorId {
+        self.id
+    }
+}
+
+impl Record for SnapshotRecord {
+    const CONTROL: u32 = crate::CONTROL_SNAPSHOT;
+
+    fn id(&self) -> ProcessorId {
+        self.id
+    }
+}
+
+/// A reply as it came from the driver, checked and ready to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a, R> {
+    header: ReplyHeader,
+    records: &'a [u8],
+    kind: PhantomData<R>,
+}
+
+/// Bytes that are no reply of this version.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MalformedReply {
+    /// Fewer bytes than a header.
+    NoHeader {
+        /// Length of what came, in bytes.
+        length: usize,
+    },
+    /// A header of another version.
+    Version {
+        /// The version that the header names.
+        version: u16,
+    },
+    /// Sizes or counts that contradict each other or the length.
+    Sizes,
+}
+
+impl<'a, R: Record> Reply<'a, R> {
+    /// Checks a reply's header against its length.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the bytes.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, MalformedReply> {
+        let (header, _) =
+            ReplyHeader::read_from_prefix(bytes).map_err(|_| MalformedReply::NoHeader {
+                length: bytes.len(),
+            })?;
+        if header.version != crate::VERSION {
+            return Err(MalformedReply::Version {
+                version: header.version,
+            });
+        }
+        if usize::from(header.header_size) < size_of::<ReplyHeader>()
+            || usize::from(header.record_size) < size_of::<R>()
+        {
+            return Err(MalformedReply::Sizes);
+        }
+        let length = usize::try_from(header.record_count)
+            .ok()
+            .and_then(|count| count.checked_mul(header.record_size.into()));
+        let records = bytes
+            .get(header.header_size.into()..)
+            .zip(length)
+            .and_then(|(records, length)| records.get(..length))
+            .ok_or(MalformedReply::Sizes)?;
+        Ok(Self {
+            header,
+            records,
+            kind: PhantomData,
+        })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &ReplyHeader {
+        &self.header
+    }
+
+    /// The records, in the driver's order.
+    #[must_use]
+    pub fn records(&self) -> impl ExactSizeIterator<Item = R> + 'a {
+        self.records
+            .chunks_exact(self.header.record_size.into())
+            .map(|bytes| match R::read_from_prefix(bytes) {
+                Ok((record, _)) => record,
+                // `parse` saw to it that a record is long enough.
+                Err(_) => R::new_zeroed(),
+            })
+    }
+}
+
+impl fmt::Display for MalformedReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHeader { length } => write!(f, "a reply of {length} bytes has no header"),
+            Self::Version { version } => write!(
+                f,
+                "the driver speaks protocol version {version}, this program version {}",
+                crate::VERSION
+            ),
+            Self::Sizes => f.write_str("the sizes in the reply contradict each other"),
+        }
+    }
+}
+
+impl core::error::Error for MalformedReply {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn header(record_size: u16, record_count: u32) -> ReplyHeader {
+        ReplyHeader {
+            version: crate::VERSION,
+            header_size: size_of::<ReplyHeader>().try_into().unwrap(),
+            record_size,
+            record_count,
+            ..ReplyHeader::default()
+        }
+    }
+
+    #[test]
+    fn records_that_grew_are_read_by_their_beginning() {
+        let mut bytes = header(60, 2).as_bytes().to_vec();
+        for index in [7, 9] {
+            let record = StatusRecord {
+                id: ProcessorId {
+                    index,
+                    ..ProcessorId::default()
+                },
+                ..StatusRecord::default()
+            };
+            bytes.extend(record.as_bytes());
+            bytes.extend([0xEE; 4]);
+        }
+        let reply = Reply::<StatusRecord>::parse(&bytes).unwrap();
+        let indices: Vec<_> = reply.records().map(|record| record.id.index).collect();
+        assert_eq!(indices, [7, 9]);
+    }
+
+    #[test]
+    fn a_reply_cut_short_is_refused() {
+        let mut bytes = header(56, 1).as_bytes().to_vec();
+        bytes.extend([0; 55]);
+        let reply = Reply::<StatusRecord>::parse(&bytes);
+        assert_eq!(reply.unwrap_err(), MalformedReply::Sizes);
+        let reply = Reply::<StatusRecord>::parse(&bytes[..31]);
+        assert_eq!(reply.unwrap_err(), MalformedReply::NoHeader { length: 31 });
+    }
+
+    #[test]
+    fn a_reply_of_another_version_is_refused_by_its_version() {
+        let mut other = header(56, 0);
+        other.version = crate::VERSION + 1;
+        let reply = Reply::<StatusRecord>::parse(other.as_bytes());
+        let version = crate::VERSION + 1;
+        assert_eq!(reply.unwrap_err(), MalformedReply::Version { version });
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_at_all_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            if let Ok(reply) = Reply::<SnapshotRecord>::parse(&bytes) {
+                prop_assert_eq!(reply.records().count(), reply.header().record_count as usize);
+            }
+        }
+
+        #[test]
+        fn no_sizes_make_the_parser_panic(header_size: u16, record_size: u16, record_count: u32) {
+            let hostile = ReplyHeader { header_size, ..header(record_size, record_count) };
+            let mut bytes = hostile.as_bytes().to_vec();
+            bytes.resize(1000, 0);
+            if let Ok(reply) = Reply::<SnapshotRecord>::parse(&bytes) {
+                prop_assert_eq!(reply.records().count(), record_count as usize);
+            }
+        }
+    }
+}
