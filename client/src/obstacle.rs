@@ -1,0 +1,110 @@
+//! Why a processor has no capture to show.
+
+use std::fmt;
+
+use amd_svm::{
+    Fault,
+    gate::{Refusal, Step},
+};
+use protocol::Outcome;
+use serde::Serialize;
+
+/// What kept VMSAVE from being possible, or from being completed, on a processor.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(into = "Described")]
+pub enum Obstacle {
+    /// The processor, or a hypervisor beneath it, refused.
+    Refused(Refusal),
+    /// The processor was not asked: it went away, or the system refused to queue work for it.
+    NotReached,
+    /// A newer driver gave a reason that this client does not know.
+    Unknown,
+}
+
+/// An [`Obstacle`] as JSON tells it. Codes are stable, messages are not.
+#[derive(Serialize)]
+struct Described {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'static str>,
+    message: String,
+}
+
+impl Obstacle {
+    /// Reads the driver's answer for a processor.
+    pub(crate) fn check(outcome: Outcome) -> Result<(), Self> {
+        if outcome.is_done() {
+            Ok(())
+        } else if outcome.is_not_reached() {
+            Err(Self::NotReached)
+        } else {
+            Err(outcome.refusal().map_or(Self::Unknown, Self::Refused))
+        }
+    }
+
+    /// The name by which programs recognise this obstacle: it never changes.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Refused(Refusal::NotAmd) => "not-amd",
+            Self::Refused(Refusal::NoSvm { hypervisor: false }) => "no-svm",
+            Self::Refused(Refusal::NoSvm { hypervisor: true }) => "svm-hidden",
+            Self::Refused(Refusal::Disabled { locked: false }) => "svm-disabled",
+            Self::Refused(Refusal::Disabled { locked: true }) => "svm-disabled-and-locked",
+            Self::Refused(Refusal::SvmeDoesNotStick) => "svme-does-not-stick",
+            Self::Refused(Refusal::Fault { .. }) => "fault",
+            Self::NotReached => "not-reached",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+const fn step_code(step: Step) -> &'static str {
+    match step {
+        Step::ReadVmCr => "read-vm-cr",
+        Step::ReadEfer => "read-efer",
+        Step::SetSvme => "set-svme",
+        Step::ConfirmSvme => "confirm-svme",
+        Step::Vmsave => "vmsave",
+        Step::RestoreEfer => "restore-efer",
+    }
+}
+
+const fn fault_code(fault: Fault) -> &'static str {
+    match fault {
+        Fault::InvalidOpcode => "invalid-opcode",
+        Fault::GeneralProtection => "general-protection",
+        Fault::Other => "other",
+    }
+}
+
+impl From<Obstacle> for Described {
+    fn from(obstacle: Obstacle) -> Self {
+        let (step, fault) = match obstacle {
+            Obstacle::Refused(Refusal::Fault { step, fault }) => {
+                (Some(step_code(step)), Some(fault_code(fault)))
+            }
+            _ => (None, None),
+        };
+        Self {
+            code: obstacle.code(),
+            step,
+            fault,
+            message: obstacle.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::NotReached => f.write_str("the system did not let the driver reach it"),
+            Self::Unknown => f.write_str("the driver's reason is one that this client cannot read"),
+        }
+    }
+}
+
+impl std::error::Error for Obstacle {}

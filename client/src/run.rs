@@ -1,0 +1,94 @@
+//! The whole program, but for the process around it.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+};
+
+use crate::{Device, DeviceError, Error, Terminal, advice, command_line, commands, exit::Exit};
+
+/// What the program has to say.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// For standard output: data.
+    pub(crate) output: String,
+    /// For standard error: a line each.
+    pub(crate) complaints: Vec<String>,
+    pub(crate) exit: Exit,
+}
+
+/// Does what the arguments ask for, the first of them being the program's name, and returns the
+/// exit code.
+///
+/// `open` is called when the arguments make sense and need the driver. Data is written to
+/// `stdout`; a line for each thing that went wrong to `stderr`. A `stdout` whose reader has
+/// closed it is no failure: the reader has seen what it wanted.
+///
+/// The exit codes are those that the program's `--help` lists.
+pub fn run<'device>(
+    arguments: impl IntoIterator<Item = OsString>,
+    open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+    terminal: Terminal,
+) -> u8 {
+    let answer = match command_line::parse(arguments) {
+        Ok(command) => open()
+            .map_err(Error::from)
+            .and_then(|mut device| commands::carry_out(command, device.as_mut(), terminal))
+            .unwrap_or_else(|error| Answer::from(&error)),
+        Err(instead) => Answer::from(instead),
+    };
+    deliver(answer, stdout, stderr).into()
+}
+
+fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Exit {
+    let Answer {
+        output,
+        mut complaints,
+        mut exit,
+    } = answer;
+    let written = stdout
+        .write_all(output.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complaints.push(format!("the output cannot be written: {error}"));
+            exit = Exit::Failed;
+        }
+        _ => {}
+    }
+    for complaint in complaints {
+        // If this fails too, there is nobody left to tell; the exit code remains.
+        let _ = writeln!(stderr, "client: {complaint}");
+    }
+    exit
+}
+
+impl From<&Error> for Answer {
+    fn from(error: &Error) -> Self {
+        Self {
+            output: String::new(),
+            complaints: vec![advice::about_error(error)],
+            exit: error.into(),
+        }
+    }
+}
+
+impl From<clap::Error> for Answer {
+    fn from(instead: clap::Error) -> Self {
+        if instead.use_stderr() {
+            Self {
+                output: String::new(),
+                complaints: vec![command_line::one_line(&instead)],
+                exit: Exit::Usage,
+            }
+        } else {
+            Self {
+                output: instead.to_string(),
+                complaints: Vec::new(),
+                exit: Exit::Done,
+            }
+        }
+    }
+}

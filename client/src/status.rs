@@ -1,0 +1,163 @@
+//! Whether VMSAVE is possible on every processor, and what the answer rests on.
+
+use amd_svm::{
+    cpuid::{Signature, SvmFeatures, SvmIdentity},
+    msr::Efer,
+};
+use protocol::StatusRecord;
+use serde::Serialize;
+
+use crate::{
+    Device, Driver, Error, Obstacle, ProcessorId, exchange, json, processor::AboutProcessor,
+};
+
+/// The driver's answer about the whole machine.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Status {
+    /// The driver that answered.
+    pub driver: Driver,
+    /// Logical processors that are active now, in all groups.
+    pub active_processors: u32,
+    /// Logical processors that the system can have, were all of them added.
+    pub maximum_processors: u32,
+    /// The processors, by index.
+    pub processors: Vec<ProcessorStatus>,
+}
+
+/// One processor of a [`Status`].
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct ProcessorStatus {
+    /// The processor.
+    #[serde(flatten)]
+    pub id: ProcessorId,
+    /// The name by which the processor's maker signs.
+    pub vendor: Option<String>,
+    /// The name by which the hypervisor signs that the processor runs under, if there is one.
+    pub hypervisor: Option<String>,
+    /// What the processor says about its SVM, if it says that it has one.
+    #[serde(serialize_with = "json::svm_identity")]
+    pub svm: Option<SvmIdentity>,
+    /// `EFER` as found; none if the gate was closed before it was read.
+    #[serde(serialize_with = "json::hex_or_null")]
+    pub efer: Option<Efer>,
+    /// Why VMSAVE is not possible, if it is not.
+    #[serde(flatten, serialize_with = "json::possibility")]
+    pub result: Result<(), Obstacle>,
+}
+
+type IsPresent = fn(&SvmFeatures) -> bool;
+
+/// SVM's features by the names that the APM gives them (volume 3, appendix E, `8000_000A`).
+const FEATURES: [(&str, IsPresent); 17] = [
+    ("NP", SvmFeatures::nested_paging),
+    ("LbrVirt", SvmFeatures::lbr_virtualization),
+    ("SVML", SvmFeatures::svm_lock),
+    ("NRIPS", SvmFeatures::next_rip_save),
+    ("TscRateMsr", SvmFeatures::tsc_rate_msr),
+    ("VmcbClean", SvmFeatures::vmcb_clean),
+    ("FlushByAsid", SvmFeatures::flush_by_asid),
+    ("DecodeAssists", SvmFeatures::decode_assists),
+    ("PauseFilter", SvmFeatures::pause_filter),
+    ("PauseFilterThreshold", SvmFeatures::pause_filter_threshold),
+    ("AVIC", SvmFeatures::avic),
+    ("VMSAVEvirt", SvmFeatures::virtual_vmsave_vmload),
+    ("VGIF", SvmFeatures::virtual_gif),
+    ("GMET", SvmFeatures::guest_mode_execute_trap),
+    ("x2AVIC", SvmFeatures::x2avic),
+    ("SpecCtrl", SvmFeatures::spec_ctrl),
+    ("SvmeAddrChk", SvmFeatures::address_check),
+];
+
+/// The names of the features that are present.
+pub(crate) fn feature_names(features: SvmFeatures) -> impl Iterator<Item = &'static str> {
+    FEATURES
+        .into_iter()
+        .filter(move |(_, present)| present(&features))
+        .map(|(name, _)| name)
+}
+
+impl Status {
+    /// Has the driver ask every active processor whether VMSAVE is possible, without executing
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// What kept the driver from being asked or its reply from being understood.
+    pub fn query(device: &mut dyn Device) -> Result<Self, Error> {
+        let received = exchange::ask::<StatusRecord>(device)?;
+        Ok(Self {
+            driver: received.driver,
+            active_processors: received.header.active_processors,
+            maximum_processors: received.header.maximum_processors,
+            processors: received.records.iter().map(Into::into).collect(),
+        })
+    }
+
+    /// The hypervisor that the machine runs under, by its name: processors share it.
+    #[must_use]
+    pub fn hypervisor(&self) -> Option<&str> {
+        let mut names = self.processors.iter().map(|one| one.hypervisor.as_deref());
+        names.find_map(|name| name)
+    }
+}
+
+impl AboutProcessor for ProcessorStatus {
+    fn id(&self) -> ProcessorId {
+        self.id
+    }
+
+    fn obstacle(&self) -> Option<Obstacle> {
+        self.result.err()
+    }
+}
+
+impl From<&StatusRecord> for ProcessorStatus {
+    fn from(record: &StatusRecord) -> Self {
+        let svm = SvmIdentity {
+            revision: record.svm_revision,
+            asids: record.asids,
+            features: record.svm_features.into(),
+        };
+        Self {
+            id: record.id.into(),
+            vendor: name(record.vendor),
+            hypervisor: name(record.hypervisor),
+            svm: (svm != SvmIdentity::default()).then_some(svm),
+            efer: (record.efer != 0).then(|| record.efer.into()),
+            result: Obstacle::check(record.outcome),
+        }
+    }
+}
+
+/// A signature as text that is safe to print: a hypervisor may call itself anything.
+fn name(signature: Signature) -> Option<String> {
+    let printed = signature.escape_ascii().to_string();
+    let name = printed.trim_end_matches(r"\x00");
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_feature_has_a_bit_and_a_name_of_its_own() {
+        let names: Vec<Vec<_>> = (0..u32::BITS)
+            .map(|bit| feature_names(SvmFeatures::from(1 << bit)).collect())
+            .collect();
+        assert!(names.iter().all(|names| names.len() <= 1));
+        let in_order: Vec<_> = names.into_iter().flatten().collect();
+        assert_eq!(in_order, FEATURES.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn a_signature_loses_its_padding_and_whatever_a_terminal_would_obey() {
+        assert_eq!(name(*b"AuthenticAMD").as_deref(), Some("AuthenticAMD"));
+        assert_eq!(name(*b"KVMKVMKVM\0\0\0").as_deref(), Some("KVMKVMKVM"));
+        assert_eq!(name([0; 12]), None);
+        assert_eq!(
+            name(*b"\x1b[2J\n\0x\0\0\0\0\0").as_deref(),
+            Some(r"\x1b[2J\n\x00x")
+        );
+    }
+}

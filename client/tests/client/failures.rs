@@ -1,0 +1,169 @@
+//! Failures on the way to the driver and on the way to the user.
+
+use std::io::{self, Write};
+
+use client::{DeviceError, Terminal};
+
+use crate::{fake::Driver, run};
+
+/// Exit code and complaint when the device can't be opened.
+fn without_device(error: DeviceError) -> (u8, String) {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let exit = client::run(
+        ["client".into()],
+        || Err(error),
+        &mut stdout,
+        &mut stderr,
+        Terminal::default(),
+    );
+    assert!(stdout.is_empty());
+    (exit, String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn each_failure_has_its_exit_code_and_one_line_that_says_what_to_do() {
+    let mut lines = String::new();
+    for (error, code) in [
+        (DeviceError::NotFound, 3),
+        (DeviceError::NotWindows, 3),
+        (DeviceError::AccessDenied, 4),
+        (DeviceError::RevisionMismatch, 1),
+        (DeviceError::NtStatus(0xC000_009A), 1),
+        (
+            DeviceError::Other("The handle is invalid. (os error 6)".into()),
+            1,
+        ),
+    ] {
+        let (exit, line) = without_device(error);
+        assert_eq!(exit, code, "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        lines += &line;
+    }
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
+fn the_statuses_of_the_driver_are_the_errors_of_the_device() {
+    let error = |status| DeviceError::from_ntstatus(status, 32);
+    assert!(matches!(error(0xC000_0034), DeviceError::NotFound));
+    assert!(matches!(error(0xC000_0022), DeviceError::AccessDenied));
+    assert!(matches!(error(0xC000_0059), DeviceError::RevisionMismatch));
+    assert!(matches!(
+        error(0xC000_000D),
+        DeviceError::NtStatus(0xC000_000D)
+    ));
+    for status in [0xC000_0023, 0x8000_0005] {
+        let too_small = error(status);
+        assert!(matches!(
+            too_small,
+            DeviceError::BufferTooSmall { returned: 32 }
+        ));
+    }
+}
+
+#[test]
+fn a_wrong_command_line_opens_nothing_and_takes_one_line() {
+    let mut lines = String::new();
+    for arguments in [
+        ["--frobnicate"].as_slice(),
+        &["show", "--jsno"],
+        &["shwo"],
+        &["show", "extra"],
+        &["-p", "5-3"],
+        &["-p", "x"],
+        &["-p", ""],
+        &["-p", "1,,2"],
+        &["-p"],
+        &["--json", "status"],
+        &["show", "--json", "--json"],
+    ] {
+        let mut driver = Driver::with_processors(1);
+        let ran = run(arguments, &mut driver);
+        assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(driver.requests.is_empty());
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        lines += &ran.stderr;
+    }
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let help = |argument| {
+        let ran = run(&[argument], &mut Driver::with_processors(1));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""));
+        ran.stdout
+    };
+    assert_eq!(
+        help("--version"),
+        concat!("client ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    let text = help("--help");
+    assert_eq!(help("/?"), text);
+    assert_eq!(help("-h"), text);
+    assert!(text.lines().all(|line| line.len() <= 80));
+    insta::assert_snapshot!(text);
+}
+
+/// A stream that fails in one way, whatever is written.
+struct Broken(io::ErrorKind);
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(self.0.into())
+    }
+}
+
+/// Exit code and complaints of `show` on a machine where one processor of two refuses, or none.
+fn show_into(kind: io::ErrorKind, refusing: bool) -> (u8, String) {
+    let mut driver = Driver::with_processors(2);
+    if refusing {
+        driver.refuse(0, amd_svm::gate::Refusal::SvmeDoesNotStick);
+    }
+    let mut stderr = Vec::new();
+    let exit = client::run(
+        ["client".into()],
+        || Ok(Box::new(&mut driver)),
+        &mut Broken(kind),
+        &mut stderr,
+        Terminal::default(),
+    );
+    (exit, String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    assert_eq!(
+        show_into(io::ErrorKind::BrokenPipe, false),
+        (0, String::new())
+    );
+    let (exit, stderr) = show_into(io::ErrorKind::BrokenPipe, true);
+    assert_eq!((exit, stderr.lines().count()), (1, 1));
+}
+
+#[test]
+fn output_that_is_lost_is_a_failure() {
+    let (exit, stderr) = show_into(io::ErrorKind::StorageFull, false);
+    assert_eq!(exit, 1);
+    assert_eq!(
+        stderr,
+        "client: the output cannot be written: no storage space\n"
+    );
+}
+
+#[test]
+fn an_unwritable_standard_error_changes_no_exit_code() {
+    let mut stdout = Vec::new();
+    let exit = client::run(
+        ["client".into()],
+        || Err(DeviceError::AccessDenied),
+        &mut stdout,
+        &mut Broken(io::ErrorKind::BrokenPipe),
+        Terminal::default(),
+    );
+    assert_eq!(exit, 4);
+}

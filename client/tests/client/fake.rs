@@ -1,0 +1,209 @@
+//! A driver without a kernel: an imagined machine behind the real protocol.
+
+use amd_svm::{
+    segment::Segment,
+    vmcb::{SystemCallRegisters, VmsaveState},
+};
+use client::{Device, DeviceError};
+use protocol::{
+    CONTROL_SNAPSHOT, CONTROL_STATUS, Outcome, ProcessorId, Record, ReplyHeader, Request,
+    SnapshotRecord, StatusRecord,
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// How the driver says that the buffer is too small.
+#[derive(Clone, Copy)]
+pub enum WhenTooSmall {
+    /// With the header, which tells the size.
+    Header,
+    /// With a status alone.
+    Nothing,
+}
+
+pub struct Driver {
+    pub protocol: u16,
+    pub version: [u16; 3],
+    pub maximum_processors: u32,
+    pub statuses: Vec<StatusRecord>,
+    pub snapshots: Vec<SnapshotRecord>,
+    pub when_too_small: WhenTooSmall,
+    /// Processors that are added before each request.
+    pub added_each_time: u32,
+    /// Every request that came: control code and length of the output buffer.
+    pub requests: Vec<(u32, usize)>,
+}
+
+impl Driver {
+    /// A driver on an AMD machine that refuses nothing, with this many processors in one group
+    /// after the other, each of `group_size`.
+    pub fn new(processors: u32, group_size: u32) -> Self {
+        let mut driver = Self {
+            protocol: protocol::VERSION,
+            version: [0, 1, 0],
+            maximum_processors: processors,
+            statuses: Vec::new(),
+            snapshots: Vec::new(),
+            when_too_small: WhenTooSmall::Header,
+            added_each_time: 0,
+            requests: Vec::new(),
+        };
+        for index in 0..processors {
+            driver.add(ProcessorId {
+                index,
+                group: (index / group_size).try_into().unwrap(),
+                number: (index % group_size).try_into().unwrap(),
+                reserved: 0,
+            });
+        }
+        driver
+    }
+
+    /// The same with all processors in one group.
+    pub fn with_processors(processors: u32) -> Self {
+        Self::new(processors, processors)
+    }
+
+    pub fn add(&mut self, id: ProcessorId) {
+        self.statuses.push(possible(id));
+        self.snapshots.push(captured(id));
+    }
+
+    /// Lets a processor refuse, in both kinds of records.
+    pub fn refuse(&mut self, index: usize, outcome: impl Into<Outcome>) -> &mut Self {
+        let outcome = outcome.into();
+        self.statuses[index].outcome = outcome;
+        let id = self.snapshots[index].id;
+        self.snapshots[index] = SnapshotRecord {
+            id,
+            outcome,
+            ..SnapshotRecord::default()
+        };
+        self
+    }
+
+    pub fn refuse_everywhere(&mut self, outcome: impl Into<Outcome> + Copy) -> &mut Self {
+        for index in 0..self.statuses.len() {
+            self.refuse(index, outcome);
+        }
+        self
+    }
+
+    pub fn hypervisor(&mut self, signature: [u8; 12]) -> &mut Self {
+        for status in &mut self.statuses {
+            status.hypervisor = signature;
+        }
+        self
+    }
+
+    fn reply<R: Record>(&self, records: &[R], output: &mut [u8]) -> Result<usize, DeviceError> {
+        let needed = size_of::<ReplyHeader>() + size_of_val(records);
+        let mut header = ReplyHeader {
+            version: self.protocol,
+            driver_version: self.version,
+            header_size: size_of::<ReplyHeader>().try_into().unwrap(),
+            record_size: size_of::<R>().try_into().unwrap(),
+            record_count: records.len().try_into().unwrap(),
+            needed: needed.try_into().unwrap(),
+            active_processors: self.statuses.len().try_into().unwrap(),
+            maximum_processors: self.maximum_processors,
+            reserved: 0,
+        };
+        if let Some(place) = output.get_mut(..needed) {
+            header.write_to_prefix(place).unwrap();
+            let mut rest = &mut place[size_of::<ReplyHeader>()..];
+            for record in records {
+                record.write_to_prefix(rest).unwrap();
+                rest = &mut rest[size_of::<R>()..];
+            }
+            return Ok(needed);
+        }
+        Err(match self.when_too_small {
+            WhenTooSmall::Header => {
+                header.record_count = 0;
+                header.write_to_prefix(output).unwrap();
+                DeviceError::from_ntstatus(0x8000_0005, size_of::<ReplyHeader>())
+            }
+            WhenTooSmall::Nothing => DeviceError::from_ntstatus(0xC000_0023, 0),
+        })
+    }
+}
+
+impl Device for &mut Driver {
+    fn control(
+        &mut self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        self.requests.push((code, output.len()));
+        for _ in 0..self.added_each_time {
+            let index = self.statuses.len().try_into().unwrap();
+            self.add(ProcessorId {
+                index,
+                ..ProcessorId::default()
+            });
+        }
+        let Ok(request) = Request::read_from_bytes(input) else {
+            return Err(DeviceError::from_ntstatus(0xC000_0004, 0));
+        };
+        match (code, request.version) {
+            (CONTROL_STATUS, 0) => self.reply::<StatusRecord>(&[], output),
+            (_, version) if version != self.protocol => {
+                Err(DeviceError::from_ntstatus(0xC000_0059, 0))
+            }
+            (CONTROL_STATUS, _) => self.reply(&self.statuses, output),
+            (CONTROL_SNAPSHOT, _) => self.reply(&self.snapshots, output),
+            _ => Err(DeviceError::from_ntstatus(0xC000_0010, 0)),
+        }
+    }
+}
+
+/// The status of a processor on which nothing speaks against VMSAVE.
+fn possible(id: ProcessorId) -> StatusRecord {
+    StatusRecord {
+        id,
+        outcome: Outcome::DONE,
+        svm_features: 0x1003_BCFF,
+        efer: 0x0D01,
+        asids: 32768,
+        svm_revision: 1,
+        reserved: [0; 3],
+        vendor: *b"AuthenticAMD",
+        hypervisor: [0; 12],
+    }
+}
+
+/// What VMSAVE stores under Windows, with addresses that tell the processor.
+fn captured(id: ProcessorId) -> SnapshotRecord {
+    let stride = u64::from(id.index) << 20;
+    let segment = |selector, attributes: u16, limit, base| Segment {
+        selector,
+        attributes: attributes.into(),
+        limit,
+        base,
+    };
+    SnapshotRecord {
+        id,
+        outcome: Outcome::DONE,
+        reserved: 0,
+        tsc: 0x0000_0123_4567_0000 + u64::from(id.index),
+        efer_found: 0x0D01,
+        efer_left: 0x0D01,
+        state: VmsaveState {
+            fs: segment(0x53, 0x4F3, 0x3C00, 0),
+            gs: segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_C480_0000_0000 + stride),
+            ldtr: segment(0, 0, 0, 0),
+            tr: segment(0x40, 0x8B, 0x67, 0xFFFF_C480_0001_0000 + stride),
+            system_call: SystemCallRegisters {
+                star: 0x0023_0010_0000_0000,
+                lstar: 0xFFFF_F803_1A42_B6C0,
+                cstar: 0xFFFF_F803_1A42_B380,
+                sfmask: 0x4700,
+                kernel_gs_base: 0x0000_0071_8C3D_4000 + stride,
+                sysenter_cs: 0,
+                sysenter_esp: 0,
+                sysenter_eip: 0,
+            },
+        },
+    }
+}

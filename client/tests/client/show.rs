@@ -1,0 +1,101 @@
+//! `show`: every field, in text and in JSON.
+
+use protocol::ProcessorId;
+
+use crate::{fake::Driver, output, run, run_at};
+
+#[test]
+fn a_snapshot_at_80_columns() {
+    let text = output(&["show"], &mut Driver::with_processors(8));
+    assert!(text.lines().all(|line| line.len() <= 80));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_snapshot_at_200_columns() {
+    let ran = run_at(200, &[], &mut Driver::with_processors(2));
+    assert!(ran.stdout.lines().all(|line| line.len() <= 200));
+    insta::assert_snapshot!(ran.stdout);
+}
+
+#[test]
+fn several_groups_are_told_apart_in_every_block() {
+    let text = output(&["show", "-p", "3-4,2:1"], &mut Driver::new(6, 2));
+    assert!(text.lines().all(|line| line.len() <= 80));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_snapshot_in_json() {
+    insta::assert_snapshot!(output(&["show", "--json"], &mut Driver::with_processors(2)));
+}
+
+#[test]
+fn without_a_command_the_client_shows() {
+    let driver = || Driver::with_processors(3);
+    assert_eq!(output(&[], &mut driver()), output(&["show"], &mut driver()));
+    assert_eq!(
+        output(&["-p0", "--json"], &mut driver()),
+        output(&["show", "--json", "--processors", "0"], &mut driver())
+    );
+}
+
+#[test]
+fn processors_come_by_index_whatever_the_drivers_order() {
+    let mut driver = Driver::with_processors(0);
+    for index in [5, 0, 3] {
+        driver.add(ProcessorId {
+            index,
+            ..ProcessorId::default()
+        });
+    }
+    let text = output(&["show", "--json"], &mut driver);
+    let order: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("\"index\": "))
+        .collect();
+    assert_eq!(order, ["0,", "3,", "5,"]);
+}
+
+#[test]
+fn the_list_of_processors_narrows_and_may_be_given_in_pieces() {
+    let text = output(
+        &["show", "-p", "1,4-5", "-p", "7"],
+        &mut Driver::with_processors(8),
+    );
+    assert!(text.starts_with("svmsave 0.1.0, protocol 1: VMSAVE on 4 of 8 processors\n"));
+    let first_block: Vec<_> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("CPU"))
+        .skip(1)
+        .map_while(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(first_block, ["1", "4", "5", "7"]);
+}
+
+#[test]
+fn a_processor_that_does_not_exist_is_an_error_of_usage() {
+    for command in ["show", "status"] {
+        let ran = run(&[command, "-p", "6-9"], &mut Driver::with_processors(8));
+        assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""));
+        assert_eq!(
+            ran.stderr,
+            "client: there is no processor 8: this machine has 0-7\n"
+        );
+    }
+}
+
+#[test]
+fn a_narrow_terminal_loses_no_field() {
+    let fields = |width| {
+        let text = run_at(width, &[], &mut Driver::with_processors(2)).stdout;
+        let mut words: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+        words.sort();
+        words.dedup();
+        words
+    };
+    let all = fields(1000);
+    for width in [0, 1, 20, 40, 79, 120] {
+        assert_eq!(fields(width), all);
+    }
+}
