@@ -1,0 +1,70 @@
+//! How the thread that started work on many processors learns that the last of them is done.
+//!
+//! Nothing but counting, over a [`Signal`] and the crate's `atomic`: a model checker runs this
+//! very source, with atomics of its own, through every order in which processors can meet.
+
+use crate::atomic::{AtomicU32, Ordering};
+
+/// What the last to arrive sets, and the waiting thread waits for.
+pub(crate) trait Signal {
+    /// Wakes the waiting thread, now or when it comes to wait.
+    fn set(&self);
+    /// Waits until it is set.
+    fn wait(&self);
+    /// Makes it unset, while nobody waits and nobody sets.
+    fn clear(&self);
+}
+
+/// A count of those who have not arrived yet, and the signal that the last one sets.
+pub(crate) struct Rendezvous<S> {
+    pending: AtomicU32,
+    all_arrived: S,
+}
+
+impl<S: Signal> Rendezvous<S> {
+    /// Nobody is expected, and nobody waits.
+    pub(crate) fn new(all_arrived: S) -> Self {
+        Self {
+            pending: AtomicU32::new(0),
+            all_arrived,
+        }
+    }
+
+    /// The signal that the last one sets.
+    pub(crate) fn signal(&self) -> &S {
+        &self.all_arrived
+    }
+
+    /// Starts anew with one expected arrival: that of the caller himself, by [`Self::wait`].
+    ///
+    /// While it is outstanding the count cannot reach zero, however fast the others are.
+    pub(crate) fn open(&self) {
+        self.all_arrived.clear();
+        self.pending.store(1, Ordering::Relaxed);
+    }
+
+    /// Expects one more; called before that one can possibly arrive.
+    pub(crate) fn expect_one(&self) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of those expected is done. What it wrote is visible to the thread that waits.
+    pub(crate) fn arrive(&self) {
+        if self.leave() {
+            self.all_arrived.set();
+        }
+    }
+
+    /// Arrives and waits for all others.
+    pub(crate) fn wait(&self) {
+        if !self.leave() {
+            self.all_arrived.wait();
+        }
+    }
+
+    /// Takes one off the count, and says whether it was the last. Every decrement releases, and
+    /// the last one acquires, what all the others wrote before theirs.
+    fn leave(&self) -> bool {
+        self.pending.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}

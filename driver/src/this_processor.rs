@@ -1,0 +1,84 @@
+//! The logical processor that a DPC runs on, as `amd-svm` wants to see it.
+
+#![expect(unsafe_code, reason = "instructions that only the kernel may execute")]
+
+use core::{arch::asm, marker::PhantomData};
+
+use amd_svm::{
+    Fault, Processor,
+    cpuid::CpuidResult,
+    msr::{Efer, Msr},
+};
+
+use crate::guarded;
+
+/// This processor, with interrupts off for as long as the value lives, and a VMCB page.
+pub(crate) struct ThisProcessor {
+    vmcb_physical_address: u64,
+    interrupts_were_on: bool,
+    /// It means this processor and no other.
+    not_send: PhantomData<*mut ()>,
+}
+
+const RFLAGS_INTERRUPT: u64 = 1 << 9;
+
+impl ThisProcessor {
+    /// Switches interrupts off on this processor. `IRQL == DISPATCH_LEVEL`.
+    ///
+    /// # Safety
+    ///
+    /// `vmcb_physical_address` is the address of a page that [`guarded::vmsave`] may write to
+    /// for as long as the value lives, and the caller stays on this processor for as long.
+    pub(crate) unsafe fn with_interrupts_off(vmcb_physical_address: u64) -> Self {
+        let flags: u64;
+        // SAFETY: reads the flags through the stack, which Rust's functions leave free below
+        // RSP, and clears the interrupt flag; `drop` puts it back.
+        unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
+        Self {
+            vmcb_physical_address,
+            interrupts_were_on: flags & RFLAGS_INTERRUPT != 0,
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for ThisProcessor {
+    fn drop(&mut self) {
+        if self.interrupts_were_on {
+            // SAFETY: they were on when the value was made.
+            unsafe { asm!("sti", options(nostack)) };
+        }
+    }
+}
+
+impl Processor for ThisProcessor {
+    fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
+        let registers = core::arch::x86_64::__cpuid_count(leaf, subleaf);
+        CpuidResult {
+            eax: registers.eax,
+            ebx: registers.ebx,
+            ecx: registers.ecx,
+            edx: registers.edx,
+        }
+    }
+
+    fn read_msr(&mut self, msr: Msr) -> Result<u64, Fault> {
+        guarded::read_msr(msr)
+    }
+
+    fn write_efer(&mut self, value: Efer) -> Result<(), Fault> {
+        // SAFETY: `amd_svm::capture` writes the value found, with and then without SVME, and
+        // interrupts are off between the two.
+        unsafe { guarded::write_efer(value.into()) }
+    }
+
+    fn vmsave(&mut self) -> Result<(), Fault> {
+        // SAFETY: whoever made this value vouched for the page.
+        unsafe { guarded::vmsave(self.vmcb_physical_address) }
+    }
+
+    fn tsc(&mut self) -> u64 {
+        // SAFETY: RDTSC is available wherever x64 Windows runs, and in kernel mode always.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+}

@@ -1,0 +1,70 @@
+//! A page for VMSAVE to write to: nonpaged, never executable, and with a known physical address.
+
+#![expect(
+    unsafe_code,
+    reason = "memory that the processor writes to by physical address"
+)]
+
+use core::ptr::NonNull;
+
+use amd_svm::vmcb::{VMCB_SIZE, Vmcb, VmsaveState};
+use wdk_sys::{
+    LARGE_INTEGER, MM_ANY_NODE_OK, PAGE_READWRITE, PHYSICAL_ADDRESS,
+    ntddk::{MmAllocateContiguousNodeMemory, MmFreeContiguousMemory, MmGetPhysicalAddress},
+};
+
+/// A VMCB of its own for a processor.
+pub(crate) struct VmcbPage {
+    page: NonNull<Vmcb>,
+    physical_address: u64,
+}
+
+impl VmcbPage {
+    /// Takes a page and zeroes it. `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// `MmAllocateContiguousNodeMemory` is the one routine for contiguous memory that takes a
+    /// protection: the others return memory that can be executed.
+    pub(crate) fn new() -> Option<Self> {
+        let anywhere = LARGE_INTEGER { QuadPart: -1 };
+        // SAFETY: the IRQL is right; a page of ordinary memory is all that is asked for.
+        let memory = unsafe {
+            MmAllocateContiguousNodeMemory(
+                VMCB_SIZE as _,
+                PHYSICAL_ADDRESS::default(),
+                anywhere,
+                PHYSICAL_ADDRESS::default(),
+                PAGE_READWRITE,
+                MM_ANY_NODE_OK,
+            )
+        };
+        let page = NonNull::new(memory.cast::<Vmcb>())?;
+        // SAFETY: the memory is new, a page long and aligned to a page.
+        unsafe { page.write_bytes(0, 1) };
+        // SAFETY: the address is that of resident memory.
+        let physical_address = unsafe { MmGetPhysicalAddress(memory) };
+        Some(Self {
+            page,
+            // SAFETY: every 64 bits are a `QuadPart`, the member that the union is named for.
+            physical_address: unsafe { physical_address.QuadPart }.cast_unsigned(),
+        })
+    }
+
+    /// Where the page is, for VMSAVE.
+    pub(crate) fn physical_address(&self) -> u64 {
+        self.physical_address
+    }
+
+    /// What VMSAVE stored last.
+    pub(crate) fn vmsave_state(&self) -> VmsaveState {
+        // SAFETY: VMSAVE has ended, and no other writes to the page.
+        unsafe { self.page.as_ref() }.save.vmsave_state()
+    }
+}
+
+impl Drop for VmcbPage {
+    /// `IRQL == PASSIVE_LEVEL`.
+    fn drop(&mut self) {
+        // SAFETY: taken by `new`, and no processor is going to write to it any more.
+        unsafe { MmFreeContiguousMemory(self.page.as_ptr().cast()) };
+    }
+}

@@ -1,0 +1,236 @@
+//! Serving requests, one after another, as a thread of the boot processor.
+
+#![expect(unsafe_code, reason = "tests read and write physical memory")]
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use lab_wire::{Message, Operation, Outcome, ProcessorChange, Reply, Request, Thread};
+
+use super::exercise::{self, Broken};
+use super::{channel, misuse};
+use crate::memory::{self, paging};
+use crate::nt::io::{driver, file};
+use crate::nt::report;
+use crate::processor::apic::{self, Vector};
+use crate::processor::{self, Processor, idle, registers};
+use crate::stop;
+use crate::sync::Lock;
+
+/// Serves requests until told to stop.
+pub fn serve() -> ! {
+    loop {
+        let reply = match channel::next_request() {
+            Ok(Request::Shutdown) => {
+                channel::send(&Message::Reply(Reply::Done));
+                stop::exit(lab_wire::EXIT_SHUTDOWN)
+            }
+            Ok(request) => answer(request),
+            Err(error) => Reply::Refused(format!("not a request: {error}")),
+        };
+        channel::send(&Message::Reply(reply));
+    }
+}
+
+fn answer(request: Request) -> Reply {
+    match request {
+        Request::Load => {
+            let loaded = as_thread(driver::load);
+            Reply::Load {
+                status: loaded.status,
+                base: loaded.base,
+                refusal: loaded.refusal,
+            }
+        }
+        Request::Unload => {
+            let (status, report) = as_thread(driver::unload);
+            Reply::Unload {
+                status,
+                report: Box::new(report),
+            }
+        }
+        Request::Run(threads) => run(threads),
+        Request::Report => Reply::Report(Box::new(report::make())),
+        Request::Processor { index } => on_processor(index, |here| {
+            Reply::Processor(Box::new(registers::read(here)))
+        }),
+        Request::SetProcessor { index, change } => set_processor(index, change),
+        Request::ReadPhysical { address, length } => read_physical(address, length),
+        Request::WritePhysical { address, bytes } => write_physical(address, &bytes),
+        Request::Exercise(kind) => match as_thread(|| exercise::perform(kind)) {
+            Ok(()) => Reply::Done,
+            Err(Broken(promise)) => Reply::Refused(format!("{kind:?}: {promise}")),
+        },
+        Request::Misuse(kind) => {
+            as_thread(|| misuse::commit(kind));
+            Reply::Refused(format!("{kind:?} went unnoticed"))
+        }
+        // The channel has answered it already.
+        Request::Diagnose | Request::Shutdown => Reply::Done,
+    }
+}
+
+/// Runs something as a thread of this processor.
+fn as_thread<R>(f: impl FnOnce() -> R) -> R {
+    let mut result = None;
+    idle::run_thread(processor::current(), || result = Some(f()));
+    result.expect("a thread runs to its end")
+}
+
+/// Runs something as a thread of another processor, and waits for it.
+fn on_processor(index: u32, f: impl FnOnce(&'static Processor) -> Reply + Send + 'static) -> Reply {
+    let Some(target) = processor::get(index) else {
+        return Reply::Refused(format!("there is no processor {index}"));
+    };
+    if index == processor::current().index {
+        return as_thread(|| f(target));
+    }
+    let result = Arc::new(Lock::new(None));
+    let home = processor::current();
+    let answer = result.clone();
+    idle::post(
+        target,
+        Box::new(move || {
+            *answer.lock() = Some(f(target));
+            apic::interrupt(home, Vector::Wake);
+        }),
+    );
+    idle::wait_until(|| result.lock().take())
+}
+
+/// Descriptors that a test gives must name present data segments: 1 in P and S,
+/// 0 in the code bit.
+fn set_processor(index: u32, change: ProcessorChange) -> Reply {
+    const KIND: u64 = 0x0000_9800_0000_0000;
+    const PRESENT_DATA: u64 = 0x0000_9000_0000_0000;
+    const TSS_MINIMUM: u32 = 0x67;
+    for descriptor in [change.fs_descriptor, change.gs_descriptor]
+        .into_iter()
+        .flatten()
+    {
+        if descriptor & KIND != PRESENT_DATA {
+            return Reply::Refused(format!("{descriptor:#x} is no present data segment"));
+        }
+    }
+    if change.tss_limit.is_some_and(|limit| limit < TSS_MINIMUM) {
+        return Reply::Refused("a task state segment needs a limit of 67h".to_string());
+    }
+    on_processor(index, move |here| {
+        registers::change(here, &change);
+        Reply::Done
+    })
+}
+
+/// A pointer to physical memory, if all of it is there.
+fn physical(address: u64, length: u64) -> Option<*mut u8> {
+    let end = address.checked_add(length)?;
+    (end <= memory::end_of_memory()).then(|| paging::physical_pointer(address))
+}
+
+fn read_physical(address: u64, length: u32) -> Reply {
+    let Some(source) = physical(address, length.into()) else {
+        return Reply::Refused(format!("{address:#x} is beyond memory"));
+    };
+    let bytes = (0..length as usize).map(|offset| {
+        // SAFETY: The physical map shows all of memory.
+        unsafe { source.wrapping_add(offset).read_volatile() }
+    });
+    Reply::Physical(bytes.collect())
+}
+
+fn write_physical(address: u64, bytes: &[u8]) -> Reply {
+    let Some(target) = physical(address, bytes.len() as u64) else {
+        return Reply::Refused(format!("{address:#x} is beyond memory"));
+    };
+    for (offset, &byte) in bytes.iter().enumerate() {
+        // SAFETY: The physical map shows all of memory; the test knows what it
+        // overwrites.
+        unsafe { target.wrapping_add(offset).write_volatile(byte) };
+    }
+    Reply::Done
+}
+
+/// What running threads share.
+struct Gathering {
+    /// Processors that have not reached the start line.
+    missing: AtomicUsize,
+    /// Processors that still work.
+    working: AtomicUsize,
+    outcomes: Lock<Vec<Vec<Outcome>>>,
+}
+
+/// Runs threads on their processors, all released together.
+fn run(threads: Vec<Thread>) -> Reply {
+    let unknown = threads
+        .iter()
+        .find(|thread| processor::get(thread.processor).is_none());
+    if let Some(thread) = unknown {
+        return Reply::Refused(format!("there is no processor {}", thread.processor));
+    }
+    let home = processor::current();
+    let outcomes = threads.iter().map(|_| Vec::new()).collect();
+    let mut work: Vec<Vec<(usize, Thread)>> = Vec::new();
+    work.resize_with(processor::all().len(), Vec::new);
+    for (position, thread) in threads.into_iter().enumerate() {
+        work[thread.processor as usize].push((position, thread));
+    }
+    let busy = work.iter().filter(|threads| !threads.is_empty()).count();
+    let gathering = Arc::new(Gathering {
+        missing: AtomicUsize::new(busy),
+        working: AtomicUsize::new(busy),
+        outcomes: Lock::new(outcomes),
+    });
+    let mut own = Vec::new();
+    for (target, threads) in processor::all().iter().zip(work) {
+        if target.index == home.index {
+            own = threads;
+        } else if !threads.is_empty() {
+            let gathering = gathering.clone();
+            idle::post(
+                target,
+                Box::new(move || {
+                    gathering.run(threads);
+                    apic::interrupt(home, Vector::Wake);
+                }),
+            );
+        }
+    }
+    if !own.is_empty() {
+        as_thread(|| gathering.run(own));
+    }
+    idle::wait_until(|| (gathering.working.load(Ordering::SeqCst) == 0).then_some(()));
+    let outcomes = core::mem::take(&mut *gathering.outcomes.lock());
+    Reply::Run(outcomes)
+}
+
+impl Gathering {
+    /// Runs the threads of this processor.
+    fn run(&self, threads: Vec<(usize, Thread)>) {
+        self.missing.fetch_sub(1, Ordering::SeqCst);
+        while self.missing.load(Ordering::SeqCst) > 0 {
+            core::hint::spin_loop();
+        }
+        for (position, thread) in threads {
+            let outcomes = thread.operations.into_iter().map(perform).collect();
+            self.outcomes.lock()[position] = outcomes;
+        }
+        self.working.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn perform(operation: Operation) -> Outcome {
+    match operation {
+        Operation::Open { path, access } => Outcome::Open(file::open(&path, access)),
+        Operation::Close { handle } => Outcome::Close(file::close(handle)),
+        Operation::Ioctl {
+            handle,
+            code,
+            input,
+            output_length,
+        } => Outcome::Ioctl(file::control(handle, code, &input, output_length)),
+    }
+}

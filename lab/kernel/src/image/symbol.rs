@@ -1,0 +1,115 @@
+//! Addresses in words: which image, which block of memory.
+
+#![expect(unsafe_code, reason = "the search for a caller reads the stack")]
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::arch::asm;
+
+use super::Image;
+use crate::memory::layout::{self, KERNEL_BASE};
+use crate::memory::{self, paging};
+use crate::nt::pool;
+use crate::sync::Lock;
+
+/// Words of the stack that the search for a caller looks at.
+const STACK_WORDS: u64 = 512;
+
+struct Known {
+    image: Image,
+    loaded: bool,
+}
+
+static IMAGES: Lock<Vec<Known>> = Lock::new(Vec::new());
+
+/// Remembers a loaded image.
+pub fn add(image: &Image) {
+    IMAGES.lock().push(Known {
+        image: image.clone(),
+        loaded: true,
+    });
+}
+
+/// Notes that an image is gone; its addresses keep their name.
+pub fn retire(base: u64) {
+    for known in IMAGES.lock().iter_mut() {
+        if known.image.base == base {
+            known.loaded = false;
+        }
+    }
+}
+
+/// An address as `image+offset`; zero stands for the lab's own code, where
+/// [`caller`] found no driver.
+pub fn name(address: u64) -> String {
+    if address == 0 {
+        return String::from("the lab itself");
+    }
+    if address >= KERNEL_BASE {
+        return format!("lab-kernel+{:#x}", address - KERNEL_BASE);
+    }
+    let images = IMAGES.lock();
+    let mut holding = images
+        .iter()
+        .rev()
+        .filter(|known| (known.image.base..known.image.base + known.image.size).contains(&address));
+    holding.next().map_or_else(
+        || format!("{address:#x}"),
+        |known| {
+            format!(
+                "{}{}+{:#x}",
+                known.image.name,
+                if known.loaded { "" } else { " (unloaded)" },
+                address - known.image.base
+            )
+        },
+    )
+}
+
+/// What lies at a data address.
+pub fn describe(address: u64) -> String {
+    if layout::STACKS.contains(address) {
+        return String::from("a stack or its guard page");
+    }
+    pool::describe(address).unwrap_or_else(|| name(address))
+}
+
+/// Where the running driver called the kernel from: the latest return address on
+/// the stack that follows a call instruction of a driver. Zero if there is none.
+pub fn caller() -> u64 {
+    let stack: u64;
+    // SAFETY: Reading RSP changes nothing.
+    unsafe { asm!("mov {}, rsp", out(reg) stack, options(nomem, nostack, preserves_flags)) };
+    let images = IMAGES.lock();
+    let words = (stack..).step_by(8).take(paging::to_usize(STACK_WORDS));
+    for address in words {
+        if !memory::is_mapped(address, 8, false) {
+            break;
+        }
+        // SAFETY: The word was just found to be mapped.
+        let word = unsafe { paging::pointer::<u64>(address).read_volatile() };
+        let in_driver = images
+            .iter()
+            .any(|known| known.loaded && known.image.executes(word));
+        if in_driver && follows_call(word) {
+            return word;
+        }
+    }
+    0
+}
+
+/// Whether the bytes before an address are a near call: `E8` with a displacement,
+/// or `FF /2` through memory or a register.
+fn follows_call(address: u64) -> bool {
+    let byte = |back: u64| {
+        let address = address - back;
+        memory::is_mapped(address, 1, false).then(|| {
+            // SAFETY: The byte was just found to be mapped.
+            unsafe { paging::pointer::<u8>(address).read_volatile() }
+        })
+    };
+    let indirect =
+        |back: u64| byte(back) == Some(0xFF) && byte(back - 1).is_some_and(|m| m & 0x38 == 0x10);
+    byte(5) == Some(0xE8) || [2, 3, 6, 7].into_iter().any(indirect)
+}

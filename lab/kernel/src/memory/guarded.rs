@@ -1,0 +1,124 @@
+//! Blocks of memory with pages of their own, that nobody can leave unnoticed.
+//!
+//! A block ends against an unmapped page, as far as its alignment allows; what
+//! is left of its pages before and behind it holds a pattern. Freed blocks are
+//! unmapped for good.
+
+#![expect(unsafe_code, reason = "the slack around blocks is raw memory")]
+
+use super::layout::{self, PAGE_SIZE};
+use super::paging::{self, Protection};
+use super::region::Region;
+
+/// Fills what belongs to the pages of a block but not to the block.
+const SLACK: u8 = 0xA7;
+
+/// Fills memory whose content is not promised.
+pub const UNINITIALIZED: u8 = 0xCB;
+
+/// A block of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// First byte.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Start of its pages.
+    first_page: u64,
+    /// How many.
+    pages: u64,
+}
+
+/// Bytes that were changed around a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Address of the first changed byte.
+    pub address: u64,
+    /// Whether it lies in front of the block.
+    pub before: bool,
+}
+
+impl Block {
+    /// A block at the end of its pages, or at their start if it holds a page or
+    /// more. Physically the pages are wherever there was room.
+    pub fn allocate(region: &Region, size: u64, alignment: u64) -> Option<Self> {
+        let pages = layout::pages(size.max(1));
+        let first_page = region.reserve(pages);
+        super::back(first_page, pages, Protection::ReadWrite).then(|| {
+            let start = if size >= PAGE_SIZE {
+                first_page
+            } else {
+                first_page + (PAGE_SIZE - size) / alignment * alignment
+            };
+            Self::over(first_page, pages, start, size)
+        })
+    }
+
+    /// A block over pages that are mapped already; it begins with them.
+    pub fn over_pages(first_page: u64, pages: u64, size: u64) -> Self {
+        Self::over(first_page, pages, first_page, size)
+    }
+
+    fn over(first_page: u64, pages: u64, start: u64, size: u64) -> Self {
+        let block = Self {
+            start,
+            size,
+            first_page,
+            pages,
+        };
+        block.fill(first_page, start, SLACK);
+        block.fill(start + size, block.end_of_pages(), SLACK);
+        block
+    }
+
+    fn end_of_pages(&self) -> u64 {
+        self.first_page + self.pages * PAGE_SIZE
+    }
+
+    fn fill(&self, start: u64, end: u64, byte: u8) {
+        debug_assert!(self.first_page <= start && end <= self.end_of_pages());
+        let length = paging::to_usize(end - start);
+        // SAFETY: The bytes lie in the block's own pages, which are mapped.
+        unsafe { paging::pointer::<u8>(start).write_bytes(byte, length) };
+    }
+
+    /// Sets every byte of the block.
+    pub fn set(&self, byte: u8) {
+        self.fill(self.start, self.start + self.size, byte);
+    }
+
+    /// Whether an address lies in the block, its slack or its guard pages.
+    pub fn is_near(&self, address: u64) -> bool {
+        (self.first_page - PAGE_SIZE..self.end_of_pages() + PAGE_SIZE).contains(&address)
+    }
+
+    /// Whether an address lies in the block itself.
+    pub fn contains(&self, address: u64) -> bool {
+        (self.start..self.start + self.size).contains(&address)
+    }
+
+    /// Looks for changes of the slack.
+    pub fn damage(&self) -> Option<Damage> {
+        let changed = |start: u64, end: u64| {
+            (start..end).find(|&address| {
+                // SAFETY: The bytes lie in the block's own pages, which are mapped.
+                unsafe { paging::pointer::<u8>(address).read_volatile() != SLACK }
+            })
+        };
+        if let Some(address) = changed(self.first_page, self.start) {
+            return Some(Damage {
+                address,
+                before: true,
+            });
+        }
+        changed(self.start + self.size, self.end_of_pages()).map(|address| Damage {
+            address,
+            before: false,
+        })
+    }
+
+    /// Takes the block away, everywhere.
+    pub fn free(self) {
+        super::release(self.first_page, self.pages);
+    }
+}

@@ -1,0 +1,107 @@
+//! Physical memory, address space and the kernel's heap. Knows nothing of
+//! Windows.
+
+#![expect(unsafe_code, reason = "the heap is given its memory here")]
+
+pub mod frames;
+pub mod guarded;
+mod heap;
+pub mod layout;
+pub mod paging;
+pub mod region;
+pub mod shootdown;
+
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+pub use heap::enter_reserve;
+use layout::PAGE_SIZE;
+use paging::Protection;
+
+/// Part of memory that becomes the kernel's heap.
+const HEAP_SHARE: u64 = 4;
+
+/// The boot page tables reach no further.
+const LIMIT: u64 = 1 << 32;
+
+static MEMORY_END: AtomicU64 = AtomicU64::new(0);
+
+/// Takes possession of the largest range of free physical memory.
+///
+/// # Safety
+///
+/// The boot page tables must be active, and nothing in `free` be in use.
+pub unsafe fn initialize(free: Range<u64>) {
+    let free = free.start..free.end.min(LIMIT);
+    MEMORY_END.store(free.end, Ordering::Relaxed);
+    let heap_size = (free.end - free.start) / HEAP_SHARE;
+    let heap = free.start..free.start + heap_size;
+    // SAFETY: The boot tables map the physical map, and nobody else gets this part.
+    unsafe {
+        heap::initialize(
+            paging::physical_pointer(heap.start),
+            paging::to_usize(heap_size),
+        );
+    };
+    frames::initialize(heap.end..free.end);
+    paging::initialize(free.end);
+    paging::activate();
+}
+
+/// One past the last byte of physical memory.
+pub fn end_of_memory() -> u64 {
+    MEMORY_END.load(Ordering::Relaxed)
+}
+
+/// Maps fresh frames, one by one and so not contiguous, at `start`.
+///
+/// Returns false, with nothing mapped, when memory is short.
+pub fn back(start: u64, pages: u64, protection: Protection) -> bool {
+    for index in 0..pages {
+        let Some(frame) = shootdown::with_reclaim(frames::allocate) else {
+            release(start, index);
+            return false;
+        };
+        paging::map(start + index * PAGE_SIZE, frame, protection);
+    }
+    true
+}
+
+/// Unmaps pages everywhere and gives their frames back.
+pub fn release(start: u64, pages: u64) {
+    let unmapped: Vec<u64> = (0..pages)
+        .map(|index| paging::unmap(start + index * PAGE_SIZE).expect("a page that was mapped"))
+        .collect();
+    let generation = shootdown::flush();
+    shootdown::quarantine(generation, unmapped.into_iter());
+}
+
+/// A stack of so many pages, with guard pages; returns the address of its top.
+pub fn allocate_stack(pages: u64) -> u64 {
+    static STACKS: region::Region = region::Region::new(layout::STACKS);
+    let start = STACKS.reserve(pages);
+    assert!(
+        back(start, pages, Protection::ReadWrite),
+        "memory for a stack"
+    );
+    start + pages * PAGE_SIZE
+}
+
+/// Whether all of a range is mapped, and writable if asked.
+pub fn is_mapped(start: u64, length: u64, writable: bool) -> bool {
+    let Some(last) = start.checked_add(length.max(1) - 1) else {
+        return false;
+    };
+    let mut address = layout::page_of(start);
+    loop {
+        match paging::translate(address) {
+            Some(mapping) if mapping.writable || !writable => {}
+            _ => return false,
+        }
+        address = match address.checked_add(PAGE_SIZE) {
+            Some(next) if next <= last => next,
+            _ => return true,
+        };
+    }
+}

@@ -1,0 +1,166 @@
+//! Physically contiguous memory, and physical addresses.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ffi::c_void;
+use core::ptr;
+
+use lab_wire::{Allocation, AllocationKind};
+
+use super::rules::Routine;
+use super::{dispatcher, dpc, irql};
+use crate::memory::guarded::{self, Block};
+use crate::memory::layout::{self, PAGE_SIZE};
+use crate::memory::paging::{self, Protection};
+use crate::memory::region::Region;
+use crate::memory::{frames, shootdown};
+use crate::random;
+use crate::sync::Lock;
+
+/// Page protections, of which exactly one must be given, and their modifiers.
+mod protect {
+    pub const READWRITE: u32 = 0x04;
+    pub const EXECUTE_READWRITE: u32 = 0x40;
+    pub const NOCACHE: u32 = 0x200;
+    pub const WRITECOMBINE: u32 = 0x400;
+    pub const MODIFIERS: u32 = NOCACHE | WRITECOMBINE;
+}
+
+/// `MM_ANY_NODE_OK`.
+const ANY_NODE: u32 = 0x8000_0000;
+
+static SYSTEM_PTES: Region = Region::new(layout::SYSTEM_PTES);
+static BLOCKS: Lock<BTreeMap<u64, Block>> = Lock::new(BTreeMap::new());
+
+/// Moves the region, so that addresses differ between runs.
+pub fn initialize() {
+    SYSTEM_PTES.skip(random::below(1 << 24));
+}
+
+/// Maps frames that somebody else owns; returns the address.
+pub fn map_frames(physical: &[u64]) -> u64 {
+    let start = SYSTEM_PTES.reserve(physical.len() as u64);
+    for (address, &frame) in (start..).step_by(4096).zip(physical) {
+        paging::map(address, frame, Protection::ReadWrite);
+    }
+    start
+}
+
+/// The driver's blocks.
+pub fn report() -> Vec<Allocation> {
+    let blocks = BLOCKS.lock();
+    let allocations = blocks.values().filter_map(|block| {
+        Some(Allocation {
+            kind: AllocationKind::Contiguous,
+            tag: 0,
+            size: block.size,
+            virtual_address: block.start,
+            physical_address: paging::translate(block.start)?.physical,
+        })
+    });
+    allocations.collect()
+}
+
+/// `MmAllocateContiguousNodeMemory`: `<= DISPATCH_LEVEL`.
+pub extern "win64" fn allocate_node_memory(
+    size: usize,
+    lowest: u64,
+    highest: u64,
+    boundary: u64,
+    protection: u32,
+    node: u32,
+) -> *mut c_void {
+    const ROUTINE: Routine = Routine("MmAllocateContiguousNodeMemory");
+    ROUTINE.irql_at_most(irql::DISPATCH_LEVEL);
+    check_protection(ROUTINE, protection);
+    ROUTINE.require(size > 0, "size", format_args!("no bytes asked for"));
+    ROUTINE.require(
+        boundary == 0 || boundary.is_power_of_two(),
+        "boundary",
+        format_args!("boundary {boundary:#x}, the page demands a power of two"),
+    );
+    // One node, which is number 0.
+    if node != ANY_NODE && node != 0 {
+        return ptr::null_mut();
+    }
+    let size = size as u64;
+    let pages = layout::pages(size);
+    let range = lowest..highest.saturating_add(1);
+    let allocate = || frames::allocate_contiguous(pages, &range, boundary);
+    let Some(physical) = shootdown::with_reclaim(allocate) else {
+        return ptr::null_mut();
+    };
+    let frames: Vec<u64> = (0..pages).map(|page| physical + page * PAGE_SIZE).collect();
+    let block = Block::over_pages(map_frames(&frames), pages, size);
+    block.set(guarded::UNINITIALIZED);
+    BLOCKS.lock().insert(block.start, block);
+    paging::pointer(block.start)
+}
+
+fn check_protection(routine: Routine, protection: u32) {
+    let access = protection & !protect::MODIFIERS;
+    routine.require(
+        access != protect::EXECUTE_READWRITE,
+        "executable",
+        format_args!("executable memory, which memory integrity forbids"),
+    );
+    routine.require(
+        access == protect::READWRITE && protection & protect::MODIFIERS != protect::MODIFIERS,
+        "protect",
+        format_args!(
+            "protection {protection:#x}, the page demands PAGE_READWRITE or \
+             PAGE_EXECUTE_READWRITE, and one cache modifier at most"
+        ),
+    );
+}
+
+/// `MmFreeContiguousMemory`: `<= DISPATCH_LEVEL`, the base address of a block.
+pub extern "win64" fn free_memory(pointer: *mut c_void) {
+    const ROUTINE: Routine = Routine("MmFreeContiguousMemory");
+    ROUTINE.irql_at_most(irql::DISPATCH_LEVEL);
+    let address = pointer.addr() as u64;
+    let Some(block) = BLOCKS.lock().remove(&address) else {
+        ROUTINE.violated(
+            "block",
+            format_args!("{address:#x} is not the base address of contiguous memory"),
+        );
+    };
+    if let Some(damage) = block.damage() {
+        ROUTINE.violated(
+            "overrun",
+            format_args!(
+                "the byte at {:#x} was overwritten, behind the {} bytes at {address:#x}",
+                damage.address, block.size
+            ),
+        );
+    }
+    dpc::forbid_queued_in(ROUTINE, block.start, block.start + block.size);
+    dispatcher::forbid_waiters_in(ROUTINE, block.start, block.start + block.size);
+    block.free();
+}
+
+/// `MmGetPhysicalAddress`: any level; nonpaged or locked memory.
+pub extern "win64" fn get_physical_address(pointer: *const c_void) -> u64 {
+    const ROUTINE: Routine = Routine("MmGetPhysicalAddress");
+    let address = pointer.addr() as u64;
+    ROUTINE.require(
+        !layout::PAGED_POOL.contains(address),
+        "resident",
+        format_args!("{address:#x} is in paged pool, which may have no physical address"),
+    );
+    match paging::translate(address) {
+        Some(mapping) => mapping.physical,
+        None => ROUTINE.violated(
+            "resident",
+            format_args!("{address:#x} is mapped to nothing"),
+        ),
+    }
+}
+
+/// Unmaps what [`map_frames`] mapped; the frames stay their owner's.
+pub fn unmap_frames(start: u64, pages: u64) {
+    for page in 0..pages {
+        paging::unmap(start + page * PAGE_SIZE);
+    }
+    shootdown::flush();
+}

@@ -1,0 +1,60 @@
+//! The routines that a driver may import, by name.
+
+use super::{contiguous, debug, dispatcher, dpc, io, irql, pool, processors, rtl};
+
+macro_rules! exports {
+    ($($name:literal => $routine:path),+ $(,)?) => {
+        /// The address of a routine.
+        pub fn resolve(name: &str) -> Option<u64> {
+            let routine = match name {
+                $($name => $routine as *const (),)+
+                _ => return None,
+            };
+            Some(routine.addr() as u64)
+        }
+    };
+}
+
+exports! {
+    "DbgPrint" => debug::print,
+    "ExAllocatePool2" => pool::allocate_pool_2,
+    "ExFreePool" => pool::free_pool,
+    "ExFreePoolWithTag" => pool::free_pool_with_tag,
+    "IoCreateDevice" => io::device::create_device,
+    "IoCreateSymbolicLink" => io::namespace::create_symbolic_link,
+    "IoDeleteDevice" => io::device::delete_device,
+    "IoDeleteSymbolicLink" => io::namespace::delete_symbolic_link,
+    "IofCompleteRequest" => io::request::complete_request,
+    "KeBugCheckEx" => debug::bug_check,
+    "KeClearEvent" => dispatcher::clear_event,
+    "KeFlushQueuedDpcs" => dpc::flush_queued,
+    "KeGetCurrentIrql" => irql::get_current,
+    "KeGetCurrentProcessorNumberEx" => processors::get_current_number,
+    "KeGetProcessorIndexFromNumber" => processors::get_index_from_number,
+    "KeGetProcessorNumberFromIndex" => processors::get_number_from_index,
+    "KeInitializeDpc" => dpc::initialize,
+    "KeInitializeEvent" => dispatcher::initialize_event,
+    "KeInitializeMutex" => dispatcher::initialize_mutex,
+    "KeInsertQueueDpc" => dpc::insert_queue,
+    "KeLowerIrql" => irql::lower,
+    "KeQueryActiveProcessorCountEx" => processors::query_active_count,
+    "KeQueryMaximumProcessorCountEx" => processors::query_maximum_count,
+    "KeRaiseIrqlToDpcLevel" => irql::raise_to_dpc_level,
+    "KeReleaseMutex" => dispatcher::release_mutex,
+    "KeResetEvent" => dispatcher::reset_event,
+    "KeSetEvent" => dispatcher::set_event,
+    "KeSetImportanceDpc" => dpc::set_importance,
+    "KeSetTargetProcessorDpcEx" => dpc::set_target_processor,
+    "KeWaitForSingleObject" => dispatcher::wait_for_single_object,
+    "KfRaiseIrql" => irql::raise,
+    "MmAllocateContiguousNodeMemory" => contiguous::allocate_node_memory,
+    "MmFreeContiguousMemory" => contiguous::free_memory,
+    "MmGetPhysicalAddress" => contiguous::get_physical_address,
+    "MmMapLockedPagesSpecifyCache" => io::buffers::map_locked_pages,
+    "RtlInitUnicodeString" => rtl::init_unicode_string,
+    "__C_specific_handler" => debug::c_specific_handler,
+    "memcmp" => rtl::memory_compare,
+    "memcpy" => rtl::memory_copy,
+    "memmove" => rtl::memory_move,
+    "memset" => rtl::memory_set,
+}

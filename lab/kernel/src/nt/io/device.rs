@@ -1,0 +1,263 @@
+//! Device objects.
+
+#![expect(unsafe_code, reason = "device extensions are raw memory")]
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use lab_wire::Device;
+
+use super::namespace;
+use crate::memory::paging;
+use crate::nt::pool::{self, Owner};
+use crate::nt::rules::{Object, Routine};
+use crate::nt::structures::{
+    DEVICE_OBJECT, DEVICE_OBJECT_SIZE, DRIVER_OBJECT, UNICODE_STRING, field,
+};
+use crate::nt::{irql, rtl, status};
+use crate::sync::Lock;
+
+/// `DEVICE_OBJECT.Flags`.
+pub mod flag {
+    /// `DO_EXCLUSIVE`.
+    pub const EXCLUSIVE: u32 = 0x8;
+    /// `DO_DEVICE_HAS_NAME`.
+    pub const HAS_NAME: u32 = 0x40;
+    /// `DO_DEVICE_INITIALIZING`.
+    pub const INITIALIZING: u32 = 0x80;
+}
+
+/// `IO_TYPE_DEVICE`.
+const TYPE_DEVICE: i16 = 3;
+
+/// Device extensions are at least this much aligned, as pool is.
+const EXTENSION_ALIGNMENT: u64 = 16;
+
+struct Record {
+    /// Address of the `DEVICE_OBJECT`.
+    object: u64,
+    name: String,
+    references: u32,
+    deleted: bool,
+}
+
+static DEVICES: Lock<Vec<Record>> = Lock::new(Vec::new());
+
+/// The structure at a device's address.
+pub fn object(address: u64) -> Object<DEVICE_OBJECT> {
+    Object::own(paging::pointer(address))
+}
+
+/// All devices.
+pub fn report() -> Vec<Device> {
+    let devices = DEVICES.lock();
+    let devices = devices.iter().map(|record| Device {
+        name: record.name.clone(),
+        references: record.references,
+        deleted: record.deleted,
+    });
+    devices.collect()
+}
+
+/// The device with a name.
+pub fn by_name(name: &str) -> Option<u64> {
+    let devices = DEVICES.lock();
+    let mut named = devices
+        .iter()
+        .filter(|record| !record.name.is_empty() && namespace::same_name(&record.name, name));
+    named.next().map(|record| record.object)
+}
+
+/// Takes a reference for a new file object.
+pub fn open(address: u64) -> Result<(), u32> {
+    let flags = object(address).get(field!(DEVICE_OBJECT, Flags));
+    let mut devices = DEVICES.lock();
+    let record = devices.iter_mut().find(|record| record.object == address);
+    let record = record.ok_or(status::NO_SUCH_DEVICE)?;
+    if record.deleted || flags & flag::INITIALIZING != 0 {
+        return Err(status::NO_SUCH_DEVICE);
+    }
+    if flags & flag::EXCLUSIVE != 0 && record.references > 0 {
+        return Err(status::ACCESS_DENIED);
+    }
+    record.references += 1;
+    set_reference_count(record);
+    Ok(())
+}
+
+/// Gives a file object's reference back; a deleted device goes with its last.
+pub fn close(address: u64) {
+    let gone = {
+        let mut devices = DEVICES.lock();
+        let position = devices.iter().position(|record| record.object == address);
+        let position = position.expect("a referenced device stays");
+        let record = &mut devices[position];
+        record.references -= 1;
+        set_reference_count(record);
+        (record.deleted && record.references == 0).then(|| devices.remove(position))
+    };
+    if let Some(record) = gone {
+        free(Routine("IoDeleteDevice"), &record);
+    }
+}
+
+fn set_reference_count(record: &Record) {
+    let count = i32::try_from(record.references).expect("few handles");
+    object(record.object).set(field!(DEVICE_OBJECT, ReferenceCount), count);
+}
+
+fn free(routine: Routine, record: &Record) {
+    let device = object(record.object);
+    let extension = device.get(field!(DEVICE_OBJECT, DeviceExtension));
+    if !extension.is_null() {
+        pool::free_system(routine, extension.addr() as u64);
+    }
+    pool::free_system(routine, record.object);
+}
+
+/// Ends the initialisation of all devices, as happens when a driver's entry
+/// point has succeeded.
+pub fn finish_initializing() {
+    for record in DEVICES.lock().iter() {
+        let device = object(record.object);
+        let flags = device.get(field!(DEVICE_OBJECT, Flags));
+        device.set(field!(DEVICE_OBJECT, Flags), flags & !flag::INITIALIZING);
+    }
+}
+
+/// Removes the devices of a driver that is gone.
+pub fn clear() {
+    let records = core::mem::take(&mut *DEVICES.lock());
+    for record in &records {
+        free(Routine("IoDeleteDevice"), record);
+    }
+}
+
+/// `IoCreateDevice`: `<= APC_LEVEL`.
+pub extern "win64" fn create_device(
+    driver: *mut DRIVER_OBJECT,
+    extension_size: u32,
+    name: *const UNICODE_STRING,
+    device_type: u32,
+    characteristics: u32,
+    exclusive: u8,
+    result: *mut *mut DEVICE_OBJECT,
+) -> u32 {
+    const ROUTINE: Routine = Routine("IoCreateDevice");
+    ROUTINE.irql_at_most(irql::APC_LEVEL);
+    let driver = ROUTINE.object("DriverObject", driver);
+    let result = ROUTINE.object("DeviceObject", result);
+    let name = if name.is_null() {
+        String::new()
+    } else {
+        rtl::text(ROUTINE, "DeviceName", name)
+    };
+    ROUTINE.require(
+        name.is_empty() || name.starts_with('\\'),
+        "name",
+        format_args!("DeviceName {name:?}, the page demands a full path name"),
+    );
+    if by_name(&name).is_some() {
+        return status::OBJECT_NAME_COLLISION;
+    }
+    let Some(address) = allocate(extension_size) else {
+        return status::INSUFFICIENT_RESOURCES;
+    };
+    let device = object(address);
+    let mut flags = flag::INITIALIZING;
+    if exclusive != 0 {
+        flags |= flag::EXCLUSIVE;
+    }
+    if !name.is_empty() {
+        flags |= flag::HAS_NAME;
+    }
+    device.set(field!(DEVICE_OBJECT, DriverObject), driver.pointer());
+    device.set(
+        field!(DEVICE_OBJECT, NextDevice),
+        driver.get(field!(DRIVER_OBJECT, DeviceObject)),
+    );
+    device.set(field!(DEVICE_OBJECT, Flags), flags);
+    device.set(field!(DEVICE_OBJECT, Characteristics), characteristics);
+    device.set(field!(DEVICE_OBJECT, DeviceType), device_type);
+    driver.set(field!(DRIVER_OBJECT, DeviceObject), device.pointer());
+    DEVICES.lock().push(Record {
+        object: address,
+        name,
+        references: 0,
+        deleted: false,
+    });
+    result.write(device.pointer());
+    status::SUCCESS
+}
+
+/// A device object with an extension, both zeroed.
+fn allocate(extension_size: u32) -> Option<u64> {
+    let size = DEVICE_OBJECT_SIZE as u64;
+    let address = pool::allocate(Owner::System("device object"), size, 16, 0)?;
+    let device = object(address);
+    device.write(DEVICE_OBJECT::default());
+    device.set(field!(DEVICE_OBJECT, Type), TYPE_DEVICE);
+    device.set(field!(DEVICE_OBJECT, StackSize), 1);
+    let whole = DEVICE_OBJECT_SIZE as u64 + u64::from(extension_size);
+    device.set(
+        field!(DEVICE_OBJECT, Size),
+        u16::try_from(whole).unwrap_or(u16::MAX),
+    );
+    if extension_size == 0 {
+        return Some(address);
+    }
+    let owner = Owner::System("device extension");
+    let Some(extension) = pool::allocate(owner, extension_size.into(), EXTENSION_ALIGNMENT, 0)
+    else {
+        pool::free_system(Routine("IoCreateDevice"), address);
+        return None;
+    };
+    let pointer = paging::pointer::<u8>(extension);
+    // SAFETY: The block was just allocated with this size.
+    unsafe { pointer.write_bytes(0, extension_size as usize) };
+    device.set(field!(DEVICE_OBJECT, DeviceExtension), pointer.cast());
+    Some(address)
+}
+
+/// `IoDeleteDevice`: `<= APC_LEVEL`; a device that is open stays until closed.
+pub extern "win64" fn delete_device(device: *mut DEVICE_OBJECT) {
+    const ROUTINE: Routine = Routine("IoDeleteDevice");
+    ROUTINE.irql_at_most(irql::APC_LEVEL);
+    let address = device.addr() as u64;
+    let gone = {
+        let mut devices = DEVICES.lock();
+        let position = devices
+            .iter()
+            .position(|record| record.object == address && !record.deleted);
+        let Some(position) = position else {
+            ROUTINE.violated("device", format_args!("{address:#x} is no device object"));
+        };
+        unlink(address);
+        let record = &mut devices[position];
+        record.deleted = true;
+        (record.references == 0).then(|| devices.remove(position))
+    };
+    if let Some(record) = gone {
+        free(ROUTINE, &record);
+    }
+}
+
+/// Takes a device out of its driver's list.
+fn unlink(address: u64) {
+    let device = object(address);
+    let next = device.get(field!(DEVICE_OBJECT, NextDevice));
+    let driver = Object::own(device.get(field!(DEVICE_OBJECT, DriverObject)));
+    let mut current = driver.get(field!(DRIVER_OBJECT, DeviceObject));
+    if current.addr() as u64 == address {
+        driver.set(field!(DRIVER_OBJECT, DeviceObject), next);
+        return;
+    }
+    while !current.is_null() {
+        let before = Object::own(current);
+        current = before.get(field!(DEVICE_OBJECT, NextDevice));
+        if current.addr() as u64 == address {
+            before.set(field!(DEVICE_OBJECT, NextDevice), next);
+            return;
+        }
+    }
+}

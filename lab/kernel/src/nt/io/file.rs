@@ -1,0 +1,277 @@
+//! File objects and the system calls on them: open, close, control.
+
+#![expect(unsafe_code, reason = "file objects are raw memory that drivers see")]
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use lab_wire::{Access, Handle, IoctlReply};
+
+use super::buffers::{Buffers, Method};
+use super::request::{self, MAJOR_FUNCTIONS, Parameters};
+use super::{device, major, namespace};
+use crate::memory::paging;
+use crate::nt::pool::{self, Owner};
+use crate::nt::rules::{Object, Routine};
+use crate::nt::status;
+use crate::nt::structures::{DEVICE_OBJECT, FILE_OBJECT, UNICODE_STRING, field};
+use crate::sync::Lock;
+
+/// `IO_TYPE_FILE`.
+const TYPE_FILE: i16 = 5;
+
+/// `FO_SYNCHRONOUS_IO`.
+const SYNCHRONOUS_IO: u32 = 0x2;
+
+/// `FILE_OPEN` in the upper byte, as `Parameters.Create.Options` has it.
+const OPEN_EXISTING: u32 = 0x0100_0000;
+
+/// `FILE_GENERIC_READ` and `FILE_GENERIC_WRITE`.
+const GENERIC_READ: u32 = 0x0012_0089;
+const GENERIC_WRITE: u32 = 0x0012_0116;
+const READ_ATTRIBUTES: u32 = 0x0010_0080;
+
+/// `FILE_READ_ACCESS` and `FILE_WRITE_ACCESS` of a control code.
+const CODE_READ: u32 = 1 << 14;
+const CODE_WRITE: u32 = 2 << 14;
+
+#[derive(Clone, Copy)]
+struct File {
+    device: u64,
+    object: Object<FILE_OBJECT>,
+    /// Address of the name's characters, zero for none.
+    name: u64,
+    access: Access,
+}
+
+// SAFETY: The object is the lab's own, and stays until the file is closed.
+unsafe impl Send for File {}
+
+struct Handles {
+    open: BTreeMap<u32, File>,
+    next: u32,
+}
+
+static HANDLES: Lock<Handles> = Lock::new(Handles {
+    open: BTreeMap::new(),
+    next: 1,
+});
+
+/// How many handles are open.
+pub fn open_handles() -> u32 {
+    u32::try_from(HANDLES.lock().open.len()).expect("few handles")
+}
+
+/// `CreateFile` on a device.
+pub fn open(path: &str, access: Access) -> Result<Handle, u32> {
+    let target = namespace::resolve(path)?;
+    device::open(target.device)?;
+    let opened = create(target.device, &target.rest, access);
+    if opened.is_err() {
+        device::close(target.device);
+    }
+    let file = opened?;
+    let mut handles = HANDLES.lock();
+    let handle = handles.next;
+    handles.next += 1;
+    handles.open.insert(handle, file);
+    Ok(Handle(handle))
+}
+
+/// Makes a file object and lets the driver say yes to it.
+fn create(device: u64, rest: &str, access: Access) -> Result<File, u32> {
+    let file = allocate(device, rest, access).ok_or(status::INSUFFICIENT_RESOURCES)?;
+    let outcome = send_create(&file);
+    match outcome {
+        Ok(()) => Ok(file),
+        Err(status) => {
+            free(&file);
+            Err(status)
+        }
+    }
+}
+
+fn send_create(file: &File) -> Result<(), u32> {
+    let context = security_context(file.access).ok_or(status::INSUFFICIENT_RESOURCES)?;
+    let parameters = Parameters::Create {
+        security_context: context,
+        options: OPEN_EXISTING,
+    };
+    let completion = request::send(
+        file.device,
+        file.object.pointer(),
+        parameters,
+        Buffers::default(),
+    );
+    pool::free_system(Routine("IRP_MJ_CREATE"), context);
+    let completion = completion?;
+    if status::is_success(completion.status) {
+        Ok(())
+    } else {
+        Err(completion.status)
+    }
+}
+
+/// An `IO_SECURITY_CONTEXT` whose access state is not told.
+fn security_context(access: Access) -> Option<u64> {
+    use windows_sys::Wdk::Foundation::IO_SECURITY_CONTEXT;
+    let size = size_of::<IO_SECURITY_CONTEXT>() as u64;
+    let address = pool::allocate(Owner::System("security context"), size, 16, 0)?;
+    let mut desired = READ_ATTRIBUTES;
+    if access.read {
+        desired |= GENERIC_READ;
+    }
+    if access.write {
+        desired |= GENERIC_WRITE;
+    }
+    Object::own(paging::pointer::<IO_SECURITY_CONTEXT>(address)).write(IO_SECURITY_CONTEXT {
+        DesiredAccess: desired,
+        ..IO_SECURITY_CONTEXT::default()
+    });
+    Some(address)
+}
+
+fn allocate(device: u64, rest: &str, access: Access) -> Option<File> {
+    let size = size_of::<FILE_OBJECT>() as u64;
+    let address = pool::allocate(Owner::System("file object"), size, 16, 0)?;
+    let object = Object::own(paging::pointer::<FILE_OBJECT>(address));
+    object.write(FILE_OBJECT::default());
+    object.set(field!(FILE_OBJECT, Type), TYPE_FILE);
+    object.set(
+        field!(FILE_OBJECT, Size),
+        i16::try_from(size).expect("small"),
+    );
+    object.set(
+        field!(FILE_OBJECT, DeviceObject),
+        device::object(device).pointer(),
+    );
+    object.set(field!(FILE_OBJECT, Flags), SYNCHRONOUS_IO);
+    let mut file = File {
+        device,
+        object,
+        name: 0,
+        access,
+    };
+    if !rest.is_empty() && !set_name(&mut file, rest) {
+        free(&file);
+        return None;
+    }
+    Some(file)
+}
+
+fn set_name(file: &mut File, name: &str) -> bool {
+    let units: Vec<u16> = name.encode_utf16().collect();
+    let bytes = size_of_val(units.as_slice());
+    let Ok(length) = u16::try_from(bytes) else {
+        return false;
+    };
+    let Some(address) = pool::allocate(Owner::System("file name"), bytes as u64, 16, 0) else {
+        return false;
+    };
+    let buffer = paging::pointer::<u16>(address);
+    // SAFETY: The block was just allocated with this size.
+    unsafe { buffer.copy_from_nonoverlapping(units.as_ptr(), units.len()) };
+    file.name = address;
+    file.object.set(
+        field!(FILE_OBJECT, FileName),
+        UNICODE_STRING {
+            Length: length,
+            MaximumLength: length,
+            Buffer: buffer,
+        },
+    );
+    true
+}
+
+fn free(file: &File) {
+    const ROUTINE: Routine = Routine("IRP_MJ_CLOSE");
+    if file.name != 0 {
+        pool::free_system(ROUTINE, file.name);
+    }
+    pool::free_system(ROUTINE, file.object.address());
+}
+
+/// `CloseHandle`: the driver hears of it twice, first that the last handle goes,
+/// then that the file object goes.
+pub fn close(handle: Handle) -> u32 {
+    let Some(file) = HANDLES.lock().open.remove(&handle.0) else {
+        return status::INVALID_HANDLE;
+    };
+    tell(&file, Parameters::Cleanup, "IRP_MJ_CLEANUP");
+    tell(&file, Parameters::Close, "IRP_MJ_CLOSE");
+    free(&file);
+    device::close(file.device);
+    status::SUCCESS
+}
+
+/// Sends a request that a driver may not refuse.
+fn tell(file: &File, parameters: Parameters, name: &'static str) {
+    let pointer = file.object.pointer();
+    let sent = request::send(file.device, pointer, parameters, Buffers::default());
+    let completion = sent.expect("memory for an IRP");
+    if handles_itself(file.device, parameters) {
+        Routine(name).require(
+            status::is_success(completion.status),
+            "status",
+            format_args!(
+                "completed with {:#010x}, a driver may not refuse it",
+                completion.status
+            ),
+        );
+    }
+}
+
+/// Whether the driver set a dispatch routine of its own.
+fn handles_itself(device: u64, parameters: Parameters) -> bool {
+    let major = match parameters {
+        Parameters::Cleanup => major::CLEANUP,
+        _ => major::CLOSE,
+    };
+    let driver = Object::own(device::object(device).get(field!(DEVICE_OBJECT, DriverObject)));
+    let routine = driver.get(MAJOR_FUNCTIONS)[usize::from(major)];
+    routine != request::invalid_device_request as *const ()
+}
+
+/// `DeviceIoControl`.
+pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> IoctlReply {
+    match try_control(handle, code, input, output_length) {
+        Ok(reply) => reply,
+        Err(status) => IoctlReply {
+            status,
+            information: 0,
+            output: Vec::new(),
+        },
+    }
+}
+
+fn try_control(
+    handle: Handle,
+    code: u32,
+    input: &[u8],
+    output_length: u32,
+) -> Result<IoctlReply, u32> {
+    let file = *HANDLES
+        .lock()
+        .open
+        .get(&handle.0)
+        .ok_or(status::INVALID_HANDLE)?;
+    let denied =
+        code & CODE_READ != 0 && !file.access.read || code & CODE_WRITE != 0 && !file.access.write;
+    if denied {
+        return Err(status::ACCESS_DENIED);
+    }
+    let input_length = u32::try_from(input.len()).map_err(|_| status::INVALID_PARAMETER)?;
+    let buffers = Buffers::new(Method::of(code), input, output_length)
+        .ok_or(status::INSUFFICIENT_RESOURCES)?;
+    let parameters = Parameters::Control {
+        code,
+        input_length,
+        output_length,
+    };
+    let completion = request::send(file.device, file.object.pointer(), parameters, buffers)?;
+    Ok(IoctlReply {
+        status: completion.status,
+        information: completion.information,
+        output: completion.output,
+    })
+}

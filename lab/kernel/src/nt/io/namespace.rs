@@ -1,0 +1,115 @@
+//! Object names: devices and symbolic links.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use lab_wire::SymbolicLink;
+
+use crate::nt::rules::Routine;
+use crate::nt::structures::UNICODE_STRING;
+use crate::nt::{irql, rtl, status};
+use crate::sync::Lock;
+
+use super::device;
+
+/// Where the Win32 name `\\.\X` lives.
+const WIN32_DIRECTORY: &str = r"\??\";
+
+/// Other names of that directory.
+const WIN32_ALIASES: [&str; 3] = [r"\??\", r"\DosDevices\", r"\GLOBAL??\"];
+
+/// Prefix of Win32 paths that name devices.
+const WIN32_PREFIX: &str = r"\\.\";
+
+static LINKS: Lock<Vec<SymbolicLink>> = Lock::new(Vec::new());
+
+/// All symbolic links.
+pub fn links() -> Vec<SymbolicLink> {
+    LINKS.lock().clone()
+}
+
+/// Forgets all symbolic links, those of a driver that is gone.
+pub fn clear_links() {
+    LINKS.lock().clear();
+}
+
+/// Names are equal without regard to case.
+pub fn same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+/// A device and what of the path is left for it.
+pub struct Target {
+    /// Address of the device object.
+    pub device: u64,
+    /// The part of the path behind the device's name.
+    pub rest: String,
+}
+
+/// Finds what a Win32 path names.
+pub fn resolve(path: &str) -> Result<Target, u32> {
+    let name = path
+        .strip_prefix(WIN32_PREFIX)
+        .ok_or(status::OBJECT_NAME_INVALID)?;
+    let (first, rest) = split_component(name);
+    let link = [WIN32_DIRECTORY, first].concat();
+    let target = LINKS
+        .lock()
+        .iter()
+        .find(|known| same_name(&known.name, &link))
+        .map(|known| known.target.clone())
+        .ok_or(status::OBJECT_NAME_NOT_FOUND)?;
+    let device = device::by_name(&target).ok_or(status::OBJECT_NAME_NOT_FOUND)?;
+    Ok(Target {
+        device,
+        rest: rest.to_string(),
+    })
+}
+
+/// The first component of a path, and what follows with its separator.
+fn split_component(path: &str) -> (&str, &str) {
+    path.find('\\')
+        .map_or((path, ""), |position| path.split_at(position))
+}
+
+/// A link's name in the one directory that the aliases stand for.
+fn canonical_link(name: &str) -> Option<String> {
+    WIN32_ALIASES.iter().find_map(|alias| {
+        let directory = name.get(..alias.len())?;
+        same_name(directory, alias).then(|| [WIN32_DIRECTORY, &name[alias.len()..]].concat())
+    })
+}
+
+/// `IoCreateSymbolicLink`: `PASSIVE_LEVEL`.
+pub extern "win64" fn create_symbolic_link(
+    name: *const UNICODE_STRING,
+    target: *const UNICODE_STRING,
+) -> u32 {
+    const ROUTINE: Routine = Routine("IoCreateSymbolicLink");
+    ROUTINE.irql_at_most(irql::PASSIVE_LEVEL);
+    let name = rtl::text(ROUTINE, "SymbolicLinkName", name);
+    let target = rtl::text(ROUTINE, "DeviceName", target);
+    let Some(name) = canonical_link(&name) else {
+        return status::OBJECT_NAME_INVALID;
+    };
+    let mut links = LINKS.lock();
+    if links.iter().any(|link| same_name(&link.name, &name)) {
+        return status::OBJECT_NAME_COLLISION;
+    }
+    links.push(SymbolicLink { name, target });
+    status::SUCCESS
+}
+
+/// `IoDeleteSymbolicLink`: `PASSIVE_LEVEL`.
+pub extern "win64" fn delete_symbolic_link(name: *const UNICODE_STRING) -> u32 {
+    const ROUTINE: Routine = Routine("IoDeleteSymbolicLink");
+    ROUTINE.irql_at_most(irql::PASSIVE_LEVEL);
+    let name = rtl::text(ROUTINE, "SymbolicLinkName", name);
+    let name = canonical_link(&name).unwrap_or(name);
+    let mut links = LINKS.lock();
+    let Some(position) = links.iter().position(|link| same_name(&link.name, &name)) else {
+        return status::OBJECT_NAME_NOT_FOUND;
+    };
+    links.remove(position);
+    status::SUCCESS
+}

@@ -1,0 +1,29 @@
+//! What Windows' kernel offers to drivers, one module for each kind of object.
+//!
+//! Every routine that a driver can import is an `extern "win64"` function here.
+//! Its first doc line gives the IRQL that its documentation page allows, and it
+//! checks that, and its arguments, before it does anything. A breach ends the
+//! run: see [`rules`]. [`exports`] is the list of them all.
+
+pub mod contiguous;
+pub mod debug;
+pub mod dispatcher;
+pub mod dpc;
+pub mod exports;
+pub mod io;
+pub mod irql;
+pub mod pool;
+pub mod processors;
+pub mod report;
+pub mod rtl;
+pub mod rules;
+pub mod status;
+mod structures;
+mod thread;
+
+/// Sets everything up that has a place in the address space or a shape.
+pub fn initialize(groups: &[u8]) {
+    processors::initialize(groups);
+    pool::initialize();
+    contiguous::initialize();
+}

@@ -1,0 +1,38 @@
+//! What there is now, for the host.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use lab_wire::{ProcessorCounters, Report};
+
+use super::io::{device, file, namespace, request};
+use super::{contiguous, dispatcher, pool};
+use crate::processor;
+
+/// Gathers everything.
+pub fn make() -> Report {
+    let mut allocations = pool::report();
+    allocations.extend(contiguous::report());
+    let processors = processor::all();
+    Report {
+        allocations,
+        devices: device::report(),
+        links: namespace::links(),
+        handles: file::open_handles(),
+        pending_requests: request::pending(),
+        queued_dpcs: processors.iter().map(|here| here.dpcs.len()).sum(),
+        waiting_threads: dispatcher::waiting(),
+        allocations_made: pool::allocations_made(),
+        processors: processors
+            .iter()
+            .map(|here| {
+                let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+                ProcessorCounters {
+                    dpcs: get(&here.counters.dpcs),
+                    dpc_interrupts: get(&here.counters.dpc_interrupts),
+                    wake_interrupts: get(&here.counters.wake_interrupts),
+                    threads: get(&here.counters.threads),
+                }
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,105 @@
+//! What each processor is doing, kept so that a stopping kernel can tell
+//! without any lock.
+
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use lab_wire::Activity;
+
+use crate::image::symbol;
+use crate::nt::dispatcher;
+
+/// What a processor is doing, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Nothing.
+    Idle,
+    /// Running a thread.
+    Thread,
+    /// A thread that waits; the subject is the object.
+    Waiting,
+    /// Running a DPC; the subject is the routine.
+    Dpc,
+}
+
+const KINDS: [Kind; 4] = [Kind::Idle, Kind::Thread, Kind::Waiting, Kind::Dpc];
+
+/// What a processor is doing.
+pub struct ActivityCell {
+    kind: AtomicU8,
+    subject: AtomicU64,
+    caller: AtomicU64,
+}
+
+/// Brings the activity before back when dropped.
+pub struct Previous<'a> {
+    cell: &'a ActivityCell,
+    kind: u8,
+    subject: u64,
+    caller: u64,
+}
+
+impl ActivityCell {
+    /// Idle.
+    pub const fn new() -> Self {
+        Self {
+            kind: AtomicU8::new(Kind::Idle as u8),
+            subject: AtomicU64::new(0),
+            caller: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes what the processor does until the result is dropped.
+    #[must_use]
+    pub fn enter(&self, kind: Kind, subject: u64, caller: u64) -> Previous<'_> {
+        Previous {
+            cell: self,
+            kind: self.kind.swap(kind as u8, Ordering::Relaxed),
+            subject: self.subject.swap(subject, Ordering::Relaxed),
+            caller: self.caller.swap(caller, Ordering::Relaxed),
+        }
+    }
+
+    /// What the processor does.
+    pub fn kind(&self) -> Kind {
+        KINDS[usize::from(self.kind.load(Ordering::Relaxed))]
+    }
+
+    /// What the processor does, in words.
+    pub fn describe(&self) -> Activity {
+        let subject = self.subject.load(Ordering::Relaxed);
+        match self.kind() {
+            Kind::Idle => Activity::Idle,
+            Kind::Thread => Activity::Thread,
+            Kind::Waiting => Activity::Waiting {
+                object: subject,
+                kind: dispatcher::describe(subject),
+                caller: symbol::name(self.caller.load(Ordering::Relaxed)),
+            },
+            Kind::Dpc => Activity::Dpc {
+                routine: symbol::name(subject),
+            },
+        }
+    }
+}
+
+impl Drop for Previous<'_> {
+    fn drop(&mut self) {
+        self.cell.kind.store(self.kind, Ordering::Relaxed);
+        self.cell.subject.store(self.subject, Ordering::Relaxed);
+        self.cell.caller.store(self.caller, Ordering::Relaxed);
+    }
+}
+
+/// Where a stopping kernel's NMI caught a processor.
+#[derive(Default)]
+pub struct Caught {
+    /// Set last.
+    pub done: AtomicBool,
+    /// Instruction pointer.
+    pub rip: AtomicU64,
+    /// Flags.
+    pub rflags: AtomicU64,
+    /// IRQL.
+    pub irql: AtomicU8,
+}

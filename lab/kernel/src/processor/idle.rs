@@ -1,0 +1,79 @@
+//! What a processor does when it has nothing to do: wait for work.
+//!
+//! There is no scheduler. A thread is a piece of work that a processor takes
+//! from its mailbox and runs to its end; while it waits, so does its processor.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::sync::atomic::Ordering;
+
+use x86_64::instructions::interrupts;
+
+use super::activity::Kind;
+use super::apic::{self, Vector};
+use super::{Processor, count_one, current};
+use crate::memory::shootdown;
+use crate::sync::Lock;
+
+/// Work for a processor.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Work that waits for a processor.
+pub struct Mailbox(Lock<VecDeque<Job>>);
+
+impl Mailbox {
+    /// An empty mailbox.
+    pub const fn new() -> Self {
+        Self(Lock::new(VecDeque::new()))
+    }
+
+    fn take(&self) -> Option<Job> {
+        self.0.lock().pop_front()
+    }
+}
+
+/// Gives work to a processor.
+pub fn post(processor: &Processor, job: Job) {
+    processor.mailbox.0.lock().push_back(job);
+    apic::interrupt(processor, Vector::Wake);
+}
+
+/// Stops this processor until an interrupt has been taken.
+///
+/// Called with interrupts disabled, so that nothing that was checked before can
+/// change unnoticed; returns with interrupts enabled.
+pub fn halt(here: &Processor) {
+    here.running.store(false, Ordering::SeqCst);
+    interrupts::enable_and_hlt();
+    here.running.store(true, Ordering::SeqCst);
+    shootdown::catch_up(here);
+}
+
+/// Waits, with interrupts enabled, until `ready` gives something.
+pub fn wait_until<R>(mut ready: impl FnMut() -> Option<R>) -> R {
+    let here = current();
+    loop {
+        interrupts::disable();
+        if let Some(result) = ready() {
+            interrupts::enable();
+            return result;
+        }
+        halt(here);
+    }
+}
+
+/// Runs one piece of work as a thread of this processor.
+pub fn run_thread(here: &Processor, job: impl FnOnce()) {
+    count_one(&here.counters.threads);
+    let _activity = here.activity.enter(Kind::Thread, 0, 0);
+    job();
+}
+
+/// Runs whatever work comes, for ever.
+pub fn run() -> ! {
+    let here = current();
+    loop {
+        let job = wait_until(|| here.mailbox.take());
+        run_thread(here, job);
+    }
+}

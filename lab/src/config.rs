@@ -1,0 +1,91 @@
+//! What machine to boot.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What machine to boot, and how long to wait for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Logical processors, 1 to 255.
+    pub processors: u32,
+    /// Processors of each group, in order, 64 in each at most. Empty: full groups.
+    pub groups: Vec<u8>,
+    /// QEMU's processor model with its flags, such as `max,-svm`.
+    pub processor_model: String,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// What the addresses of images, pool and stacks depend on.
+    pub seed: u64,
+    /// How long a boot or an answer may take.
+    pub timeout: Duration,
+    /// Whether to have QEMU count the VMSAVE instructions that it executes for the
+    /// driver. It then runs one instruction at a time, and boots twice.
+    pub count_vmsaves: bool,
+    /// Whether the time-stamp counter counts executed instructions instead of time,
+    /// with all processors taking turns, so that it shows the same numbers in
+    /// every run.
+    pub count_instructions: bool,
+    /// The QEMU to run, looked for in `PATH` if it is a mere name.
+    pub qemu: PathBuf,
+    /// Further arguments for QEMU.
+    pub qemu_arguments: Vec<OsString>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            processors: 8,
+            groups: Vec::new(),
+            processor_model: String::from("max"),
+            memory: 256,
+            seed: 0,
+            timeout: Duration::from_secs(30),
+            count_vmsaves: false,
+            count_instructions: false,
+            qemu: PathBuf::from("qemu-system-x86_64"),
+            qemu_arguments: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The kernel's command line.
+    pub(crate) fn command_line(&self, driver: &str) -> String {
+        let mut line = format!(
+            "cpus={} seed={} driver={driver}",
+            self.processors, self.seed
+        );
+        if !self.groups.is_empty() {
+            let groups: Vec<String> = self.groups.iter().map(u8::to_string).collect();
+            line.push_str(" groups=");
+            line.push_str(&groups.join(","));
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_names_everything_that_was_chosen() {
+        let config = Config {
+            processors: 138,
+            groups: vec![64, 64, 10],
+            seed: 7,
+            ..Config::default()
+        };
+        assert_eq!(
+            config.command_line("svmsave.sys"),
+            "cpus=138 seed=7 driver=svmsave.sys groups=64,64,10"
+        );
+    }
+
+    #[test]
+    fn full_groups_need_no_words() {
+        let config = Config::default();
+        assert!(!config.command_line("a.sys").contains("groups"));
+    }
+}

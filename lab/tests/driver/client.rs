@@ -1,0 +1,41 @@
+//! The driver's protocol as these tests speak it, without the client in between.
+
+use lab::{Access, Handle, IoctlReply, Lab};
+use protocol::{Record, Reply, ReplyHeader, Request};
+use zerocopy::IntoBytes;
+
+/// Room for a snapshot of every processor that a lab can have.
+pub const ROOM: u32 = 1 << 17;
+
+/// Loads the driver and opens its device.
+pub fn start(lab: &mut Lab) -> Handle {
+    lab.load().unwrap_or_else(|error| panic!("{error}"));
+    lab.open(protocol::USER_PATH, Access::READ)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Closes the device, unloads the driver, and sees to it that nothing is left.
+pub fn stop(lab: &mut Lab, handle: Handle) {
+    lab.close(handle).unwrap();
+    let report = lab.unload().unwrap_or_else(|error| panic!("{error}"));
+    assert!(report.is_clean(), "{report:?}");
+}
+
+/// Sends a request of this version.
+pub fn control(lab: &mut Lab, handle: Handle, code: u32, room: u32) -> IoctlReply {
+    lab.ioctl(handle, code, Request::new().as_bytes(), room)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Asks for records and parses the reply.
+pub fn ask<R: Record>(lab: &mut Lab, handle: Handle) -> (ReplyHeader, Vec<R>) {
+    let reply = control(lab, handle, R::CONTROL, ROOM);
+    assert_eq!(reply.status, 0);
+    assert_eq!(reply.information, reply.output.len() as u64);
+    let reply = Reply::<R>::parse(&reply.output).unwrap();
+    let records: Vec<R> = reply.records().collect();
+    for (index, record) in (0..).zip(&records) {
+        assert_eq!(record.id().index, index);
+    }
+    (*reply.header(), records)
+}

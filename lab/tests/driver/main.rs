@@ -1,0 +1,10 @@
+//! The packaged svmsave.sys at work: what it reports against what the lab's kernel knows to be
+//! true, what it leaves behind, and what it does with requests that make no sense.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod machine;
+mod requests;
+mod snapshot;

@@ -1,0 +1,33 @@
+//! What all tests that boot need: the files, and a machine.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lab::{Config, Error, Lab};
+
+/// A file that `cargo xtask test` has built.
+fn built(variable: &str) -> PathBuf {
+    env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: run cargo xtask test"))
+        .into()
+}
+
+/// A small machine that fails early.
+pub fn config(processors: u32) -> Config {
+    Config {
+        processors,
+        timeout: Duration::from_secs(20),
+        ..Config::default()
+    }
+}
+
+/// Boots it.
+pub fn try_boot(config: &Config) -> Result<Lab, Error> {
+    Lab::boot(config, &built("LAB_KERNEL"), &built("LAB_DRIVER"))
+}
+
+/// Boots it, and fails the test if it doesn't come up.
+pub fn boot(config: &Config) -> Lab {
+    try_boot(config).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,102 @@
+//! What is allocated, open and queued at one moment.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a block of memory came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllocationKind {
+    /// `ExAllocatePool2` with `POOL_FLAG_NON_PAGED`.
+    NonPaged,
+    /// `ExAllocatePool2` with `POOL_FLAG_PAGED`.
+    Paged,
+    /// `MmAllocateContiguousNodeMemory`.
+    Contiguous,
+}
+
+/// A block that the driver has not freed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// Where it came from.
+    pub kind: AllocationKind,
+    /// Pool tag, zero for contiguous memory.
+    pub tag: u32,
+    /// Bytes asked for.
+    pub size: u64,
+    /// Virtual address.
+    pub virtual_address: u64,
+    /// Physical address of the first byte.
+    pub physical_address: u64,
+}
+
+/// A device object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Object name; empty for an unnamed device.
+    pub name: String,
+    /// Open file objects on it.
+    pub references: u32,
+    /// Deleted, and kept only by those references.
+    pub deleted: bool,
+}
+
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SymbolicLink {
+    /// Its own name.
+    pub name: String,
+    /// What it points to.
+    pub target: String,
+}
+
+/// What happened on one processor since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProcessorCounters {
+    /// DPC routines run.
+    pub dpcs: u64,
+    /// Interrupts that asked for DPCs to be run.
+    pub dpc_interrupts: u64,
+    /// Interrupts that only woke the processor or flushed its translations.
+    pub wake_interrupts: u64,
+    /// Threads run.
+    pub threads: u64,
+}
+
+/// What is allocated, open and queued now, and what happened so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Memory that the driver has not freed.
+    pub allocations: Vec<Allocation>,
+    /// Device objects that exist.
+    pub devices: Vec<Device>,
+    /// Symbolic links that exist.
+    pub links: Vec<SymbolicLink>,
+    /// Open handles.
+    pub handles: u32,
+    /// Requests that the driver has not completed.
+    pub pending_requests: u32,
+    /// DPCs that wait to be run.
+    pub queued_dpcs: u32,
+    /// Threads inside a wait.
+    pub waiting_threads: u32,
+    /// Allocations made since boot.
+    pub allocations_made: u64,
+    /// By processor index.
+    pub processors: Vec<ProcessorCounters>,
+}
+
+impl Report {
+    /// Whether the driver has left nothing behind.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.allocations.is_empty()
+            && self.devices.is_empty()
+            && self.links.is_empty()
+            && self.handles == 0
+            && self.pending_requests == 0
+            && self.queued_dpcs == 0
+            && self.waiting_threads == 0
+    }
+}

@@ -1,0 +1,294 @@
+//! What the host asks of the lab kernel.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ProcessorChange;
+
+/// An open file object of the lab's I/O manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Handle(pub u32);
+
+/// What a caller asks for when it opens a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// `GENERIC_READ`.
+    pub read: bool,
+    /// `GENERIC_WRITE`.
+    pub write: bool,
+}
+
+impl Access {
+    /// Neither reading nor writing: enough for control codes that ask for
+    /// `FILE_ANY_ACCESS`.
+    pub const ATTRIBUTES: Self = Self {
+        read: false,
+        write: false,
+    };
+    /// `GENERIC_READ`.
+    pub const READ: Self = Self {
+        read: true,
+        write: false,
+    };
+    /// `GENERIC_READ | GENERIC_WRITE`.
+    pub const READ_WRITE: Self = Self {
+        read: true,
+        write: true,
+    };
+}
+
+/// One system call of a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// `CreateFile` on a Win32 path such as `\\.\Name`.
+    Open {
+        /// The path.
+        path: String,
+        /// The access asked for.
+        access: Access,
+    },
+    /// `CloseHandle`.
+    Close {
+        /// What to close.
+        handle: Handle,
+    },
+    /// `DeviceIoControl`.
+    Ioctl {
+        /// The device.
+        handle: Handle,
+        /// The control code.
+        code: u32,
+        /// The input buffer.
+        input: Vec<u8>,
+        /// Bytes that the output buffer has room for.
+        output_length: u32,
+    },
+}
+
+/// System calls made one after another by one thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    /// The processor that the thread runs on.
+    pub processor: u32,
+    /// Its system calls.
+    pub operations: Vec<Operation>,
+}
+
+/// What the host asks; see [`crate::Reply`] for the answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Loads the boot module as a driver and runs its entry point.
+    Load,
+    /// Runs the driver's unload routine and takes the image away.
+    Unload,
+    /// Runs threads, all at once: each on its processor, and all released
+    /// together. Threads of the same processor run one after the other.
+    Run(Vec<Thread>),
+    /// What is allocated, open and queued now.
+    Report,
+    /// The registers of a processor.
+    Processor {
+        /// System-wide index.
+        index: u32,
+    },
+    /// Sets registers of a processor.
+    SetProcessor {
+        /// System-wide index.
+        index: u32,
+        /// What to set.
+        change: ProcessorChange,
+    },
+    /// Bytes of physical memory.
+    ReadPhysical {
+        /// Physical address of the first.
+        address: u64,
+        /// How many.
+        length: u32,
+    },
+    /// Overwrites physical memory.
+    WritePhysical {
+        /// Physical address of the first byte.
+        address: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Makes the lab use its own routines as their documentation promises, and
+    /// check what comes of it.
+    Exercise(Exercise),
+    /// Makes the lab break one of its own rules, to show that the rule is live.
+    Misuse(Misuse),
+    /// Asks a kernel that owes an answer what everyone is doing. It is taken
+    /// out of turn and ends the run with [`crate::StopReason::Hang`].
+    Diagnose,
+    /// Ends the run in good order.
+    Shutdown,
+}
+
+/// A promise of the kernel routines that the lab itself checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray)]
+pub enum Exercise {
+    /// A wait ends with `STATUS_TIMEOUT` when its time is over, and not before.
+    WaitTimesOut,
+    /// A notification event satisfies every waiting thread.
+    NotificationEvent,
+    /// A synchronization event satisfies one waiting thread each time it is set.
+    SynchronizationEvent,
+    /// A mutex keeps all processors apart, and lets its owner in again.
+    Mutex,
+    /// DPCs of each importance run once, on their target, at `DISPATCH_LEVEL`.
+    DpcTargets,
+    /// A DPC that is queued cannot be queued again; one that runs can.
+    DpcQueuedOnce,
+    /// DPCs wait while their processor is at `DISPATCH_LEVEL`, urgent ones first.
+    DpcOrder,
+    /// `KeFlushQueuedDpcs` returns only after all DPCs have run.
+    FlushWaits,
+    /// Floating-point registers survive a DPC that changes them.
+    FloatingPoint,
+    /// Pool is zeroed or not, aligned, and physically where it says.
+    Pool,
+    /// Contiguous memory is contiguous, and inside the bounds asked for.
+    Contiguous,
+    /// A request that is completed later, by a DPC on another processor.
+    PendingRequest,
+    /// Direct I/O: the output's pages mapped through their descriptor list.
+    DirectTransfer,
+    /// A path behind the device's name reaches the driver.
+    PathBehindDevice,
+    /// Control codes that demand access which the handle lacks.
+    AccessDenied,
+}
+
+impl Exercise {
+    /// Every variant.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        <Self as strum::VariantArray>::VARIANTS
+    }
+}
+
+/// A deliberate breach of one rule, named after the routine that is misused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray)]
+pub enum Misuse {
+    /// `KeWaitForSingleObject` with no time-out at `DISPATCH_LEVEL`.
+    WaitAtDispatch,
+    /// `KeWaitForSingleObject` on memory that holds no dispatcher object.
+    WaitOnGarbage,
+    /// `KeWaitForSingleObject` that has to wait while interrupts are disabled.
+    WaitWithInterruptsOff,
+    /// `KeWaitForSingleObject` on an event that nobody is ever going to set.
+    WaitForever,
+    /// `KeSetEvent` above `DISPATCH_LEVEL`.
+    SetEventAboveDispatch,
+    /// `KeSetEvent` through a null pointer.
+    SetNullEvent,
+    /// `KeInitializeEvent` in paged pool.
+    EventInPagedPool,
+    /// `KeReleaseMutex` by a thread that doesn't hold it.
+    ReleaseForeignMutex,
+    /// `KeInsertQueueDpc` for a DPC that was never initialised.
+    QueueUninitializedDpc,
+    /// `KeInitializeDpc` for a DPC that is queued.
+    InitializeQueuedDpc,
+    /// `KeSetImportanceDpc` with an importance that doesn't exist.
+    UnknownImportance,
+    /// `KeFlushQueuedDpcs` at `DISPATCH_LEVEL`.
+    FlushDpcsAtDispatch,
+    /// A DPC routine that returns at another IRQL.
+    DpcReturnsAtOtherIrql,
+    /// A DPC routine that returns with interrupts disabled.
+    DpcReturnsWithInterruptsOff,
+    /// `ExFreePoolWithTag` while the block holds a queued DPC.
+    FreeQueuedDpc,
+    /// `ExAllocatePool2` above `DISPATCH_LEVEL`.
+    AllocateAboveDispatch,
+    /// `ExAllocatePool2` of paged pool at `DISPATCH_LEVEL`.
+    AllocatePagedAtDispatch,
+    /// `ExAllocatePool2` of no bytes.
+    AllocateNothing,
+    /// `ExAllocatePool2` with a tag of zero.
+    AllocateWithoutTag,
+    /// `ExAllocatePool2` with flags that contradict each other.
+    AllocateTwoPools,
+    /// `ExAllocatePool2` of executable pool.
+    AllocateExecutable,
+    /// `ExFreePool` twice for one block.
+    FreeTwice,
+    /// `ExFreePool` of an address inside a block.
+    FreeMiddle,
+    /// `ExFreePoolWithTag` with another tag.
+    FreeWithOtherTag,
+    /// `ExFreePoolWithTag` above `DISPATCH_LEVEL`.
+    FreeAboveDispatch,
+    /// Bytes written behind a pool block, inside its page.
+    WriteBehindPool,
+    /// Bytes written in front of a pool block, inside its page.
+    WriteBeforePool,
+    /// A read past the page of a pool block.
+    ReadPastPool,
+    /// A read of pool that was freed.
+    ReadFreedPool,
+    /// A read of pool that was freed, on a processor that had it in its
+    /// translation cache.
+    ReadFreedPoolElsewhere,
+    /// A jump into pool.
+    ExecutePool,
+    /// `MmAllocateContiguousNodeMemory` with no protection that the page knows.
+    ContiguousWithoutProtection,
+    /// `MmAllocateContiguousNodeMemory` of executable memory.
+    ContiguousExecutable,
+    /// `MmFreeContiguousMemory` of a pool block.
+    FreeContiguousPool,
+    /// Bytes written behind a contiguous block, inside its page.
+    WriteBehindContiguous,
+    /// `MmGetPhysicalAddress` of an address that maps nothing.
+    PhysicalOfUnmapped,
+    /// `KfRaiseIrql` to a lower level.
+    RaiseIrqlDown,
+    /// `KeLowerIrql` to a higher level.
+    LowerIrqlUp,
+    /// `IofCompleteRequest` twice for one IRP.
+    CompleteTwice,
+    /// `IofCompleteRequest` with `STATUS_PENDING` in the IRP.
+    CompletePending,
+    /// `IofCompleteRequest` with more information than the output buffer holds.
+    CompleteTooMuch,
+    /// A dispatch routine that returns another status than it completed with.
+    ReturnOtherStatus,
+    /// A dispatch routine that returns without completing its IRP.
+    ReturnWithoutCompletion,
+    /// A dispatch routine that returns `STATUS_PENDING` for an unmarked IRP.
+    ReturnPendingUnmarked,
+    /// A dispatch routine that returns at another IRQL.
+    DispatchReturnsAtOtherIrql,
+    /// A dispatch routine that returns with interrupts disabled.
+    DispatchReturnsWithInterruptsOff,
+    /// A dispatch routine that reads an IRP after completing it.
+    ReadCompletedIrp,
+    /// `IoCreateDevice` above `APC_LEVEL`.
+    CreateDeviceAtDispatch,
+    /// `IoDeleteDevice` of what is not a device object.
+    DeleteForeignDevice,
+    /// `IoCreateSymbolicLink` above `PASSIVE_LEVEL`.
+    CreateLinkAtApc,
+    /// `KeBugCheckEx`.
+    BugCheck,
+    /// A write to the lab kernel's own read-only memory.
+    WriteReadOnly,
+    /// A processor exception that nobody handles.
+    InvalidOpcode,
+    /// A kernel stack that overflows.
+    StackOverflow,
+    /// A panic of the lab kernel.
+    Panic,
+}
+
+impl Misuse {
+    /// Every variant.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        <Self as strum::VariantArray>::VARIANTS
+    }
+}
