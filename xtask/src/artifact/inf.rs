@@ -1,0 +1,106 @@
+//! `svmsave.inf`: the committed `inf/svmsave.inx` with its placeholders filled, as Microsoft's
+//! `StampInf` does it in the `cargo make` flow.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use toml_edit::{DocumentMut, Item};
+
+use crate::process::{self, QUERY_LIMIT};
+use crate::workspace::{Workspace, read_text};
+
+/// The INF of this version of the workspace.
+pub fn stamped(workspace: &Workspace) -> Result<String> {
+    let template = read_text(&workspace.root().join("inf/svmsave.inx"))?;
+    let date = date(workspace)?;
+    let version = workspace_version(&read_text(&workspace.root().join("Cargo.toml"))?)?;
+    stamp(&template, &format!("{date},{version}.0"))
+}
+
+/// Fills what `StampInf` fills: the architecture, and date and version of the driver. An INF is
+/// read by Windows, so its lines end in the manner of Windows.
+fn stamp(template: &str, driver_version: &str) -> Result<String> {
+    let mut lines = Vec::new();
+    let mut versions = 0;
+    for line in template.lines() {
+        let (name, line) = match line.split_once('=') {
+            Some((name, _)) if name.trim() == "DriverVer" => {
+                versions += 1;
+                (name, format!("{name}= {driver_version}"))
+            }
+            Some((name, _)) => (name, line.replace("$ARCH$", "amd64")),
+            None => ("", line.replace("$ARCH$", "amd64")),
+        };
+        if line.contains('$') && name.trim() != "Signature" {
+            bail!("inf/svmsave.inx has a placeholder that is not filled here: {line}");
+        }
+        lines.push(line);
+    }
+    if versions != 1 {
+        bail!("inf/svmsave.inx has {versions} DriverVer directives instead of one");
+    }
+    Ok(lines.join("\r\n") + "\r\n")
+}
+
+fn workspace_version(manifest: &str) -> Result<String> {
+    let manifest: DocumentMut = manifest.parse().context("the root Cargo.toml")?;
+    ["workspace", "package", "version"]
+        .iter()
+        .try_fold(manifest.as_item(), |item, key| item.get(key))
+        .and_then(Item::as_str)
+        .map(str::to_owned)
+        .context("the root Cargo.toml has no workspace.package.version")
+}
+
+/// The date of the sources, so that the same sources make the same INF: `SOURCE_DATE_EPOCH`, or
+/// that of the last commit, or today if neither is known.
+fn date(workspace: &Workspace) -> Result<String> {
+    let epoch = env::var("SOURCE_DATE_EPOCH").ok().or_else(|| {
+        let mut git = workspace.tool("git");
+        git.args(["log", "-1", "--format=%ct"]);
+        Some(process::run(&mut git, QUERY_LIMIT).ok()?.stdout)
+    });
+    let moment = epoch.map_or_else(|| "now".to_owned(), |epoch| format!("@{}", epoch.trim()));
+    let mut date = Command::new("date");
+    date.args(["--utc", "--date", &moment, "+%m/%d/%Y"]);
+    Ok(process::run(&mut date, QUERY_LIMIT)?
+        .stdout
+        .trim()
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "[Version]\nSignature = \"$Windows NT$\"\nDriverVer = ; set later\n\
+                            [DefaultInstall.NT$ARCH$]\n";
+
+    #[test]
+    fn placeholders_are_filled_and_nothing_else_changes() {
+        assert_eq!(
+            stamp(TEMPLATE, "07/09/2025,0.1.0.0").unwrap(),
+            "[Version]\r\nSignature = \"$Windows NT$\"\r\nDriverVer = 07/09/2025,0.1.0.0\r\n\
+             [DefaultInstall.NTamd64]\r\n"
+        );
+    }
+
+    #[test]
+    fn what_would_be_left_unfilled_is_refused() {
+        for wrong in [
+            TEMPLATE.replace("DriverVer", "Provider"),
+            TEMPLATE.repeat(2),
+            TEMPLATE.replace("$ARCH$", "$KMDFVERSION$"),
+        ] {
+            assert!(stamp(&wrong, "07/09/2025,0.1.0.0").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_workspace() {
+        let manifest = "[workspace.package]\nversion = \"1.2.3\"\n";
+        assert_eq!(workspace_version(manifest).unwrap(), "1.2.3");
+        assert!(workspace_version("[workspace]\n").is_err());
+    }
+}

@@ -1,0 +1,20 @@
+//! A named check and its outcome.
+
+/// A rule and what was found against it.
+#[derive(Debug)]
+pub struct Check {
+    /// The rule, in words.
+    pub rule: &'static str,
+    /// What breaks it.
+    pub violation: Option<String>,
+}
+
+impl Check {
+    /// The outcome of looking whether `rule` is kept; `found` counts only if it isn't.
+    pub fn new(rule: &'static str, kept: bool, found: String) -> Self {
+        Self {
+            rule,
+            violation: (!kept).then_some(found),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `cargo xtask build`: makes the driver package and the lab kernel.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::artifact::{self, Profile};
+use crate::workspace::Workspace;
+
+/// Build svmsave.sys, client.exe, svmsave.inf and the lab kernel
+#[derive(clap::Args)]
+pub struct Args {
+    /// Build the driver optimised, as it is shipped
+    #[arg(long)]
+    release: bool,
+}
+
+/// Builds everything and says where it is.
+pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+    let profile = if args.release {
+        Profile::Release
+    } else {
+        Profile::Dev
+    };
+    let package = artifact::build_package(workspace, profile)?;
+    let kernel = artifact::build_kernel(workspace)?;
+    eprintln!("package: {}", package.folder.display());
+    eprintln!("lab kernel: {}", kernel.display());
+    Ok(ExitCode::SUCCESS)
+}

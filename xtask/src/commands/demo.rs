@@ -1,0 +1,75 @@
+//! `cargo xtask demo`: the driver at work, on a machine with nothing but QEMU.
+
+use std::ffi::OsString;
+use std::io;
+use std::iter;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use client::Terminal;
+use lab::{Config, Lab};
+
+use crate::artifact::{self, Profile};
+use crate::lab_device::LabDevice;
+use crate::machine::{self, package, target};
+use crate::step::step;
+use crate::workspace::Workspace;
+
+/// Boot the lab, start the driver, and run the client against it
+#[derive(clap::Args)]
+pub struct Args {
+    /// Logical processors of the lab
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u32).range(1..=255)
+    )]
+    cpus: u32,
+
+    /// Processor model of QEMU, with its flags: `max,-svm`, `Skylake-Server`
+    #[arg(long, value_name = "M", default_value = "max")]
+    cpu_model: String,
+
+    /// One more argument for QEMU; may be repeated
+    #[arg(
+        long = "qemu-arg",
+        id = "qemu-arg",
+        value_name = "A",
+        allow_hyphen_values = true
+    )]
+    qemu: Vec<OsString>,
+
+    /// Arguments for the client, such as `show --json`
+    #[arg(last = true, value_name = "CLIENT ARGS")]
+    client: Vec<OsString>,
+}
+
+/// Builds what is missing, boots, loads, and hands over to the client: its output and its exit
+/// code are the command's.
+pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+    machine::ensure(workspace, package::ALL, target::ALL)?;
+    let package = artifact::build_package(workspace, Profile::Release)?;
+    let kernel = artifact::build_kernel(workspace)?;
+    let config = Config {
+        processors: args.cpus,
+        processor_model: args.cpu_model.clone(),
+        qemu_arguments: args.qemu.clone(),
+        ..Config::default()
+    };
+    let what = format!("booting {} processors, starting the driver", args.cpus);
+    let mut lab = step(&what, |_| {
+        let mut lab = Lab::boot(&config, &kernel, &package.driver)?;
+        lab.load()?;
+        Ok(lab)
+    })?;
+    let code = client::run(
+        iter::once(OsString::from("client")).chain(args.client.iter().cloned()),
+        || Ok(Box::new(LabDevice::open(&mut lab)?)),
+        &mut io::stdout().lock(),
+        &mut io::stderr().lock(),
+        Terminal::of_stdout(),
+    );
+    lab.shutdown()?;
+    Ok(ExitCode::from(code))
+}

@@ -1,0 +1,8 @@
+//! The commands of `cargo xtask`, one module each.
+
+pub mod build;
+pub mod check;
+pub mod clippy;
+pub mod demo;
+pub mod setup;
+pub mod test;

@@ -1,0 +1,207 @@
+//! `cargo xtask test`: everything that can be checked on this machine.
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::check;
+use crate::artifact::{self, CrossBuild, Profile};
+use crate::machine::{self, package, target};
+use crate::process::{self, BUILD_LIMIT};
+use crate::step::step;
+use crate::workspace::{Workspace, read_text};
+
+/// Check formatting, lints, documentation, units, the package and the lab
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Enough for any of the suites on a slow machine; a lab that hangs ends much sooner by itself.
+const SUITE_LIMIT: Duration = Duration::from_mins(15);
+
+/// Tests that passed and that failed.
+#[derive(Default)]
+struct Tally {
+    passed: u32,
+    failed: u32,
+}
+
+/// Runs all of it, goes on after failures, and closes with the count.
+pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
+    machine::ensure(workspace, package::ALL, target::ALL)?;
+    let lock = workspace.root().join("Cargo.lock");
+    let committed = read_text(&lock)?;
+    let mut tally = Tally::default();
+    tally.count("formatting", format(workspace));
+    tally.count("lints", lint(workspace));
+    tally.count("documentation", document(workspace));
+    tally.suite(
+        "unit tests",
+        workspace.cargo().args(["test", "--no-fail-fast"]),
+    );
+    match check::checks(workspace) {
+        Ok(checks) => {
+            for check in checks {
+                tally.judge(check.rule, check.violation);
+            }
+        }
+        Err(error) => tally.judge("the package", Some(format!("{error:#}"))),
+    }
+    match boot_tests(workspace) {
+        Ok(mut command) => tally.suite("lab and demo tests", &mut command),
+        Err(error) => tally.judge("the lab", Some(format!("{error:#}"))),
+    }
+    let changed = read_text(&lock)? != committed;
+    let violation = changed.then(|| "a build has changed it".to_owned());
+    tally.judge("Cargo.lock stays as committed", violation);
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if tally.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Tally {
+    /// Counts a check, and tells what was found against it.
+    fn judge(&mut self, rule: &str, violation: Option<String>) {
+        match violation {
+            None => self.passed += 1,
+            Some(violation) => {
+                self.failed += 1;
+                println!("FAILED  {rule}: {violation}");
+            }
+        }
+    }
+
+    /// Counts a step that either succeeds or says why it does not.
+    fn count(&mut self, what: &str, outcome: Result<()>) {
+        self.judge(what, outcome.err().map(|error| format!("{error:#}")));
+    }
+
+    /// Runs `cargo test`, and counts its tests; shows what it says if one of them fails.
+    fn suite(&mut self, what: &str, command: &mut Command) {
+        let outcome = step(what, |_| process::outcome(command, SUITE_LIMIT));
+        match outcome {
+            Ok((status, said)) => {
+                let counted = self.add(&said.stdout);
+                if !status.success() {
+                    println!("{}\n{}", said.stderr.trim_end(), said.stdout.trim_end());
+                }
+                if !status.success() && counted.failed == 0 {
+                    self.judge(what, Some("it ended before its tests".to_owned()));
+                }
+                println!(
+                    "{what}: {} passed, {} failed",
+                    counted.passed, counted.failed
+                );
+            }
+            Err(error) => self.judge(what, Some(format!("{error:#}"))),
+        }
+    }
+
+    /// Adds up the closing lines of libtest: `test result: ok. 15 passed; 0 failed; ...`.
+    fn add(&mut self, output: &str) -> Self {
+        let mut counted = Self::default();
+        for line in output.lines() {
+            let Some((_, counts)) = line
+                .strip_prefix("test result: ")
+                .and_then(|result| result.split_once(". "))
+            else {
+                continue;
+            };
+            for count in counts.split("; ") {
+                match count.split_once(' ') {
+                    Some((number, "passed")) => counted.passed += number.parse().unwrap_or(0),
+                    Some((number, "failed")) => counted.failed += number.parse().unwrap_or(0),
+                    _ => {}
+                }
+            }
+        }
+        self.passed += counted.passed;
+        self.failed += counted.failed;
+        counted
+    }
+}
+
+fn format(workspace: &Workspace) -> Result<()> {
+    step("formatting", |_| {
+        let mut cargo = workspace.cargo();
+        process::run(cargo.args(["fmt", "--all", "--check"]), BUILD_LIMIT)?;
+        let judge = workspace.root().join("xtask/wdk/abi/src/lib.rs");
+        let mut rustfmt = workspace.tool("rustfmt");
+        rustfmt.args(["--check", "--edition", "2024"]).arg(judge);
+        process::run(&mut rustfmt, BUILD_LIMIT)?;
+        Ok(())
+    })
+}
+
+/// Clippy with warnings denied, for each target that something is built for.
+fn lint(workspace: &Workspace) -> Result<()> {
+    const DENY: [&str; 3] = ["--", "--deny", "warnings"];
+    step("clippy: host", |_| {
+        let mut cargo = workspace.cargo();
+        cargo.args(["clippy", "--quiet", "--all-targets"]);
+        cargo.args(["--features", "lab/boot,xtask/boot"]).args(DENY);
+        process::run(&mut cargo, BUILD_LIMIT)
+    })?;
+    step("clippy: client for Windows", |_| {
+        let mut cargo = workspace.cargo();
+        cargo.args(["clippy", "--quiet", "--package", "client"]);
+        cargo.args(["--target", target::CLIENT]).args(DENY);
+        process::run(&mut cargo, BUILD_LIMIT)
+    })?;
+    let cross_build = CrossBuild::prepare(workspace)?;
+    step("clippy: driver", |_| cross_build.lint())?;
+    artifact::lint_kernel(workspace)
+}
+
+fn document(workspace: &Workspace) -> Result<()> {
+    step("documentation: host", |_| {
+        let mut cargo = workspace.cargo();
+        cargo.args(["doc", "--quiet", "--no-deps", "--document-private-items"]);
+        cargo.env("RUSTDOCFLAGS", "--deny warnings");
+        process::run(&mut cargo, BUILD_LIMIT)
+    })?;
+    let cross_build = CrossBuild::prepare(workspace)?;
+    step("documentation: driver", |_| cross_build.document())
+}
+
+/// The tests that boot the lab with the packaged driver, or run the demo.
+fn boot_tests(workspace: &Workspace) -> Result<Command> {
+    let package = artifact::build_package(workspace, Profile::Release)?;
+    let kernel = artifact::build_kernel(workspace)?;
+    let mut cargo = workspace.cargo();
+    cargo
+        .args([
+            "test",
+            "--no-fail-fast",
+            "--package",
+            "lab",
+            "--package",
+            "xtask",
+        ])
+        .args(["--features", "lab/boot,xtask/boot"])
+        .args(["--test", "boot", "--test", "driver", "--test", "promises"])
+        .args(["--test", "rules", "--test", "demo"])
+        .env("LAB_KERNEL", kernel)
+        .env("LAB_DRIVER", package.driver);
+    Ok(cargo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_added_up() {
+        let mut tally = Tally::default();
+        let counted = tally.add(
+            "test result: ok. 15 passed; 0 failed; 0 ignored; finished in 0.1s\n\
+             test wrong ... FAILED\n\
+             test result: FAILED. 2 passed; 3 failed; 0 ignored; finished in 0.1s\n",
+        );
+        assert_eq!((counted.passed, counted.failed), (17, 3));
+        assert_eq!((tally.passed, tally.failed), (17, 3));
+    }
+}

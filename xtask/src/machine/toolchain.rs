@@ -1,0 +1,59 @@
+//! The pinned Rust toolchain: where it is, which targets it has, and the linker that comes with it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{self, QUERY_LIMIT};
+use crate::workspace::Workspace;
+
+/// An installed toolchain.
+pub struct Toolchain {
+    /// `lib/rustlib` of its root.
+    rustlib: PathBuf,
+    host: String,
+    commit: String,
+}
+
+impl Toolchain {
+    /// Asks the compiler that cargo uses in this workspace.
+    pub fn locate(workspace: &Workspace) -> Result<Self> {
+        let version = process::run(workspace.tool("rustc").arg("-vV"), QUERY_LIMIT)?.stdout;
+        let field = |name: &str| {
+            version
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+                .map(str::to_owned)
+                .with_context(|| format!("rustc -vV says no {name}"))
+        };
+        let sysroot = process::run(
+            workspace.tool("rustc").args(["--print", "sysroot"]),
+            QUERY_LIMIT,
+        )?
+        .stdout;
+        Ok(Self {
+            rustlib: PathBuf::from(sysroot.trim()).join("lib/rustlib"),
+            host: field("host")?,
+            commit: field("commit-hash")?,
+        })
+    }
+
+    /// Whether the standard library of `target` is installed.
+    pub fn has_target(&self, target: &str) -> bool {
+        self.rustlib.join(target).join("lib").is_dir()
+    }
+
+    /// The LLVM linker of this toolchain: the same on every machine, whatever the distribution's.
+    pub fn linker(&self) -> PathBuf {
+        self.rustlib.join(&self.host).join("bin/rust-lld")
+    }
+
+    /// Where the library's sources are if they are installed, and how the compiler names them if
+    /// they are not.
+    pub fn library_sources(&self) -> (PathBuf, String) {
+        (
+            self.rustlib.join("src/rust"),
+            format!("/rustc/{}", self.commit),
+        )
+    }
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask`: what a contributor does with this repository, one command each.
+//!
+//! A command is a module in [`commands`] with its `Args` and a `run`; the other modules are what
+//! commands are made of and print nothing but their steps.
+
+mod artifact;
+mod check;
+mod commands;
+mod image;
+mod lab_device;
+mod machine;
+mod process;
+mod step;
+mod wdk;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Builds, shows and tests svmsave on Linux. Talk goes to stderr, results to stdout.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Setup(commands::setup::Args),
+    Build(commands::build::Args),
+    Check(commands::check::Args),
+    Clippy(commands::clippy::Args),
+    Demo(commands::demo::Args),
+    Test(commands::test::Args),
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    match cli.command {
+        Command::Setup(args) => commands::setup::run(&args, &workspace),
+        Command::Build(args) => commands::build::run(&args, &workspace),
+        Command::Check(args) => commands::check::run(&args, &workspace),
+        Command::Clippy(args) => commands::clippy::run(&args, &workspace),
+        Command::Demo(args) => commands::demo::run(&args, &workspace),
+        Command::Test(args) => commands::test::run(&args, &workspace),
+    }
+}

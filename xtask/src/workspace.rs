@@ -1,0 +1,83 @@
+//! Where the repository keeps its files, and how its own tools are called.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use cargo_metadata::MetadataCommand;
+
+use crate::process::{self, QUERY_LIMIT};
+
+/// The repository's root folder and cargo's target folder.
+pub struct Workspace {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Workspace {
+    /// Asks cargo, so that its configuration and environment decide where the target folder is.
+    pub fn locate() -> Result<Self> {
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let mut question = MetadataCommand::new()
+            .manifest_path(package.join("Cargo.toml"))
+            .no_deps()
+            .cargo_command();
+        let answer =
+            process::run(&mut question, QUERY_LIMIT).context("cannot find the workspace")?;
+        let metadata = MetadataCommand::parse(answer.stdout)?;
+        Ok(Self {
+            root: metadata.workspace_root.into(),
+            target: metadata.target_directory.into(),
+        })
+    }
+
+    /// The folder of the committed root manifest.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Cargo's target folder: everything that is made goes below it.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The folder of the finished driver package.
+    pub fn package(&self) -> PathBuf {
+        self.target.join("package")
+    }
+
+    /// Cargo, in the root folder, so that the pinned toolchain is the one that runs.
+    pub fn cargo(&self) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// Any other tool of the toolchain, in the root folder for the same reason.
+    pub fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.current_dir(&self.root);
+        command
+    }
+}
+
+/// Writes a file unless it already says the same, so that what depends on it is not built again.
+pub fn write_if_changed(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+    let content = content.as_ref();
+    if fs::read(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot create {}", parent.display()))?;
+    }
+    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads a text file, with its name in the error.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
