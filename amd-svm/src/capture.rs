@@ -4,6 +4,7 @@ use crate::{
     Fault, Processor,
     gate::{self, Admission, Refusal, Step},
     msr::{Efer, Msr},
+    witness::{self, Witness},
 };
 
 /// A completed capture. The state itself is in the page that belongs to the [`Processor`].
@@ -15,9 +16,12 @@ pub struct Capture {
     pub efer_found: Efer,
     /// `EFER` as read after the capture: the same, or the processor did not take it back.
     pub efer_left: Efer,
+    /// The same state without VMSAVE, or why it could not be read.
+    pub witness: Result<Witness, Refusal>,
 }
 
-/// Passes the gate, executes VMSAVE, and leaves `EFER` as found, whatever happens between.
+/// Passes the gate, executes VMSAVE, leaves `EFER` as found, whatever happens between, and reads
+/// the same state without VMSAVE.
 ///
 /// The caller keeps interrupts off from before the call until after it, so that nobody sees the
 /// processor with an `EFER.SVME` that is not his.
@@ -35,11 +39,12 @@ pub fn capture(processor: &mut impl Processor) -> Result<Capture, Refusal> {
             .map_err(|fault| fault_at(Step::Vmsave, fault))?;
         Ok(tsc)
     })?;
-    let efer_left = gate::read(processor, Msr::Efer, Step::ReadEfer)?.into();
+    let efer_left = read_efer(processor, Step::ConfirmEfer)?;
     Ok(Capture {
         tsc,
         efer_found: efer,
         efer_left,
+        witness: witness::testify(processor),
     })
 }
 
@@ -76,12 +81,18 @@ fn with_svme<P: Processor, T>(
 
 /// A processor or hypervisor may drop the write without a fault; VMSAVE would raise `#UD`.
 fn confirm_svme(processor: &mut impl Processor) -> Result<(), Refusal> {
-    let efer = Efer::from(gate::read(processor, Msr::Efer, Step::ConfirmSvme)?);
-    if efer.svme() {
+    if read_efer(processor, Step::ConfirmSvme)?.svme() {
         Ok(())
     } else {
         Err(Refusal::SvmeDoesNotStick)
     }
+}
+
+fn read_efer(processor: &mut impl Processor, step: Step) -> Result<Efer, Refusal> {
+    processor
+        .read_msr(Msr::Efer)
+        .map(Efer::from)
+        .map_err(|fault| fault_at(step, fault))
 }
 
 fn fault_at(step: Step, fault: Fault) -> Refusal {

@@ -36,10 +36,8 @@ pub enum Refusal {
 /// The instructions of a capture that may fault.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Step {
-    /// `RDMSR` of `VM_CR`.
-    ReadVmCr,
-    /// `RDMSR` of `EFER`.
-    ReadEfer,
+    /// `RDMSR` of a register.
+    Read(Msr),
     /// `WRMSR` of `EFER`, to set SVME.
     SetSvme,
     /// `RDMSR` of `EFER`, to see whether SVME is set.
@@ -48,6 +46,8 @@ pub enum Step {
     Vmsave,
     /// `WRMSR` of `EFER`, to put back what was found.
     RestoreEfer,
+    /// `RDMSR` of `EFER`, to see whether it is as it was found.
+    ConfirmEfer,
 }
 
 /// A processor on which VMSAVE may be tried: what the gate saw on the way.
@@ -74,21 +74,22 @@ pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
             hypervisor: cpuid::hypervisor(processor).is_some(),
         });
     }
-    let vm_cr = VmCr::from(read(processor, Msr::VmCr, Step::ReadVmCr)?);
+    let vm_cr = VmCr::from(read(processor, Msr::VmCr)?);
     if vm_cr.svm_disable() {
         return Err(Refusal::Disabled {
             locked: vm_cr.lock(),
         });
     }
-    let efer = read(processor, Msr::Efer, Step::ReadEfer)?.into();
+    let efer = read(processor, Msr::Efer)?.into();
     Ok(Admission { efer })
 }
 
-/// Reads a register, and names the step if that faults.
-pub(crate) fn read(processor: &mut impl Processor, msr: Msr, step: Step) -> Result<u64, Refusal> {
-    processor
-        .read_msr(msr)
-        .map_err(|fault| Refusal::Fault { step, fault })
+/// Reads a register, and names it if that faults.
+pub(crate) fn read(processor: &mut impl Processor, msr: Msr) -> Result<u64, Refusal> {
+    processor.read_msr(msr).map_err(|fault| Refusal::Fault {
+        step: Step::Read(msr),
+        fault,
+    })
 }
 
 impl fmt::Display for Refusal {
@@ -115,13 +116,13 @@ impl core::error::Error for Refusal {}
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadVmCr => "reading VM_CR",
-            Self::ReadEfer => "reading EFER",
-            Self::SetSvme => "setting EFER.SVME",
-            Self::ConfirmSvme => "reading EFER back",
-            Self::Vmsave => "VMSAVE",
-            Self::RestoreEfer => "restoring EFER",
-        })
+        match self {
+            Self::Read(msr) => write!(f, "reading {msr}"),
+            Self::SetSvme => f.write_str("setting EFER.SVME"),
+            Self::ConfirmSvme => f.write_str("reading EFER back"),
+            Self::Vmsave => f.write_str("VMSAVE"),
+            Self::RestoreEfer => f.write_str("restoring EFER"),
+            Self::ConfirmEfer => f.write_str("reading EFER after it was restored"),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Model-specific registers: the numbers that a capture reads, and the layouts that it decides by.
 
+use core::fmt;
+
 use bitfield_struct::bitfield;
 
 /// The registers that this crate's algorithms may read: a closed set, so that no caller can turn
@@ -9,17 +11,72 @@ use bitfield_struct::bitfield;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u32)]
 pub enum Msr {
+    /// `SYSENTER_CS`.
+    SysenterCs = 0x174,
+    /// `SYSENTER_ESP`.
+    SysenterEsp = 0x175,
+    /// `SYSENTER_EIP`.
+    SysenterEip = 0x176,
     /// Extended feature enable register, see [`Efer`].
     Efer = 0xC000_0080,
+    /// `STAR`.
+    Star = 0xC000_0081,
+    /// `LSTAR`.
+    Lstar = 0xC000_0082,
+    /// `CSTAR`.
+    Cstar = 0xC000_0083,
+    /// `SFMASK`.
+    Sfmask = 0xC000_0084,
+    /// `FS.base`.
+    FsBase = 0xC000_0100,
+    /// `GS.base`.
+    GsBase = 0xC000_0101,
+    /// `KernelGsBase`.
+    KernelGsBase = 0xC000_0102,
     /// Virtual machine control, see [`VmCr`].
     VmCr = 0xC001_0114,
 }
 
 impl Msr {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::SysenterCs,
+        Self::SysenterEsp,
+        Self::SysenterEip,
+        Self::Efer,
+        Self::Star,
+        Self::Lstar,
+        Self::Cstar,
+        Self::Sfmask,
+        Self::FsBase,
+        Self::GsBase,
+        Self::KernelGsBase,
+        Self::VmCr,
+    ];
+
     /// The register's number, as `RDMSR` takes it in ECX.
     #[must_use]
     pub const fn number(self) -> u32 {
         self as u32
+    }
+}
+
+impl fmt::Display for Msr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SysenterCs => "SYSENTER_CS",
+            Self::SysenterEsp => "SYSENTER_ESP",
+            Self::SysenterEip => "SYSENTER_EIP",
+            Self::Efer => "EFER",
+            Self::Star => "STAR",
+            Self::Lstar => "LSTAR",
+            Self::Cstar => "CSTAR",
+            Self::Sfmask => "SFMASK",
+            Self::FsBase => "FS.base",
+            Self::GsBase => "GS.base",
+            Self::KernelGsBase => "KernelGsBase",
+            Self::VmCr => "VM_CR",
+        })
     }
 }
 

@@ -4,8 +4,22 @@ use core::fmt;
 
 use crate::{
     cpuid::CpuidResult,
+    descriptor::{Descriptor, Selector},
     msr::{Efer, Msr},
 };
+
+/// The selectors of the segment registers that VMSAVE stores.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Selectors {
+    /// By `MOV`.
+    pub fs: Selector,
+    /// By `MOV`.
+    pub gs: Selector,
+    /// By `STR`.
+    pub tr: Selector,
+    /// By `SLDT`.
+    pub ldtr: Selector,
+}
 
 /// An exception that a guarded instruction raised instead of completing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -61,4 +75,11 @@ pub trait Processor {
 
     /// Executes `RDTSC`: cycles of the time-stamp counter.
     fn tsc(&mut self) -> u64;
+
+    /// The selectors of FS, GS, TR and LDTR.
+    fn selectors(&mut self) -> Selectors;
+
+    /// The descriptor at a selector's place in the global descriptor table, 16 bytes of it, or
+    /// as many as there are: what lies beyond the table reads as zero.
+    fn descriptor(&mut self, selector: Selector) -> Descriptor;
 }

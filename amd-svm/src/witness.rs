@@ -12,7 +12,10 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{
+    Processor,
     descriptor::{Descriptor, Selector},
+    gate::{Refusal, read},
+    msr::Msr,
     segment::{Segment, SegmentAttributes},
     vmcb::{SystemCallRegisters, VmsaveState},
 };
@@ -46,6 +49,47 @@ pub struct Witness {
 }
 
 const _: () = assert!(size_of::<Witness>() == 120);
+
+/// Reads a processor's state without VMSAVE, and changes nothing.
+///
+/// # Errors
+///
+/// The first register that could not be read.
+pub fn testify(processor: &mut impl Processor) -> Result<Witness, Refusal> {
+    let system_call = SystemCallRegisters {
+        star: read(processor, Msr::Star)?,
+        lstar: read(processor, Msr::Lstar)?,
+        cstar: read(processor, Msr::Cstar)?,
+        sfmask: read(processor, Msr::Sfmask)?,
+        kernel_gs_base: read(processor, Msr::KernelGsBase)?,
+        sysenter_cs: read(processor, Msr::SysenterCs)?,
+        sysenter_esp: read(processor, Msr::SysenterEsp)?,
+        sysenter_eip: read(processor, Msr::SysenterEip)?,
+    };
+    let fs_base = read(processor, Msr::FsBase)?;
+    let gs_base = read(processor, Msr::GsBase)?;
+    let selectors = processor.selectors();
+    let mut descriptor = |selector: Selector| {
+        if selector.is_null() || selector.is_local() {
+            Descriptor::default()
+        } else {
+            processor.descriptor(selector)
+        }
+    };
+    let tr = descriptor(selectors.tr);
+    Ok(Witness {
+        system_call,
+        fs_base,
+        gs_base,
+        fs_selector: selectors.fs.0,
+        gs_selector: selectors.gs.0,
+        tr_selector: selectors.tr.0,
+        ldtr_selector: selectors.ldtr.0,
+        fs_descriptor: descriptor(selectors.fs).low,
+        gs_descriptor: descriptor(selectors.gs).low,
+        tr_descriptor: [tr.low, tr.high],
+    })
+}
 
 /// One value, as VMSAVE stored it and as the witness has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,7 +135,7 @@ const TR: Names = Names {
 };
 
 /// Compares all that both have. A value of which one side says nothing is left out.
-pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = Comparison> {
+pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = Comparison> + use<> {
     let exact = Comparison::exact;
     let selectors = [
         exact(
@@ -156,7 +200,7 @@ fn hidden(
     names: &Names,
     stored: &Segment,
     descriptor: Descriptor,
-) -> impl Iterator<Item = Comparison> {
+) -> impl Iterator<Item = Comparison> + use<> {
     let source = descriptor.load(Selector(stored.selector));
     let compared = usable(stored, descriptor).then(|| {
         [

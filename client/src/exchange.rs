@@ -6,9 +6,9 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::{Device, DeviceError, Driver, Error, ProcessorId};
 
 /// Enough for a snapshot of 64 processors; more are asked for when they are needed.
-const FIRST_BUFFER: usize = 16 << 10;
+const FIRST_BUFFER: usize = 32 << 10;
 
-/// Enough for a snapshot of 99,000 processors. The system copies the buffer into nonpaged memory,
+/// Enough for a snapshot of 58,000 processors. The system copies the buffer into nonpaged memory,
 /// which a reply that contradicts itself shall not exhaust.
 const LARGEST_BUFFER: usize = 16 << 20;
 

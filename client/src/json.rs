@@ -15,6 +15,7 @@ use amd_svm::{
     msr::Efer,
     segment::{Segment, SegmentAttributes},
     vmcb::{SystemCallRegisters, VmsaveState},
+    witness::Comparison,
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
@@ -97,11 +98,52 @@ pub(crate) fn capture_or_error<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     match result {
-        Ok(capture) => capture.serialize(serializer),
+        Ok(capture) => CaptureMembers::from(capture).serialize(serializer),
         Err(obstacle) => {
             let mut members = serializer.serialize_struct("Refused", 1)?;
             members.serialize_field("error", obstacle)?;
             members.end()
+        }
+    }
+}
+
+/// A capture, and what comes of comparing it with its witness.
+#[derive(Serialize)]
+struct CaptureMembers<'a> {
+    #[serde(flatten)]
+    capture: &'a Capture,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disagreements: Option<Vec<Disagreement>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness_error: Option<Obstacle>,
+}
+
+#[derive(Serialize)]
+struct Disagreement {
+    field: &'static str,
+    #[serde(serialize_with = "hex")]
+    vmsave: u64,
+    #[serde(serialize_with = "hex")]
+    witness: u64,
+}
+
+impl<'a> From<&'a Capture> for CaptureMembers<'a> {
+    fn from(capture: &'a Capture) -> Self {
+        let found = || capture.disagreements().map(Disagreement::from).collect();
+        Self {
+            capture,
+            disagreements: capture.witness.is_ok().then(found),
+            witness_error: capture.witness.err(),
+        }
+    }
+}
+
+impl From<Comparison> for Disagreement {
+    fn from(comparison: Comparison) -> Self {
+        Self {
+            field: comparison.field,
+            vmsave: comparison.vmsave,
+            witness: comparison.witness,
         }
     }
 }

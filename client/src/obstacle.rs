@@ -5,6 +5,7 @@ use std::fmt;
 use amd_svm::{
     Fault,
     gate::{Refusal, Step},
+    msr::Msr,
 };
 use protocol::Outcome;
 use serde::Serialize;
@@ -63,12 +64,23 @@ impl Obstacle {
 
 const fn step_code(step: Step) -> &'static str {
     match step {
-        Step::ReadVmCr => "read-vm-cr",
-        Step::ReadEfer => "read-efer",
+        Step::Read(Msr::VmCr) => "read-vm-cr",
+        Step::Read(Msr::Efer) => "read-efer",
+        Step::Read(Msr::Star) => "read-star",
+        Step::Read(Msr::Lstar) => "read-lstar",
+        Step::Read(Msr::Cstar) => "read-cstar",
+        Step::Read(Msr::Sfmask) => "read-sfmask",
+        Step::Read(Msr::FsBase) => "read-fs-base",
+        Step::Read(Msr::GsBase) => "read-gs-base",
+        Step::Read(Msr::KernelGsBase) => "read-kernel-gs-base",
+        Step::Read(Msr::SysenterCs) => "read-sysenter-cs",
+        Step::Read(Msr::SysenterEsp) => "read-sysenter-esp",
+        Step::Read(Msr::SysenterEip) => "read-sysenter-eip",
         Step::SetSvme => "set-svme",
         Step::ConfirmSvme => "confirm-svme",
         Step::Vmsave => "vmsave",
         Step::RestoreEfer => "restore-efer",
+        Step::ConfirmEfer => "confirm-efer",
     }
 }
 

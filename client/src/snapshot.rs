@@ -1,6 +1,10 @@
 //! What VMSAVE stored on every processor.
 
-use amd_svm::{msr::Efer, vmcb::VmsaveState};
+use amd_svm::{
+    msr::Efer,
+    vmcb::VmsaveState,
+    witness::{self, Comparison, Witness},
+};
 use protocol::SnapshotRecord;
 use serde::Serialize;
 
@@ -43,6 +47,27 @@ pub struct Capture {
     /// What VMSAVE stored.
     #[serde(serialize_with = "json::vmsave_state")]
     pub vmsave: VmsaveState,
+    /// The same state, read by the driver without VMSAVE, or why it could not be read.
+    ///
+    /// In JSON the [disagreements](Capture::disagreements) stand for it.
+    #[serde(skip)]
+    pub witness: Result<Witness, Obstacle>,
+}
+
+impl Capture {
+    /// The values in which VMSAVE and the witness contradict each other. Nothing but an emulation
+    /// of VMSAVE that is wrong, or a descriptor table that changed after it was loaded, explains
+    /// them.
+    pub fn disagreements(&self) -> impl Iterator<Item = Comparison> {
+        let compared = self
+            .witness
+            .ok()
+            .map(|witness| witness::compare(&self.vmsave, &witness));
+        compared
+            .into_iter()
+            .flatten()
+            .filter(|comparison| !comparison.agrees)
+    }
 }
 
 impl Snapshot {
@@ -80,6 +105,7 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                 efer_found: record.efer_found.into(),
                 efer_left: record.efer_left.into(),
                 vmsave: record.state,
+                witness: Obstacle::check(record.witness_outcome).map(|()| record.witness),
             }),
         }
     }

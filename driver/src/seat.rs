@@ -133,6 +133,7 @@ impl Seat {
         state.snapshot = SnapshotRecord {
             id: state.id,
             outcome: Outcome::NOT_REACHED,
+            witness_outcome: Outcome::NOT_REACHED,
             ..SnapshotRecord::default()
         };
         let arrivals = state.arrivals;
@@ -231,7 +232,17 @@ fn capture(processor: &mut ThisProcessor, record: &mut SnapshotRecord, page: &Vm
             record.efer_found = capture.efer_found.into();
             record.efer_left = capture.efer_left.into();
             record.state = page.vmsave_state();
+            match capture.witness {
+                Ok(witness) => {
+                    record.witness_outcome = Outcome::DONE;
+                    record.witness = witness;
+                }
+                Err(refusal) => record.witness_outcome = refusal.into(),
+            }
         }
-        Err(refusal) => record.outcome = refusal.into(),
+        Err(refusal) => {
+            record.outcome = refusal.into();
+            record.witness_outcome = refusal.into();
+        }
     }
 }

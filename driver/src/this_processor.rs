@@ -5,8 +5,9 @@
 use core::{arch::asm, marker::PhantomData};
 
 use amd_svm::{
-    Fault, Processor,
+    Fault, Processor, Selectors,
     cpuid::CpuidResult,
+    descriptor::{Descriptor, Selector},
     msr::{Efer, Msr},
 };
 
@@ -51,6 +52,35 @@ impl Drop for ThisProcessor {
     }
 }
 
+/// What `SGDT` stores. Source: APM volume 2, section 4.6.2.
+#[repr(C, packed)]
+#[derive(Default)]
+struct TableRegister {
+    limit: u16,
+    base: u64,
+}
+
+impl TableRegister {
+    /// Where the global descriptor table of this processor is. Any IRQL.
+    fn global() -> Self {
+        let mut register = Self::default();
+        // SAFETY: stores ten bytes to `register`, and changes nothing else.
+        unsafe { asm!("sgdt [{}]", in(reg) &raw mut register, options(nostack, preserves_flags)) };
+        register
+    }
+
+    /// Eight bytes at an offset; zero beyond the limit. Any IRQL.
+    fn quadword(&self, offset: u64) -> u64 {
+        if offset + 7 > self.limit.into() {
+            return 0;
+        }
+        let address = (self.base + offset) as *const u64;
+        // SAFETY: the table that the processor uses is mapped and resident up to its limit. The
+        // processor itself may set accessed bits, which is why the read is volatile.
+        unsafe { address.read_volatile() }
+    }
+}
+
 impl Processor for ThisProcessor {
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
         let registers = core::arch::x86_64::__cpuid_count(leaf, subleaf);
@@ -80,5 +110,32 @@ impl Processor for ThisProcessor {
     fn tsc(&mut self) -> u64 {
         // SAFETY: RDTSC is available wherever x64 Windows runs, and in kernel mode always.
         unsafe { core::arch::x86_64::_rdtsc() }
+    }
+
+    fn selectors(&mut self) -> Selectors {
+        let (fs, gs, tr, ldtr): (u16, u16, u16, u16);
+        // SAFETY: reads a segment register, and so do the others.
+        unsafe { asm!("mov {:x}, fs", out(reg) fs, options(nomem, nostack, preserves_flags)) };
+        // SAFETY: as above.
+        unsafe { asm!("mov {:x}, gs", out(reg) gs, options(nomem, nostack, preserves_flags)) };
+        // SAFETY: as above.
+        unsafe { asm!("str {:x}", out(reg) tr, options(nomem, nostack, preserves_flags)) };
+        // SAFETY: as above.
+        unsafe { asm!("sldt {:x}", out(reg) ldtr, options(nomem, nostack, preserves_flags)) };
+        Selectors {
+            fs: Selector(fs),
+            gs: Selector(gs),
+            tr: Selector(tr),
+            ldtr: Selector(ldtr),
+        }
+    }
+
+    fn descriptor(&mut self, selector: Selector) -> Descriptor {
+        let table = TableRegister::global();
+        let offset = u64::from(selector.offset());
+        Descriptor {
+            low: table.quadword(offset),
+            high: table.quadword(offset + 8),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use amd_svm::{
     Fault,
     gate::{Refusal, Step},
+    msr::Msr,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -31,14 +32,33 @@ const NOT_REACHED: u8 = 6;
 
 const FAULTS: [Fault; 3] = [Fault::InvalidOpcode, Fault::GeneralProtection, Fault::Other];
 
-const STEPS: [Step; 6] = [
-    Step::ReadVmCr,
-    Step::ReadEfer,
+/// The steps that read no register; those that do follow, in the order of [`READS`].
+const STEPS: [Step; 5] = [
     Step::SetSvme,
     Step::ConfirmSvme,
     Step::Vmsave,
     Step::RestoreEfer,
+    Step::ConfirmEfer,
 ];
+
+/// Only ever extended at the end.
+const READS: [Msr; 12] = [
+    Msr::VmCr,
+    Msr::Efer,
+    Msr::Star,
+    Msr::Lstar,
+    Msr::Cstar,
+    Msr::Sfmask,
+    Msr::KernelGsBase,
+    Msr::SysenterCs,
+    Msr::SysenterEsp,
+    Msr::SysenterEip,
+    Msr::FsBase,
+    Msr::GsBase,
+];
+
+/// The detail that stands for the first of [`READS`].
+const FIRST_READ: u8 = 0x10;
 
 impl Outcome {
     /// The processor did what was asked.
@@ -72,7 +92,7 @@ impl Outcome {
             },
             SVME_DOES_NOT_STICK => Refusal::SvmeDoesNotStick,
             FAULT => Refusal::Fault {
-                step: *STEPS.get(usize::from(self.detail))?,
+                step: step_of(self.detail)?,
                 fault: *FAULTS.get(usize::from(self.fault))?,
             },
             _ => return None,
@@ -102,18 +122,42 @@ impl From<Refusal> for Outcome {
                     Fault::GeneralProtection => 1,
                     Fault::Other => 2,
                 },
-                ..Self::of_kind(
-                    FAULT,
-                    match step {
-                        Step::ReadVmCr => 0,
-                        Step::ReadEfer => 1,
-                        Step::SetSvme => 2,
-                        Step::ConfirmSvme => 3,
-                        Step::Vmsave => 4,
-                        Step::RestoreEfer => 5,
-                    },
-                )
+                ..Self::of_kind(FAULT, detail_of(step))
             },
+        }
+    }
+}
+
+fn step_of(detail: u8) -> Option<Step> {
+    match detail.checked_sub(FIRST_READ) {
+        Some(read) => READS.get(usize::from(read)).map(|msr| Step::Read(*msr)),
+        None => STEPS.get(usize::from(detail)).copied(),
+    }
+}
+
+fn detail_of(step: Step) -> u8 {
+    match step {
+        Step::SetSvme => 0,
+        Step::ConfirmSvme => 1,
+        Step::Vmsave => 2,
+        Step::RestoreEfer => 3,
+        Step::ConfirmEfer => 4,
+        Step::Read(msr) => {
+            FIRST_READ
+                + match msr {
+                    Msr::VmCr => 0,
+                    Msr::Efer => 1,
+                    Msr::Star => 2,
+                    Msr::Lstar => 3,
+                    Msr::Cstar => 4,
+                    Msr::Sfmask => 5,
+                    Msr::KernelGsBase => 6,
+                    Msr::SysenterCs => 7,
+                    Msr::SysenterEsp => 8,
+                    Msr::SysenterEip => 9,
+                    Msr::FsBase => 10,
+                    Msr::GsBase => 11,
+                }
         }
     }
 }
@@ -133,7 +177,7 @@ mod tests {
             Refusal::Disabled { locked: true },
             Refusal::SvmeDoesNotStick,
         ];
-        for step in STEPS {
+        for step in STEPS.into_iter().chain(Msr::ALL.map(Step::Read)) {
             all.extend(FAULTS.map(|fault| Refusal::Fault { step, fault }));
         }
         all
@@ -166,7 +210,8 @@ mod tests {
             assert_eq!(outcome.refusal(), None);
             assert!(!outcome.is_done());
         }
-        let fault_at_unknown_step = Outcome::of_kind(FAULT, 6);
-        assert_eq!(fault_at_unknown_step.refusal(), None);
+        for unknown_step in [5, FIRST_READ - 1, FIRST_READ + 12, u8::MAX] {
+            assert_eq!(Outcome::of_kind(FAULT, unknown_step).refusal(), None);
+        }
     }
 }

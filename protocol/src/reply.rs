@@ -2,7 +2,7 @@
 
 use core::{fmt, marker::PhantomData};
 
-use amd_svm::vmcb::VmsaveState;
+use amd_svm::{vmcb::VmsaveState, witness::Witness};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::Outcome;
@@ -81,7 +81,7 @@ pub struct StatusRecord {
 
 const _: () = assert!(size_of::<StatusRecord>() == 56);
 
-/// What VMSAVE stored on a processor.
+/// What VMSAVE stored on a processor, and what the processor says without it.
 #[repr(C)]
 #[derive(
     Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
@@ -91,8 +91,8 @@ pub struct SnapshotRecord {
     pub id: ProcessorId,
     /// [`Outcome::DONE`] if the fields below hold a capture; they are zero otherwise.
     pub outcome: Outcome,
-    /// Zero.
-    pub reserved: u32,
+    /// [`Outcome::DONE`] if the witness below was read; it is zero otherwise.
+    pub witness_outcome: Outcome,
     /// Time-stamp counter right before VMSAVE, in cycles.
     pub tsc: u64,
     /// `EFER` as found before the capture.
@@ -101,9 +101,11 @@ pub struct SnapshotRecord {
     pub efer_left: u64,
     /// The 128 bytes, as stored.
     pub state: VmsaveState,
+    /// The same state, read without VMSAVE.
+    pub witness: Witness,
 }
 
-const _: () = assert!(size_of::<SnapshotRecord>() == 168);
+const _: () = assert!(size_of::<SnapshotRecord>() == 288);
 
 /// A record of a reply: [`StatusRecord`] or [`SnapshotRecord`].
 pub trait Record: FromBytes + Immutable + IntoBytes + KnownLayout {

@@ -5,7 +5,11 @@ use std::{vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::cpuid::CpuidResult;
+use crate::{
+    Selectors,
+    cpuid::CpuidResult,
+    descriptor::{Descriptor, Selector},
+};
 
 const EFER_OF_WINDOWS: u64 = 0xD01;
 const SVME: u64 = 1 << 12;
@@ -15,8 +19,7 @@ const LOCK: u64 = 1 << 3;
 /// What the capture did to the processor, in order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Act {
-    ReadVmCr,
-    ReadEfer,
+    Read(Msr),
     WriteEfer(u64),
     Vmsave,
 }
@@ -80,10 +83,12 @@ impl Processor for Mock {
             self.svm && self.vendor != b"GenuineIntel",
             "CPUID vouches first"
         );
-        match msr {
-            Msr::VmCr => self.act(Act::ReadVmCr).map(|()| self.vm_cr),
-            Msr::Efer => self.act(Act::ReadEfer).map(|()| self.efer),
-        }
+        self.act(Act::Read(msr))?;
+        Ok(match msr {
+            Msr::VmCr => self.vm_cr,
+            Msr::Efer => self.efer,
+            other => value_of(other),
+        })
     }
 
     fn write_efer(&mut self, value: Efer) -> Result<(), Fault> {
@@ -105,6 +110,47 @@ impl Processor for Mock {
     fn tsc(&mut self) -> u64 {
         0x1234_5678
     }
+
+    fn selectors(&mut self) -> Selectors {
+        Selectors {
+            fs: Selector(0x53),
+            gs: Selector(0x2B),
+            tr: Selector(0x40),
+            ldtr: Selector(0),
+        }
+    }
+
+    fn descriptor(&mut self, selector: Selector) -> Descriptor {
+        assert!(!selector.is_null() && !selector.is_local());
+        Descriptor {
+            low: u64::from(selector.0) << 32,
+            high: u64::from(selector.0) << 16,
+        }
+    }
+}
+
+/// A value of its own for each register.
+fn value_of(msr: Msr) -> u64 {
+    u64::from(msr.number()) << 8
+}
+
+/// The registers that a witness reads, in its order.
+const TESTIMONY: [Msr; 10] = [
+    Msr::Star,
+    Msr::Lstar,
+    Msr::Cstar,
+    Msr::Sfmask,
+    Msr::KernelGsBase,
+    Msr::SysenterCs,
+    Msr::SysenterEsp,
+    Msr::SysenterEip,
+    Msr::FsBase,
+    Msr::GsBase,
+];
+
+fn with_testimony(mut acts: Vec<Act>) -> Vec<Act> {
+    acts.extend(TESTIMONY.map(Act::Read));
+    acts
 }
 
 #[test]
@@ -113,15 +159,15 @@ fn a_capture_sets_svme_for_vmsave_alone() {
     let capture = capture(&mut mock).unwrap();
     assert_eq!(
         mock.acts,
-        vec![
-            Act::ReadVmCr,
-            Act::ReadEfer,
+        with_testimony(vec![
+            Act::Read(Msr::VmCr),
+            Act::Read(Msr::Efer),
             Act::WriteEfer(EFER_OF_WINDOWS | SVME),
-            Act::ReadEfer,
+            Act::Read(Msr::Efer),
             Act::Vmsave,
             Act::WriteEfer(EFER_OF_WINDOWS),
-            Act::ReadEfer,
-        ]
+            Act::Read(Msr::Efer),
+        ])
     );
     assert_eq!(capture.tsc, 0x1234_5678);
     assert_eq!(u64::from(capture.efer_found), EFER_OF_WINDOWS);
@@ -137,7 +183,12 @@ fn svme_that_somebody_else_set_is_left_alone() {
     let capture = capture(&mut mock).unwrap();
     assert_eq!(
         mock.acts,
-        vec![Act::ReadVmCr, Act::ReadEfer, Act::Vmsave, Act::ReadEfer]
+        with_testimony(vec![
+            Act::Read(Msr::VmCr),
+            Act::Read(Msr::Efer),
+            Act::Vmsave,
+            Act::Read(Msr::Efer),
+        ])
     );
     assert!(capture.efer_found.svme() && capture.efer_left.svme());
 }
@@ -152,10 +203,10 @@ fn a_rehearsal_does_all_but_vmsave() {
     assert_eq!(
         mock.acts,
         vec![
-            Act::ReadVmCr,
-            Act::ReadEfer,
+            Act::Read(Msr::VmCr),
+            Act::Read(Msr::Efer),
             Act::WriteEfer(EFER_OF_WINDOWS | SVME),
-            Act::ReadEfer,
+            Act::Read(Msr::Efer),
             Act::WriteEfer(EFER_OF_WINDOWS),
         ]
     );
@@ -204,7 +255,7 @@ fn each_refusal_of_the_gate_comes_before_anything_is_touched() {
                 ..Mock::default()
             },
             Refusal::Disabled { locked: false },
-            vec![Act::ReadVmCr],
+            vec![Act::Read(Msr::VmCr)],
         ),
         (
             Mock {
@@ -212,7 +263,7 @@ fn each_refusal_of_the_gate_comes_before_anything_is_touched() {
                 ..Mock::default()
             },
             Refusal::Disabled { locked: true },
-            vec![Act::ReadVmCr],
+            vec![Act::Read(Msr::VmCr)],
         ),
     ];
     for (mut mock, refusal, acts) in cases {
@@ -247,13 +298,13 @@ fn svme_that_does_not_stick_is_reported_and_vmsave_not_tried() {
 #[test]
 fn a_fault_at_each_step_is_named_and_leaves_efer_as_found() {
     let steps = [
-        Step::ReadVmCr,
-        Step::ReadEfer,
+        Step::Read(Msr::VmCr),
+        Step::Read(Msr::Efer),
         Step::SetSvme,
         Step::ConfirmSvme,
         Step::Vmsave,
         Step::RestoreEfer,
-        Step::ReadEfer,
+        Step::ConfirmEfer,
     ];
     for fault in [Fault::InvalidOpcode, Fault::GeneralProtection, Fault::Other] {
         for (at, step) in steps.into_iter().enumerate() {
@@ -272,6 +323,52 @@ fn a_fault_at_each_step_is_named_and_leaves_efer_as_found() {
     }
 }
 
+#[test]
+fn the_witness_has_every_register_and_descriptor_in_its_place() {
+    let witness = capture(&mut Mock::default()).unwrap().witness.unwrap();
+    assert_eq!(witness.system_call.star, value_of(Msr::Star));
+    assert_eq!(witness.system_call.lstar, value_of(Msr::Lstar));
+    assert_eq!(witness.system_call.cstar, value_of(Msr::Cstar));
+    assert_eq!(witness.system_call.sfmask, value_of(Msr::Sfmask));
+    assert_eq!(
+        witness.system_call.kernel_gs_base,
+        value_of(Msr::KernelGsBase)
+    );
+    assert_eq!(witness.system_call.sysenter_cs, value_of(Msr::SysenterCs));
+    assert_eq!(witness.system_call.sysenter_esp, value_of(Msr::SysenterEsp));
+    assert_eq!(witness.system_call.sysenter_eip, value_of(Msr::SysenterEip));
+    assert_eq!(witness.fs_base, value_of(Msr::FsBase));
+    assert_eq!(witness.gs_base, value_of(Msr::GsBase));
+    assert_eq!(
+        [
+            witness.fs_selector,
+            witness.gs_selector,
+            witness.tr_selector,
+            witness.ldtr_selector,
+        ],
+        [0x53, 0x2B, 0x40, 0]
+    );
+    assert_eq!(witness.fs_descriptor, 0x53 << 32);
+    assert_eq!(witness.gs_descriptor, 0x2B << 32);
+    assert_eq!(witness.tr_descriptor, [0x40 << 32, 0x40 << 16]);
+}
+
+#[test]
+fn a_witness_that_faults_takes_nothing_from_the_capture() {
+    const BEFORE: usize = 7;
+    for (at, msr) in TESTIMONY.into_iter().enumerate() {
+        let fault = Fault::GeneralProtection;
+        let mut mock = Mock {
+            fault: Some((BEFORE + at, fault)),
+            ..Mock::default()
+        };
+        let capture = capture(&mut mock).unwrap();
+        let step = Step::Read(msr);
+        assert_eq!(capture.witness, Err(Refusal::Fault { step, fault }));
+        assert_eq!(u64::from(capture.efer_left), EFER_OF_WINDOWS);
+    }
+}
+
 proptest! {
     /// Whatever the registers hold and whichever act faults: `EFER` is as found, unless it was
     /// the restoring itself that faulted, and VMSAVE ran at most once.
@@ -280,7 +377,7 @@ proptest! {
         efer: u64,
         vm_cr: u64,
         drops_svme: bool,
-        fault in proptest::option::of(0usize..8),
+        fault in proptest::option::of(0usize..18),
     ) {
         let mut mock = Mock {
             efer,

@@ -29,7 +29,36 @@ pub(crate) fn snapshot(snapshot: &Snapshot, processors: usize, width: usize) -> 
         shown => format!("{shown} of {processors} processors"),
     };
     let blocks = columns::blocks(&labels(&rows), &fields(&rows), width);
-    format!("{}: VMSAVE on {count}\n\n{blocks}", snapshot.driver)
+    let findings = findings(&rows);
+    format!(
+        "{}: VMSAVE on {count}\n\n{blocks}{findings}",
+        snapshot.driver
+    )
+}
+
+/// A line for each value in which VMSAVE contradicts what was read without it, behind an empty
+/// line; nothing if there is none.
+fn findings(rows: &[Row]) -> String {
+    let lines: Vec<String> = rows.iter().flat_map(findings_about).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\n{}\n", lines.join("\n"))
+}
+
+fn findings_about((id, capture): &Row) -> impl Iterator<Item = String> {
+    let processor = super::processors([*id]);
+    let unread = capture
+        .witness
+        .err()
+        .map(|obstacle| format!("{processor}: not compared with the registers: {obstacle}"));
+    let contradictions = capture.disagreements().map(move |found| {
+        format!(
+            "{processor}: {} is {:#x} by VMSAVE and {:#x} without it",
+            found.field, found.vmsave, found.witness
+        )
+    });
+    unread.into_iter().chain(contradictions)
 }
 
 type Row = (ProcessorId, Capture);

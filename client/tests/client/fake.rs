@@ -3,6 +3,7 @@
 use amd_svm::{
     segment::Segment,
     vmcb::{SystemCallRegisters, VmsaveState},
+    witness::Witness,
 };
 use client::{Device, DeviceError};
 use protocol::{
@@ -86,6 +87,10 @@ impl Driver {
             self.refuse(index, outcome);
         }
         self
+    }
+
+    pub fn snapshot(&mut self, index: usize) -> &mut SnapshotRecord {
+        &mut self.snapshots[index]
     }
 
     pub fn hypervisor(&mut self, signature: [u8; 12]) -> &mut Self {
@@ -182,28 +187,41 @@ fn captured(id: ProcessorId) -> SnapshotRecord {
         limit,
         base,
     };
+    let state = VmsaveState {
+        fs: segment(0x53, 0x4F3, 0x3C00, 0),
+        gs: segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_C480_0000_0000 + stride),
+        ldtr: segment(0, 0, 0, 0),
+        tr: segment(0x40, 0x8B, 0x67, 0xFFFF_C480_0001_0000 + stride),
+        system_call: SystemCallRegisters {
+            star: 0x0023_0010_0000_0000,
+            lstar: 0xFFFF_F803_1A42_B6C0,
+            cstar: 0xFFFF_F803_1A42_B380,
+            sfmask: 0x4700,
+            kernel_gs_base: 0x0000_0071_8C3D_4000 + stride,
+            sysenter_cs: 0,
+            sysenter_esp: 0,
+            sysenter_eip: 0,
+        },
+    };
     SnapshotRecord {
         id,
         outcome: Outcome::DONE,
-        reserved: 0,
+        witness_outcome: Outcome::DONE,
         tsc: 0x0000_0123_4567_0000 + u64::from(id.index),
         efer_found: 0x0D01,
         efer_left: 0x0D01,
-        state: VmsaveState {
-            fs: segment(0x53, 0x4F3, 0x3C00, 0),
-            gs: segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_C480_0000_0000 + stride),
-            ldtr: segment(0, 0, 0, 0),
-            tr: segment(0x40, 0x8B, 0x67, 0xFFFF_C480_0001_0000 + stride),
-            system_call: SystemCallRegisters {
-                star: 0x0023_0010_0000_0000,
-                lstar: 0xFFFF_F803_1A42_B6C0,
-                cstar: 0xFFFF_F803_1A42_B380,
-                sfmask: 0x4700,
-                kernel_gs_base: 0x0000_0071_8C3D_4000 + stride,
-                sysenter_cs: 0,
-                sysenter_esp: 0,
-                sysenter_eip: 0,
-            },
+        state,
+        witness: Witness {
+            system_call: state.system_call,
+            fs_base: state.fs.base,
+            gs_base: state.gs.base,
+            fs_selector: state.fs.selector,
+            gs_selector: state.gs.selector,
+            tr_selector: state.tr.selector,
+            ldtr_selector: state.ldtr.selector,
+            fs_descriptor: 0x0040_F300_0000_3C00,
+            gs_descriptor: 0x00CF_F300_0000_FFFF,
+            tr_descriptor: [0x0000_8B01_0000_0067 | stride << 16, 0xFFFF_C480],
         },
     }
 }

@@ -60,7 +60,7 @@ fn the_second_buffer_has_the_size_that_the_driver_names() {
     assert_eq!(snapshot.processors.len(), 1000);
     let needed = size_of::<ReplyHeader>() + 1000 * size_of::<SnapshotRecord>();
     let lengths: Vec<_> = driver.requests.iter().map(|(_, length)| *length).collect();
-    assert_eq!(lengths, [16 << 10, needed]);
+    assert_eq!(lengths, [32 << 10, needed]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_driver_that_refuses_the_question_about_its_version_too_is_reported() {
 fn a_snapshot_is_one_request() {
     let mut driver = Driver::with_processors(64);
     assert_eq!(run(&["show"], &mut driver).exit, 0);
-    assert_eq!(driver.requests, [(CONTROL_SNAPSHOT, 16 << 10)]);
+    assert_eq!(driver.requests, [(CONTROL_SNAPSHOT, 32 << 10)]);
 }
 
 /// Runs both commands in both forms against a device that answers with these bytes.

@@ -1,6 +1,11 @@
 //! `show`: every field, in text and in JSON.
 
-use protocol::ProcessorId;
+use amd_svm::{
+    Fault,
+    gate::{Refusal, Step},
+    msr::Msr,
+};
+use protocol::{Outcome, ProcessorId};
 
 use crate::{fake::Driver, output, run, run_at};
 
@@ -98,4 +103,55 @@ fn a_narrow_terminal_loses_no_field() {
     for width in [0, 1, 20, 40, 79, 120] {
         assert_eq!(fields(width), all);
     }
+}
+
+#[test]
+fn a_register_that_vmsave_does_not_confirm_is_named_under_the_table() {
+    let mut driver = Driver::with_processors(2);
+    driver.snapshot(1).state.system_call.lstar += 0x10;
+    driver.snapshot(1).state.tr.limit = 0x2067;
+    let text = output(&["show"], &mut driver);
+    let findings: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("VMSAVE and"))
+        .collect();
+    assert_eq!(
+        findings,
+        [
+            "processor 1: lstar is 0xfffff8031a42b6d0 by VMSAVE and 0xfffff8031a42b6c0 without it",
+            "processor 1: tr.limit is 0x2067 by VMSAVE and 0x67 without it",
+        ]
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&output(&["show", "--json"], &mut driver)).unwrap();
+    assert_eq!(
+        json["processors"][0]["disagreements"],
+        serde_json::json!([])
+    );
+    assert_eq!(
+        json["processors"][1]["disagreements"][0],
+        serde_json::json!({
+            "field": "lstar",
+            "vmsave": "0xfffff8031a42b6d0",
+            "witness": "0xfffff8031a42b6c0",
+        })
+    );
+}
+
+#[test]
+fn a_witness_that_could_not_be_read_is_told_and_takes_nothing_from_the_capture() {
+    let mut driver = Driver::with_processors(1);
+    driver.snapshot(0).witness_outcome = Outcome::from(Refusal::Fault {
+        step: Step::Read(Msr::Cstar),
+        fault: Fault::GeneralProtection,
+    });
+    let text = output(&["show"], &mut driver);
+    assert!(
+        text.contains("processor 0: not compared with the registers: reading CSTAR raised #GP")
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&output(&["show", "--json"], &mut driver)).unwrap();
+    let processor = &json["processors"][0];
+    assert_eq!(processor["witness_error"]["step"], "read-cstar");
+    assert!(processor["vmsave"].is_object() && processor.get("disagreements").is_none());
 }

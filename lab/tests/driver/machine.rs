@@ -3,6 +3,7 @@
 
 use amd_svm::gate::Refusal;
 use amd_svm::vmcb::{VMCB_SIZE, VMSAVE_RANGES, VmsaveState};
+use amd_svm::witness::Witness;
 use lab::{AllocationKind, Config, Operation, Outcome, Thread};
 use protocol::{CONTROL_SNAPSHOT, Request, SnapshotRecord, StatusRecord};
 use zerocopy::IntoBytes;
@@ -54,6 +55,8 @@ fn a_machine_without_svm_gets_the_reason_and_no_vmsave() {
         for record in records {
             assert_eq!(record.outcome.refusal(), Some(refusal), "{model}");
             assert_eq!(record.state, VmsaveState::default(), "{model}");
+            assert_eq!(record.witness_outcome, record.outcome, "{model}");
+            assert_eq!(record.witness, Witness::default(), "{model}");
         }
         assert_eq!(lab.executed_vmsaves().unwrap(), [0; 4]);
         stop(&mut lab, handle);

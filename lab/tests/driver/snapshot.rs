@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use amd_svm::descriptor::{Descriptor, Selector};
 use amd_svm::segment::Segment;
 use amd_svm::vmcb::SystemCallRegisters;
+use amd_svm::witness::{self, Witness};
 use lab::{Config, Lab, ProcessorChange, ProcessorState};
 use protocol::{SnapshotRecord, StatusRecord};
 
@@ -61,6 +62,28 @@ fn compare(record: &SnapshotRecord, truth: &ProcessorState) {
     assert_eq!(record.state.ldtr.selector, truth.ldtr.selector);
     assert_eq!(record.efer_found, msrs.efer);
     assert_eq!(record.efer_left, msrs.efer);
+    compare_witness(record, truth);
+}
+
+/// What the driver read without VMSAVE, which is the lab's own reading and what VMSAVE stored.
+fn compare_witness(record: &SnapshotRecord, truth: &ProcessorState) {
+    assert!(record.witness_outcome.is_done(), "{record:?}");
+    let expected = Witness {
+        system_call: record.state.system_call,
+        fs_base: truth.msrs.fs_base,
+        gs_base: truth.msrs.gs_base,
+        fs_selector: truth.fs.selector,
+        gs_selector: truth.gs.selector,
+        tr_selector: truth.tr.selector,
+        ldtr_selector: truth.ldtr.selector,
+        fs_descriptor: truth.fs.descriptor,
+        gs_descriptor: truth.gs.descriptor,
+        tr_descriptor: [truth.tr.descriptor, truth.tr.descriptor_high],
+    };
+    assert_eq!(record.witness, expected);
+    for comparison in witness::compare(&record.state, &record.witness) {
+        assert!(comparison.agrees, "{comparison:?}");
+    }
 }
 
 /// The hidden part against the descriptor, in the form that no processor stores differently.
@@ -71,7 +94,7 @@ fn compare_segment(stored: &Segment, truth: &lab::Segment, base: Option<u64>) {
     };
     let mut loaded = descriptor.load(Selector(truth.selector));
     loaded.base = base.unwrap_or(loaded.base);
-    let canonical = amd_svm::witness::canonical_attributes;
+    let canonical = witness::canonical_attributes;
     assert_eq!(canonical(stored), canonical(&loaded));
     loaded.attributes = stored.attributes;
     assert_eq!(*stored, loaded);
