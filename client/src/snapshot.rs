@@ -17,6 +17,10 @@ use crate::{
 pub struct Snapshot {
     /// The driver that took it.
     pub driver: Driver,
+    /// The fields of VMSAVE's state that the driver set to zero, because they hold addresses and
+    /// the caller does not hold `SeDebugPrivilege`. Mostly there are none.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub redacted: &'static [&'static str],
     /// The processors, by index.
     pub processors: Vec<ProcessorSnapshot>,
 }
@@ -81,6 +85,11 @@ impl Snapshot {
         let received = exchange::ask::<SnapshotRecord>(device)?;
         Ok(Self {
             driver: received.driver,
+            redacted: if received.header.is_redacted() {
+                &SnapshotRecord::REDACTED_FIELDS
+            } else {
+                &[]
+            },
             processors: received.records.iter().map(Into::into).collect(),
         })
     }

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "DeviceIoControl takes raw pointers")]
 
+mod privilege;
+
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -22,8 +24,10 @@ use crate::{Device, DeviceError};
 /// A handle to the driver's device.
 struct Handle(File);
 
-/// Opens the device for reading, which is all that the control codes demand.
+/// Opens the device for reading, which is all that the control codes demand, with the privilege
+/// enabled without which addresses are hidden.
 pub(crate) fn open() -> Result<Box<dyn Device>, DeviceError> {
+    privilege::enable_debug_privilege();
     match OpenOptions::new().read(true).open(protocol::USER_PATH) {
         Ok(file) => Ok(Box::new(Handle(file))),
         Err(error) => Err(device_error(error, 0)),

@@ -13,7 +13,7 @@ use wdk_sys::{
     ntddk::{IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink},
 };
 
-use crate::{survey::Survey, wide::Wide};
+use crate::{access, survey::Survey, wide::Wide};
 
 static DEVICE_NAME: Wide<{ protocol::DEVICE_NAME.len() }> = Wide::new(protocol::DEVICE_NAME);
 static LINK_NAME: Wide<{ protocol::LINK_NAME.len() }> = Wide::new(protocol::LINK_NAME);
@@ -23,10 +23,12 @@ static LINK_NAME: Wide<{ protocol::LINK_NAME.len() }> = Wide::new(protocol::LINK
 /// On an error nothing is left behind.
 pub(crate) fn create(driver: &mut DRIVER_OBJECT) -> Result<(), NTSTATUS> {
     let device = create_device(driver)?;
-    let survey = extension(device);
-    // SAFETY: the extension is nonpaged, aligned for any structure and as long as asked for;
-    // nobody has used it, and it stays until the device is deleted.
-    if let Err(status) = unsafe { Survey::convene(survey) } {
+    let prepared = access::restrict(device).and_then(|()| {
+        // SAFETY: the extension is nonpaged, aligned for any structure and as long as asked
+        // for; nobody has used it, and it stays until the device is deleted.
+        unsafe { Survey::convene(extension(device)) }
+    });
+    if let Err(status) = prepared {
         // SAFETY: the device is this driver's, and nobody can have opened it: the I/O manager
         // refuses while it is initialising.
         unsafe { IoDeleteDevice(device.as_ptr()) };

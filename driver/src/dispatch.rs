@@ -8,17 +8,17 @@ use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
 use wdk_sys::{
     DEVICE_OBJECT, DRIVER_OBJECT, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE,
     IRP_MJ_DEVICE_CONTROL, NTSTATUS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_PARAMETER, STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
+    STATUS_INVALID_PARAMETER, STATUS_OBJECT_NAME_INVALID, STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
 };
 use zerocopy::FromBytes;
 
-use crate::{control_device, irp::Irp, seat::Work, survey::Survey};
+use crate::{access, control_device, irp::Irp, seat::Work, survey::Survey};
 
 /// Fills in the driver's major functions: those that it serves, and a refusal for the others.
 pub(crate) fn register(driver: &mut DRIVER_OBJECT) {
     driver.MajorFunction.fill(Some(refuse));
     for (function, routine) in [
-        (IRP_MJ_CREATE, succeed as MajorFunction),
+        (IRP_MJ_CREATE, create as MajorFunction),
         (IRP_MJ_CLEANUP, succeed),
         (IRP_MJ_CLOSE, succeed),
         (IRP_MJ_DEVICE_CONTROL, control),
@@ -31,7 +31,25 @@ pub(crate) fn register(driver: &mut DRIVER_OBJECT) {
 
 type MajorFunction = unsafe extern "C" fn(*mut DEVICE_OBJECT, *mut IRP) -> NTSTATUS;
 
-/// Opening and closing take nothing and leave nothing. `IRQL == PASSIVE_LEVEL`.
+/// Opening: the device itself, and no path behind it. Who may, its DACL says.
+/// `IRQL == PASSIVE_LEVEL`.
+///
+/// # Safety
+///
+/// Called by the I/O manager.
+unsafe extern "C" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    let respond = |irp: &mut Irp| {
+        if irp.has_path_behind_device() {
+            (STATUS_OBJECT_NAME_INVALID, 0)
+        } else {
+            (STATUS_SUCCESS, 0)
+        }
+    };
+    // SAFETY: the caller is the I/O manager.
+    unsafe { answer(irp, respond) }
+}
+
+/// Closing takes nothing and leaves nothing. `IRQL == PASSIVE_LEVEL`.
 ///
 /// # Safety
 ///
@@ -86,6 +104,7 @@ fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
         CONTROL_SNAPSHOT => Work::Capture,
         _ => return (STATUS_INVALID_DEVICE_REQUEST, 0),
     };
+    let addresses = access::addresses_for_caller(irp.requestor_mode());
     let buffer = irp.system_buffer(&control);
     let Some(input) = buffer.get(..control.input_length) else {
         return (STATUS_INVALID_PARAMETER, 0);
@@ -100,7 +119,7 @@ fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
         return (STATUS_INVALID_PARAMETER, 0);
     };
     match (work, request.version) {
-        (_, protocol::VERSION) => survey.conduct(work, output),
+        (_, protocol::VERSION) => survey.conduct(work, addresses, output),
         (Work::Rehearse, 0) => Survey::introduce(output),
         _ => (STATUS_REVISION_MISMATCH, 0),
     }

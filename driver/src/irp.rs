@@ -8,7 +8,7 @@
 use core::{ptr::NonNull, slice};
 
 use wdk_sys::{
-    CCHAR, IO_NO_INCREMENT, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP, NTSTATUS,
+    CCHAR, IO_NO_INCREMENT, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP, KPROCESSOR_MODE, NTSTATUS,
     ntddk::IofCompleteRequest,
 };
 
@@ -81,6 +81,21 @@ impl Irp {
         // SAFETY: completed once, since `self` ends here, and not touched afterwards.
         unsafe { IofCompleteRequest(irp, BOOST) };
         status
+    }
+
+    /// Whether the file that is being opened has a path behind the device's name. Any IRQL.
+    pub(crate) fn has_path_behind_device(&self) -> bool {
+        // SAFETY: a driver that received a packet has a stack location in it.
+        let file = unsafe { (*self.stack_location()).FileObject };
+        // SAFETY: a file object that is being opened has its name; a packet without a file
+        // object opens nothing.
+        unsafe { file.as_ref() }.is_some_and(|file| file.FileName.Length != 0)
+    }
+
+    /// Who sent the packet: `KernelMode` or `UserMode`. Any IRQL.
+    pub(crate) fn requestor_mode(&self) -> KPROCESSOR_MODE {
+        // SAFETY: the packet is this driver's until it is completed.
+        unsafe { (*self.0.as_ptr()).RequestorMode }
     }
 
     /// This driver's stack location, as `IoGetCurrentIrpStackLocation` of the WDK finds it.

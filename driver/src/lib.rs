@@ -10,6 +10,7 @@
 //! | [`entry`] | loading and unloading |
 //! | [`control_device`] | the device object, its name and its extension |
 //! | [`dispatch`] | the major functions, and which request means what |
+//! | [`access`] | who may open the device, and who may see addresses |
 //! | [`irp`] | an I/O request packet, until it is completed |
 //! | [`survey`] | the same work on every processor at once |
 //! | [`seat`] | one processor's DPC and what it found |
@@ -29,6 +30,7 @@ use core::sync::atomic;
 // The panic handler: a bug check that names the source line.
 use wdk_panic as _;
 
+mod access;
 mod control_device;
 mod dispatch;
 mod entry;

@@ -46,6 +46,15 @@ impl Work {
     }
 }
 
+/// Whether the caller of a survey may see addresses.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Addresses {
+    /// He may.
+    Shown,
+    /// He may not: they are taken out.
+    Redacted,
+}
+
 /// What the DPC works on. From [`Seat::start`] until it arrives at the rendezvous it belongs to
 /// the DPC alone, before and after that to the thread that conducts the survey.
 ///
@@ -148,11 +157,14 @@ impl Seat {
         }
     }
 
-    /// Copies the record of the last survey to `place`, which has [`Work::record_size`] bytes.
-    /// `IRQL <= DISPATCH_LEVEL`.
-    pub(crate) fn copy_record_to(&self, place: &mut [u8]) {
+    /// Copies the record of the last survey to `place`, which has [`Work::record_size`] bytes,
+    /// with or without addresses. `IRQL <= DISPATCH_LEVEL`.
+    pub(crate) fn copy_record_to(&mut self, place: &mut [u8], addresses: Addresses) {
         // SAFETY: the survey is over, and with it the DPC's time with the state.
-        let state = unsafe { self.0.as_ref() };
+        let state = unsafe { self.0.as_mut() };
+        if addresses == Addresses::Redacted {
+            state.snapshot.redact();
+        }
         let copied = match state.work {
             Work::Rehearse => state.status.write_to(place).is_ok(),
             Work::Capture => state.snapshot.write_to(place).is_ok(),

@@ -20,7 +20,7 @@ use crate::{
     event::Event,
     mutex::Mutex,
     rendezvous::Rendezvous,
-    seat::{Seat, Work},
+    seat::{Addresses, Seat, Work},
 };
 
 /// Where the DPCs of a survey arrive.
@@ -93,7 +93,12 @@ impl Survey {
     /// how much is needed.
     ///
     /// Returns the status of the request and the length of the reply in bytes.
-    pub(crate) fn conduct(&self, work: Work, output: &mut [u8]) -> (NTSTATUS, usize) {
+    pub(crate) fn conduct(
+        &self,
+        work: Work,
+        addresses: Addresses,
+        output: &mut [u8],
+    ) -> (NTSTATUS, usize) {
         let Ok((header, records)) = ReplyHeader::mut_from_prefix(output) else {
             return (STATUS_BUFFER_TOO_SMALL, 0);
         };
@@ -101,6 +106,9 @@ impl Survey {
         let seats = seats.value();
         let active = active_processors();
         *header = reply_header(work, active);
+        if addresses == Addresses::Redacted {
+            header.flags |= ReplyHeader::REDACTED;
+        }
         if records.len() / work.record_size() < active as usize {
             return (STATUS_BUFFER_OVERFLOW, size_of::<ReplyHeader>());
         }
@@ -113,8 +121,8 @@ impl Survey {
         }
         self.arrivals.wait();
         let places = records.chunks_exact_mut(work.record_size());
-        for (seat, place) in seats.iter().zip(places).take(active as usize) {
-            seat.copy_record_to(place);
+        for (seat, place) in seats.iter_mut().zip(places).take(active as usize) {
+            seat.copy_record_to(place, addresses);
         }
         header.record_count = active;
         (STATUS_SUCCESS, header.needed as usize)
@@ -152,7 +160,7 @@ fn reply_header(work: Work, active: u32) -> ReplyHeader {
         needed: records.saturating_add(header_size.into()),
         active_processors: active,
         maximum_processors: maximum_processors(),
-        reserved: 0,
+        flags: 0,
     }
 }
 

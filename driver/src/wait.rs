@@ -9,6 +9,10 @@ use core::ptr;
 
 use wdk_sys::{_KWAIT_REASON, _MODE, KPROCESSOR_MODE, PVOID, ntddk::KeWaitForSingleObject};
 
+/// `KernelMode`, as wide as the routines take it.
+#[expect(clippy::cast_possible_truncation, reason = "it is zero")]
+pub(crate) const KERNEL_MODE: KPROCESSOR_MODE = _MODE::KernelMode as KPROCESSOR_MODE;
+
 /// Waits until the object is signalled. `IRQL <= APC_LEVEL`.
 ///
 /// The wait is of kernel mode, not alertable and without a time-out: it ends when the object is
@@ -18,9 +22,7 @@ use wdk_sys::{_KWAIT_REASON, _MODE, KPROCESSOR_MODE, PVOID, ntddk::KeWaitForSing
 ///
 /// `object` is an initialised dispatcher object in nonpaged memory, such as an event or a mutex.
 pub(crate) unsafe fn wait_for(object: PVOID) {
-    #[expect(clippy::cast_possible_truncation, reason = "it is zero")]
-    const MODE: KPROCESSOR_MODE = _MODE::KernelMode as KPROCESSOR_MODE;
     let reason = _KWAIT_REASON::Executive;
     // SAFETY: the caller vouches for the object and the IRQL.
-    let _ = unsafe { KeWaitForSingleObject(object, reason, MODE, 0, ptr::null_mut()) };
+    let _ = unsafe { KeWaitForSingleObject(object, reason, KERNEL_MODE, 0, ptr::null_mut()) };
 }

@@ -34,10 +34,11 @@ mod symbols;
 pub use config::Config;
 pub use error::Error;
 pub use lab_wire::{
-    Access, Activity, Allocation, AllocationKind, DescriptorTable, Device, Exercise, Fault, Handle,
-    IoctlReply, LogSource, Misuse, ModelSpecificRegisters, Operation, Outcome, ProcessorChange,
-    ProcessorCounters, ProcessorPosition, ProcessorState, Ready, Registers, Report, Segment, Stop,
-    StopReason, SymbolicLink, Thread,
+    Access, Activity, Allocation, AllocationKind, DescriptorTable, Device, Exercise, Fault,
+    GuardedInstruction, Handle, InjectedException, Injection, IoctlReply, LogSource, Misuse,
+    ModelSpecificRegisters, Operation, Outcome, ProcessorChange, ProcessorCounters,
+    ProcessorPosition, ProcessorState, Ready, Registers, Report, Segment, Stop, StopReason,
+    SymbolicLink, Thread, Token,
 };
 pub use machine::Lab;
 pub use session::LogLine;

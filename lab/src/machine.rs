@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use lab_wire::{
-    Access, Exercise, Handle, IoctlReply, Misuse, Operation, Outcome, ProcessorChange,
-    ProcessorState, Ready, Reply, Report, Request, Thread,
+    Access, Exercise, Handle, Injection, IoctlReply, Misuse, Operation, Outcome, ProcessorChange,
+    ProcessorState, Ready, Reply, Report, Request, Thread, Token,
 };
 
 use crate::instruction_log::InstructionLog;
@@ -116,15 +116,27 @@ impl Lab {
         }
     }
 
-    /// Opens a device by its Win32 path, such as `\\.\Name`.
+    /// Opens a device by its Win32 path, such as `\\.\Name`, as an administrator who
+    /// has `SeDebugPrivilege` enabled.
     ///
     /// # Errors
     ///
     /// [`Error::Status`] with what `CreateFile` would fail with.
     pub fn open(&mut self, path: &str, access: Access) -> Result<Handle, Error> {
+        self.open_as(Token::Administrator, path, access)
+    }
+
+    /// Opens a device by its Win32 path. All calls with the handle are made by a thread
+    /// with the same token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Status`] with what `CreateFile` would fail with.
+    pub fn open_as(&mut self, token: Token, path: &str, access: Access) -> Result<Handle, Error> {
         let operation = Operation::Open {
             path: path.to_owned(),
             access,
+            token,
         };
         match self.perform(operation)? {
             Outcome::Open(Ok(handle)) => Ok(handle),
@@ -231,6 +243,27 @@ impl Lab {
     /// [`Error::Refused`] if there is no such processor, or a value would stop it.
     pub fn set_processor(&mut self, index: u32, change: ProcessorChange) -> Result<(), Error> {
         self.ask_done(&Request::SetProcessor { index, change })
+    }
+
+    /// Makes an instruction that the loaded driver guards raise an exception on a
+    /// processor. Takes the place of what was asked for there before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if there is no such processor, or the driver guards no such
+    /// instruction.
+    pub fn inject_fault(&mut self, index: u32, injection: Injection) -> Result<(), Error> {
+        self.ask_done(&Request::InjectFault { index, injection })
+    }
+
+    /// Makes the n-th call from now on fail that takes memory, a handle or a name;
+    /// zero takes that back. [`Report::failable_calls`] counts those calls.
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer.
+    pub fn fail_allocation(&mut self, nth: u64) -> Result<(), Error> {
+        self.ask_done(&Request::FailAllocation { nth })
     }
 
     /// Bytes of physical memory.

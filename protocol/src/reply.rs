@@ -2,7 +2,10 @@
 
 use core::{fmt, marker::PhantomData};
 
-use amd_svm::{vmcb::VmsaveState, witness::Witness};
+use amd_svm::{
+    vmcb::{SystemCallRegisters, VmsaveState},
+    witness::Witness,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::Outcome;
@@ -31,11 +34,23 @@ pub struct ReplyHeader {
     pub active_processors: u32,
     /// Logical processors that the system can have, were all of them added.
     pub maximum_processors: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// 0, or [`ReplyHeader::REDACTED`].
+    pub flags: u32,
 }
 
 const _: () = assert!(size_of::<ReplyHeader>() == 32);
+
+impl ReplyHeader {
+    /// In [`ReplyHeader::flags`]: the caller may not see addresses, and they read as zero. See
+    /// [`SnapshotRecord::redact`].
+    pub const REDACTED: u32 = 1;
+
+    /// Whether addresses were taken out.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.flags & Self::REDACTED != 0
+    }
+}
 
 /// Which processor a record is about.
 #[repr(C)]
@@ -106,6 +121,50 @@ pub struct SnapshotRecord {
 }
 
 const _: () = assert!(size_of::<SnapshotRecord>() == 288);
+
+impl SnapshotRecord {
+    /// The values that [`SnapshotRecord::redact`] takes out, as fields of [`VmsaveState`].
+    pub const REDACTED_FIELDS: [&'static str; 9] = [
+        "fs.base",
+        "gs.base",
+        "ldtr.base",
+        "tr.base",
+        "lstar",
+        "cstar",
+        "kernel_gs_base",
+        "sysenter_esp",
+        "sysenter_eip",
+    ];
+
+    /// Sets everything to zero that is an address: of the kernel, or of another process.
+    pub fn redact(&mut self) {
+        let state = &mut self.state;
+        for segment in [&mut state.fs, &mut state.gs, &mut state.ldtr, &mut state.tr] {
+            segment.base = 0;
+        }
+        redact_registers(&mut state.system_call);
+        let witness = &mut self.witness;
+        redact_registers(&mut witness.system_call);
+        witness.fs_base = 0;
+        witness.gs_base = 0;
+        let [tr_low, tr_high] = &mut witness.tr_descriptor;
+        *tr_low &= !DESCRIPTOR_BASE;
+        *tr_high = 0;
+        witness.fs_descriptor &= !DESCRIPTOR_BASE;
+        witness.gs_descriptor &= !DESCRIPTOR_BASE;
+    }
+}
+
+/// The bits of a descriptor that hold the lower half of the base: 16 to 39 and 56 to 63.
+const DESCRIPTOR_BASE: u64 = 0xFF00_00FF_FFFF_0000;
+
+fn redact_registers(registers: &mut SystemCallRegisters) {
+    registers.lstar = 0;
+    registers.cstar = 0;
+    registers.kernel_gs_base = 0;
+    registers.sysenter_esp = 0;
+    registers.sysenter_eip = 0;
+}
 
 /// A record of a reply: [`StatusRecord`] or [`SnapshotRecord`].
 pub trait Record: FromBytes + Immutable + IntoBytes + KnownLayout {
@@ -230,8 +289,10 @@ impl core::error::Error for MalformedReply {}
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use std::vec::Vec;
+
+    use amd_svm::descriptor::Descriptor;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -281,6 +342,45 @@ mod tests {
         let reply = Reply::<StatusRecord>::parse(other.as_bytes());
         let version = crate::VERSION + 1;
         assert_eq!(reply.unwrap_err(), MalformedReply::Version { version });
+    }
+
+    #[test]
+    fn nothing_that_could_be_an_address_is_left_after_redaction() {
+        let mut record = SnapshotRecord::read_from_bytes(&[0xFF; 288]).unwrap();
+        record.redact();
+        let state = &record.state;
+        for segment in [state.fs, state.gs, state.ldtr, state.tr] {
+            assert_eq!(segment.base, 0);
+            assert_eq!(segment.limit, u32::MAX);
+            assert_eq!(segment.selector, u16::MAX);
+        }
+        for registers in [state.system_call, record.witness.system_call] {
+            let kept = SystemCallRegisters {
+                star: u64::MAX,
+                sfmask: u64::MAX,
+                sysenter_cs: u64::MAX,
+                ..SystemCallRegisters::default()
+            };
+            assert_eq!(registers, kept);
+        }
+        let witness = &record.witness;
+        assert_eq!((witness.fs_base, witness.gs_base), (0, 0));
+        let [low, high] = witness.tr_descriptor;
+        for descriptor in [
+            Descriptor { low, high },
+            Descriptor {
+                low: witness.fs_descriptor,
+                high: 0,
+            },
+            Descriptor {
+                low: witness.gs_descriptor,
+                high: 0,
+            },
+        ] {
+            assert_eq!(descriptor.base(), 0);
+            assert_eq!(descriptor.limit(), u32::MAX);
+            assert_eq!(u16::from(descriptor.attributes()), 0xFFF);
+        }
     }
 
     proptest! {

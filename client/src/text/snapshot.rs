@@ -30,8 +30,13 @@ pub(crate) fn snapshot(snapshot: &Snapshot, processors: usize, width: usize) -> 
     };
     let blocks = columns::blocks(&labels(&rows), &fields(&rows), width);
     let findings = findings(&rows);
+    let hidden = if snapshot.redacted.is_empty() {
+        ""
+    } else {
+        "addresses are hidden and read as zero: SeDebugPrivilege is not held\n"
+    };
     format!(
-        "{}: VMSAVE on {count}\n\n{blocks}{findings}",
+        "{}: VMSAVE on {count}\n{hidden}\n{blocks}{findings}",
         snapshot.driver
     )
 }

@@ -28,6 +28,8 @@ pub struct Driver {
     pub statuses: Vec<StatusRecord>,
     pub snapshots: Vec<SnapshotRecord>,
     pub when_too_small: WhenTooSmall,
+    /// [`ReplyHeader::flags`].
+    pub flags: u32,
     /// Processors that are added before each request.
     pub added_each_time: u32,
     /// Every request that came: control code and length of the output buffer.
@@ -45,6 +47,7 @@ impl Driver {
             statuses: Vec::new(),
             snapshots: Vec::new(),
             when_too_small: WhenTooSmall::Header,
+            flags: 0,
             added_each_time: 0,
             requests: Vec::new(),
         };
@@ -111,7 +114,7 @@ impl Driver {
             needed: needed.try_into().unwrap(),
             active_processors: self.statuses.len().try_into().unwrap(),
             maximum_processors: self.maximum_processors,
-            reserved: 0,
+            flags: self.flags,
         };
         if let Some(place) = output.get_mut(..needed) {
             header.write_to_prefix(place).unwrap();

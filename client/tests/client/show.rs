@@ -5,7 +5,7 @@ use amd_svm::{
     gate::{Refusal, Step},
     msr::Msr,
 };
-use protocol::{Outcome, ProcessorId};
+use protocol::{Outcome, ProcessorId, ReplyHeader, SnapshotRecord};
 
 use crate::{fake::Driver, output, run, run_at};
 
@@ -154,4 +154,27 @@ fn a_witness_that_could_not_be_read_is_told_and_takes_nothing_from_the_capture()
     let processor = &json["processors"][0];
     assert_eq!(processor["witness_error"]["step"], "read-cstar");
     assert!(processor["vmsave"].is_object() && processor.get("disagreements").is_none());
+}
+
+#[test]
+fn hidden_addresses_are_said_to_be_hidden() {
+    let mut driver = Driver::with_processors(2);
+    driver.flags = ReplyHeader::REDACTED;
+    for index in 0..2 {
+        driver.snapshot(index).redact();
+    }
+    let text = output(&["show"], &mut driver);
+    let second = text.lines().nth(1).unwrap();
+    assert!(second.starts_with("addresses are hidden"), "{text}");
+    assert!(!text.contains("VMSAVE and"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&output(&["show", "--json"], &mut driver)).unwrap();
+    assert_eq!(
+        json["redacted"],
+        serde_json::json!(SnapshotRecord::REDACTED_FIELDS)
+    );
+    for pointer in ["/vmsave/lstar", "/vmsave/gs/base", "/vmsave/tr/base"] {
+        let value = json["processors"][0].pointer(pointer).unwrap();
+        assert_eq!(value, "0x0000000000000000", "{pointer}");
+    }
 }

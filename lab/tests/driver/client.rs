@@ -1,8 +1,10 @@
 //! The driver's protocol as these tests speak it, without the client in between.
 
 use lab::{Access, Handle, IoctlReply, Lab};
-use protocol::{Record, Reply, ReplyHeader, Request};
+use protocol::{Record, Request};
 use zerocopy::IntoBytes;
+
+use crate::survey::survey;
 
 /// Room for a snapshot of every processor that a lab can have.
 pub const ROOM: u32 = 1 << 17;
@@ -27,15 +29,13 @@ pub fn control(lab: &mut Lab, handle: Handle, code: u32, room: u32) -> IoctlRepl
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Asks for records and parses the reply.
-pub fn ask<R: Record>(lab: &mut Lab, handle: Handle) -> (ReplyHeader, Vec<R>) {
-    let reply = control(lab, handle, R::CONTROL, ROOM);
-    assert_eq!(reply.status, 0);
-    assert_eq!(reply.information, reply.output.len() as u64);
-    let reply = Reply::<R>::parse(&reply.output).unwrap();
-    let records: Vec<R> = reply.records().collect();
-    for (index, record) in (0..).zip(&records) {
+/// A record of each processor, in order, addresses and all.
+pub fn ask<R: Record>(lab: &mut Lab, handle: Handle) -> Vec<R> {
+    let processors = lab.ready().processors;
+    let survey = survey::<R>(lab, handle, processors);
+    assert!(!survey.redacted);
+    for (index, record) in (0..).zip(&survey.records) {
         assert_eq!(record.id().index, index);
     }
-    (*reply.header(), records)
+    survey.records
 }

@@ -47,11 +47,11 @@ fn a_machine_without_svm_gets_the_reason_and_no_vmsave() {
             ..counting(4)
         });
         let handle = start(&mut lab);
-        let (_, statuses) = ask::<StatusRecord>(&mut lab, handle);
+        let statuses = ask::<StatusRecord>(&mut lab, handle);
         for status in statuses {
             assert_eq!(status.outcome.refusal(), Some(refusal), "{model}");
         }
-        let (_, records) = ask::<SnapshotRecord>(&mut lab, handle);
+        let records = ask::<SnapshotRecord>(&mut lab, handle);
         for record in records {
             assert_eq!(record.outcome.refusal(), Some(refusal), "{model}");
             assert_eq!(record.state, VmsaveState::default(), "{model}");
@@ -84,7 +84,7 @@ fn vmsave_writes_its_128_bytes_and_leaves_the_other_3968() {
         );
         lab.write_physical(page, &[FILLER; VMCB_SIZE]).unwrap();
     }
-    let (_, records) = ask::<SnapshotRecord>(&mut lab, handle);
+    let records = ask::<SnapshotRecord>(&mut lab, handle);
     let mut stored: Vec<VmsaveState> = Vec::new();
     for &page in &pages {
         let after: [u8; VMCB_SIZE] = lab.read_physical(page, 4096).unwrap().try_into().unwrap();
@@ -108,7 +108,7 @@ fn a_hundred_times_loaded_and_unloaded_nothing_is_left() {
     let mut lab = boot(&config(4));
     for _ in 0..100 {
         let handle = start(&mut lab);
-        let (_, records) = ask::<SnapshotRecord>(&mut lab, handle);
+        let records = ask::<SnapshotRecord>(&mut lab, handle);
         assert!(records.iter().all(|record| record.outcome.is_done()));
         stop(&mut lab, handle);
     }

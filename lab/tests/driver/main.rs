@@ -3,6 +3,8 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/survey.rs"]
+mod survey;
 
 mod client;
 mod machine;

@@ -22,12 +22,22 @@ pub fn config(processors: u32) -> Config {
     }
 }
 
-/// Boots it.
-pub fn try_boot(config: &Config) -> Result<Lab, Error> {
-    Lab::boot(config, &built("LAB_KERNEL"), &built("LAB_DRIVER"))
+/// The kernel's file.
+pub fn kernel() -> PathBuf {
+    built("LAB_KERNEL")
 }
 
-/// Boots it, and fails the test if it doesn't come up.
+/// The driver's file.
+pub fn driver() -> PathBuf {
+    built("LAB_DRIVER")
+}
+
+/// Boots a machine.
+pub fn try_boot(config: &Config) -> Result<Lab, Error> {
+    Lab::boot(config, &kernel(), &driver())
+}
+
+/// Boots a machine, and fails the test if it doesn't come up.
 pub fn boot(config: &Config) -> Lab {
     try_boot(config).unwrap_or_else(|error| panic!("{error}"))
 }

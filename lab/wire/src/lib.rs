@@ -21,7 +21,10 @@ pub use processor::{
 };
 pub use reply::{IoctlReply, LogSource, Message, Outcome, Ready, Reply};
 pub use report::{Allocation, AllocationKind, Device, ProcessorCounters, Report, SymbolicLink};
-pub use request::{Access, Exercise, Handle, Misuse, Operation, Request, Thread};
+pub use request::{
+    Access, Exercise, GuardedInstruction, Handle, InjectedException, Injection, Misuse, Operation,
+    Request, Thread, Token,
+};
 pub use stop::{Activity, Fault, ProcessorPosition, Registers, Stop, StopReason};
 
 /// Exit status that QEMU ends with after an orderly [`Request::Shutdown`].

@@ -62,6 +62,8 @@ pub struct ProcessorCounters {
     pub wake_interrupts: u64,
     /// Threads run.
     pub threads: u64,
+    /// Faults of [`crate::Request::InjectFault`] that were delivered.
+    pub injected_faults: u64,
 }
 
 /// What is allocated, open and queued now, and what happened so far.
@@ -75,12 +77,17 @@ pub struct Report {
     pub links: Vec<SymbolicLink>,
     /// Open handles.
     pub handles: u32,
+    /// Handles that the driver has opened for itself.
+    pub kernel_handles: u32,
     /// Requests that the driver has not completed.
     pub pending_requests: u32,
     /// DPCs that wait to be run.
     pub queued_dpcs: u32,
     /// Threads inside a wait.
     pub waiting_threads: u32,
+    /// Calls since boot that could have failed for want of resources, see
+    /// [`crate::Request::FailAllocation`].
+    pub failable_calls: u64,
     /// Allocations made since boot.
     pub allocations_made: u64,
     /// By processor index.
@@ -88,6 +95,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Faults of [`crate::Request::InjectFault`] that were delivered, by all processors.
+    #[must_use]
+    pub fn injected_faults(&self) -> u64 {
+        self.processors.iter().map(|one| one.injected_faults).sum()
+    }
+
     /// Whether the driver has left nothing behind.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -95,6 +108,7 @@ impl Report {
             && self.devices.is_empty()
             && self.links.is_empty()
             && self.handles == 0
+            && self.kernel_handles == 0
             && self.pending_requests == 0
             && self.queued_dpcs == 0
             && self.waiting_threads == 0

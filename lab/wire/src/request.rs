@@ -39,6 +39,27 @@ impl Access {
     };
 }
 
+/// Whom a thread acts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray)]
+pub enum Token {
+    /// S-1-5-18, with every privilege enabled.
+    System,
+    /// A member of S-1-5-32-544 with `SeDebugPrivilege` enabled.
+    Administrator,
+    /// A member of S-1-5-32-544 without that privilege, as after a plain elevation.
+    AdministratorWithoutDebug,
+    /// Somebody else.
+    User,
+}
+
+impl Token {
+    /// Every variant.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        <Self as strum::VariantArray>::VARIANTS
+    }
+}
+
 /// One system call of a thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
@@ -48,6 +69,8 @@ pub enum Operation {
         path: String,
         /// The access asked for.
         access: Access,
+        /// Who opens it, and makes all calls with the handle.
+        token: Token,
     },
     /// `CloseHandle`.
     Close {
@@ -76,6 +99,41 @@ pub struct Thread {
     pub operations: Vec<Operation>,
 }
 
+/// An instruction inside a function of the driver that has an exception handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum GuardedInstruction {
+    /// `RDMSR` of the register with this number.
+    ReadRegister(u32),
+    /// `WRMSR` of `EFER`.
+    WriteEfer,
+    /// `VMSAVE`.
+    Vmsave,
+    /// Any of these instructions, of any register.
+    Any,
+}
+
+/// An exception that an instruction can be made to raise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InjectedException {
+    /// `#UD`.
+    InvalidOpcode,
+    /// `#GP(0)`.
+    GeneralProtection,
+}
+
+/// A fault to be raised, in the place of an instruction that would have succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Injection {
+    /// The instruction.
+    pub instruction: GuardedInstruction,
+    /// What it raises.
+    pub exception: InjectedException,
+    /// How many times it is executed unharmed before.
+    pub skip: u32,
+    /// How many times it raises the exception then.
+    pub count: u32,
+}
+
 /// What the host asks; see [`crate::Reply`] for the answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -99,6 +157,20 @@ pub enum Request {
         index: u32,
         /// What to set.
         change: ProcessorChange,
+    },
+    /// Makes an instruction that the driver guards raise an exception on one
+    /// processor. Takes the place of what was asked for there before.
+    InjectFault {
+        /// System-wide index.
+        index: u32,
+        /// What to raise, and where.
+        injection: Injection,
+    },
+    /// Makes one call of the driver fail for want of resources: of those that take
+    /// memory, handles or names.
+    FailAllocation {
+        /// Which one from now on, counted from 1; 0 for none.
+        nth: u64,
     },
     /// Bytes of physical memory.
     ReadPhysical {
@@ -273,6 +345,20 @@ pub enum Misuse {
     DeleteForeignDevice,
     /// `IoCreateSymbolicLink` above `PASSIVE_LEVEL`.
     CreateLinkAtApc,
+    /// `RtlCreateAcl` in memory that is not aligned.
+    CreateAclMisaligned,
+    /// `RtlCreateSecurityDescriptor` at `DISPATCH_LEVEL`.
+    CreateDescriptorAtDispatch,
+    /// `SeSinglePrivilegeCheck` of a privilege that doesn't exist.
+    CheckUnknownPrivilege,
+    /// `ObOpenObjectByPointer` for a handle that a process could use.
+    OpenForProcess,
+    /// `ObOpenObjectByPointer` of what is no object.
+    OpenForeignObject,
+    /// `ZwSetSecurityObject` with a handle that was not opened for it.
+    SetSecurityWithoutAccess,
+    /// `ZwClose` of a handle that is not open.
+    CloseUnknownHandle,
     /// `KeBugCheckEx`.
     BugCheck,
     /// A write to the lab kernel's own read-only memory.

@@ -182,7 +182,15 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
             "xtask",
         ])
         .args(["--features", "lab/boot,xtask/boot"])
-        .args(["--test", "boot", "--test", "driver", "--test", "promises"])
+        .args(["--test", "access", "--test", "boot", "--test", "driver"])
+        .args([
+            "--test",
+            "faults",
+            "--test",
+            "promises",
+            "--test",
+            "resources",
+        ])
         .args(["--test", "rules", "--test", "demo"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.driver);

@@ -20,6 +20,9 @@ use crate::nt::{rtl, status};
 /// Win32 path of the device.
 pub const PATH: &str = r"\\.\LabOwn";
 
+/// Name of the device.
+pub const OBJECT_NAME: &str = r"\Device\LabOwn";
+
 /// Where the I/O manager keeps its names; Windows' names are wide.
 const DEVICE_NAME: [u16; 15] = wide(br"\Device\LabOwn");
 const LINK_NAME: [u16; 11] = wide(br"\??\LabOwn");

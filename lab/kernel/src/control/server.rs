@@ -14,8 +14,9 @@ use lab_wire::{Message, Operation, Outcome, ProcessorChange, Reply, Request, Thr
 use super::exercise::{self, Broken};
 use super::{channel, misuse};
 use crate::memory::{self, paging};
+use crate::nt::exception::injection;
 use crate::nt::io::{driver, file};
-use crate::nt::report;
+use crate::nt::{report, resources};
 use crate::processor::apic::{self, Vector};
 use crate::processor::{self, Processor, idle, registers};
 use crate::stop;
@@ -59,6 +60,16 @@ fn answer(request: Request) -> Reply {
             Reply::Processor(Box::new(registers::read(here)))
         }),
         Request::SetProcessor { index, change } => set_processor(index, change),
+        Request::InjectFault { index, injection } => {
+            on_processor(index, move |here| match injection::arm(here, injection) {
+                Ok(()) => Reply::Done,
+                Err(reason) => Reply::Refused(reason),
+            })
+        }
+        Request::FailAllocation { nth } => {
+            resources::fail(nth);
+            Reply::Done
+        }
         Request::ReadPhysical { address, length } => read_physical(address, length),
         Request::WritePhysical { address, bytes } => write_physical(address, &bytes),
         Request::Exercise(kind) => match as_thread(|| exercise::perform(kind)) {
@@ -224,7 +235,11 @@ impl Gathering {
 
 fn perform(operation: Operation) -> Outcome {
     match operation {
-        Operation::Open { path, access } => Outcome::Open(file::open(&path, access)),
+        Operation::Open {
+            path,
+            access,
+            token,
+        } => Outcome::Open(file::open(&path, access, token)),
         Operation::Close { handle } => Outcome::Close(file::close(handle)),
         Operation::Ioctl {
             handle,

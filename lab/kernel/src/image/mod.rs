@@ -48,6 +48,19 @@ struct Part {
     discardable: bool,
 }
 
+/// Where an image and its function table lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Where the image begins.
+    pub base: u64,
+    /// Bytes from the first page to the last.
+    pub size: u64,
+    /// Offset of the exception directory.
+    pub functions: u32,
+    /// Its length in bytes; zero if there is none.
+    pub functions_size: u32,
+}
+
 /// An image in memory.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -59,6 +72,8 @@ pub struct Image {
     pub size: u64,
     /// Entry point.
     pub entry: u64,
+    /// Offset and length of the exception directory.
+    functions: (u32, u32),
     parts: Vec<Part>,
 }
 
@@ -98,6 +113,7 @@ pub fn load() -> Result<Image, String> {
         base,
         size: contents.size,
         entry: base + u64::from(contents.entry),
+        functions: contents.functions,
         parts,
     };
     symbol::add(&image);
@@ -135,6 +151,16 @@ impl Image {
             }
         }
         symbol::retire(self.base);
+    }
+
+    /// Where the image and its function table lie.
+    pub const fn layout(&self) -> Layout {
+        Layout {
+            base: self.base,
+            size: self.size,
+            functions: self.functions.0,
+            functions_size: self.functions.1,
+        }
     }
 
     /// Whether an address lies in executable memory of the image.

@@ -24,6 +24,8 @@ pub struct Contents {
     pub size: u64,
     /// Offset of the entry point.
     pub entry: u32,
+    /// Offset and length of the exception directory, zeros for none.
+    pub functions: (u32, u32),
     /// The headers and all sections.
     pub sections: Vec<Section>,
     /// Offsets of 64-bit addresses that move with the image.
@@ -73,6 +75,11 @@ pub fn parse(data: &'static [u8]) -> Result<Contents, String> {
     Ok(Contents {
         size: optional.size_of_image().into(),
         entry: optional.address_of_entry_point(),
+        functions: file
+            .data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION)
+            .map_or((0, 0), |entry| {
+                (entry.virtual_address.get(LE), entry.size.get(LE))
+            }),
         sections,
         relocations,
         preferred_base: optional.image_base(),

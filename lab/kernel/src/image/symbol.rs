@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::arch::asm;
 
-use super::Image;
+use super::{Image, Layout};
 use crate::memory::layout::{self, KERNEL_BASE};
 use crate::memory::{self, paging};
 use crate::nt::pool;
@@ -38,6 +38,22 @@ pub fn retire(base: u64) {
             known.loaded = false;
         }
     }
+}
+
+/// The image that was loaded last, if it still is.
+pub fn loaded() -> Option<Layout> {
+    let images = IMAGES.lock();
+    let last = images.last().filter(|known| known.loaded);
+    last.map(|known| known.image.layout())
+}
+
+/// The loaded image that holds the code at an address.
+pub fn executing(address: u64) -> Option<Layout> {
+    let images = IMAGES.lock();
+    let mut holding = images
+        .iter()
+        .filter(|known| known.loaded && known.image.executes(address));
+    holding.next().map(|known| known.image.layout())
 }
 
 /// An address as `image+offset`; zero stands for the lab's own code, where
@@ -97,6 +113,11 @@ pub fn caller() -> u64 {
         }
     }
     0
+}
+
+/// Whether an address is one that the lab's own code called from.
+pub fn is_return_to_lab(address: u64) -> bool {
+    address >= KERNEL_BASE && follows_call(address)
 }
 
 /// Whether the bytes before an address are a near call: `E8` with a displacement,

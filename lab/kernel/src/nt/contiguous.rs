@@ -8,7 +8,7 @@ use core::ptr;
 use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
-use super::{dispatcher, dpc, irql};
+use super::{dispatcher, dpc, irql, resources};
 use crate::memory::guarded::{self, Block};
 use crate::memory::layout::{self, PAGE_SIZE};
 use crate::memory::paging::{self, Protection};
@@ -80,7 +80,7 @@ pub extern "win64" fn allocate_node_memory(
         format_args!("boundary {boundary:#x}, the page demands a power of two"),
     );
     // One node, which is number 0.
-    if node != ANY_NODE && node != 0 {
+    if resources::are_exhausted() || node != ANY_NODE && node != 0 {
         return ptr::null_mut();
     }
     let size = size as u64;

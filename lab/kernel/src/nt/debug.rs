@@ -117,12 +117,3 @@ fn sign_extended(value: u64) -> i64 {
 pub extern "win64" fn bug_check(code: u32, a: u64, b: u64, c: u64, d: u64) -> ! {
     stop::bug_check(code, [a, b, c, d])
 }
-
-/// `__C_specific_handler`: only the dispatcher of exceptions calls it, and the
-/// lab ends the run at the exception itself.
-pub extern "win64" fn c_specific_handler() -> ! {
-    Routine("__C_specific_handler").violated(
-        "caller",
-        format_args!("called by something else than an exception's dispatch"),
-    )
-}

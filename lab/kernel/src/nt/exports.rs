@@ -1,6 +1,8 @@
 //! The routines that a driver may import, by name.
 
-use super::{contiguous, debug, dispatcher, dpc, io, irql, pool, processors, rtl};
+use super::{
+    contiguous, debug, dispatcher, dpc, exception, io, irql, pool, processors, rtl, security,
+};
 
 macro_rules! exports {
     ($($name:literal => $routine:path),+ $(,)?) => {
@@ -51,8 +53,16 @@ exports! {
     "MmFreeContiguousMemory" => contiguous::free_memory,
     "MmGetPhysicalAddress" => contiguous::get_physical_address,
     "MmMapLockedPagesSpecifyCache" => io::buffers::map_locked_pages,
+    "ObOpenObjectByPointer" => security::handle::open_object_by_pointer,
+    "RtlAddAccessAllowedAce" => security::descriptor::add_access_allowed_ace,
+    "RtlCreateAcl" => security::descriptor::create_acl,
+    "RtlCreateSecurityDescriptor" => security::descriptor::create_security_descriptor,
     "RtlInitUnicodeString" => rtl::init_unicode_string,
-    "__C_specific_handler" => debug::c_specific_handler,
+    "RtlSetDaclSecurityDescriptor" => security::descriptor::set_dacl,
+    "SeSinglePrivilegeCheck" => security::token::single_privilege_check,
+    "ZwClose" => security::handle::close,
+    "ZwSetSecurityObject" => security::handle::set_security_object,
+    "__C_specific_handler" => exception::scope::c_specific_handler,
     "memcmp" => rtl::memory_compare,
     "memcpy" => rtl::memory_copy,
     "memmove" => rtl::memory_move,

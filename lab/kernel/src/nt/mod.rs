@@ -9,17 +9,20 @@ pub mod contiguous;
 pub mod debug;
 pub mod dispatcher;
 pub mod dpc;
+pub mod exception;
 pub mod exports;
 pub mod io;
 pub mod irql;
 pub mod pool;
 pub mod processors;
 pub mod report;
+pub mod resources;
 pub mod rtl;
 pub mod rules;
+pub mod security;
 pub mod status;
 mod structures;
-mod thread;
+pub mod thread;
 
 /// Sets everything up that has a place in the address space or a shape.
 pub fn initialize(groups: &[u8]) {

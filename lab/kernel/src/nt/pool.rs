@@ -12,7 +12,7 @@ use core::ptr;
 use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
-use super::{dispatcher, dpc, irql};
+use super::{dispatcher, dpc, irql, resources};
 use crate::memory::guarded::{self, Block};
 use crate::memory::layout;
 use crate::memory::paging;
@@ -236,7 +236,9 @@ pub extern "win64" fn allocate_pool_2(flags: u64, size: usize, tag: u32) -> *mut
     } else {
         CACHE_LINE
     };
-    let Some(start) = allocate(Owner::Driver(kind), size as u64, alignment, tag) else {
+    let owner = Owner::Driver(kind);
+    let start = (!resources::are_exhausted()).then(|| allocate(owner, size as u64, alignment, tag));
+    let Some(start) = start.flatten() else {
         ROUTINE.require(
             flags & flag::RAISE_ON_FAILURE == 0,
             "raise",

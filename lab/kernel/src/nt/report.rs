@@ -5,7 +5,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use lab_wire::{ProcessorCounters, Report};
 
 use super::io::{device, file, namespace, request};
-use super::{contiguous, dispatcher, pool};
+use super::security::handle;
+use super::{contiguous, dispatcher, pool, resources};
 use crate::processor;
 
 /// Gathers everything.
@@ -18,9 +19,11 @@ pub fn make() -> Report {
         devices: device::report(),
         links: namespace::links(),
         handles: file::open_handles(),
+        kernel_handles: handle::open_handles(),
         pending_requests: request::pending(),
         queued_dpcs: processors.iter().map(|here| here.dpcs.len()).sum(),
         waiting_threads: dispatcher::waiting(),
+        failable_calls: resources::calls(),
         allocations_made: pool::allocations_made(),
         processors: processors
             .iter()
@@ -31,6 +34,7 @@ pub fn make() -> Report {
                     dpc_interrupts: get(&here.counters.dpc_interrupts),
                     wake_interrupts: get(&here.counters.wake_interrupts),
                     threads: get(&here.counters.threads),
+                    injected_faults: get(&here.counters.injected_faults),
                 }
             })
             .collect(),

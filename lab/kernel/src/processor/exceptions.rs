@@ -8,10 +8,13 @@ use core::sync::atomic::Ordering;
 use lab_wire::Registers;
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
+use x86_64::registers::rflags::RFlags;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{descriptors, try_current};
-use crate::{nt::irql, stop};
+use crate::nt::exception::injection::{self, Trap};
+use crate::nt::{exception, irql};
+use crate::stop;
 
 /// Vectors that the processor reserves for exceptions.
 pub const COUNT: u8 = 32;
@@ -19,40 +22,55 @@ pub const COUNT: u8 = 32;
 /// Bytes between the stubs below.
 const STUB_SIZE: u64 = 16;
 
-/// Non-maskable interrupt.
-const NMI: u8 = 2;
+/// The vectors that mean something to the lab.
+pub mod vector {
+    /// `#DE`.
+    pub const DIVIDE_ERROR: u8 = 0;
+    /// `#DB`.
+    pub const DEBUG: u8 = 1;
+    /// Non-maskable interrupt.
+    pub const NMI: u8 = 2;
+    /// `#UD`.
+    pub const INVALID_OPCODE: u8 = 6;
+    /// `#GP`.
+    pub const GENERAL_PROTECTION: u8 = 13;
+    /// `#PF`.
+    pub const PAGE_FAULT: u8 = 14;
+}
 
 /// What the stubs save, in the order that it lies in memory.
 #[repr(C)]
 pub struct TrapFrame {
-    r15: u64,
-    r14: u64,
-    r13: u64,
-    r12: u64,
-    r11: u64,
-    r10: u64,
-    r9: u64,
-    r8: u64,
-    rbp: u64,
-    rdi: u64,
-    rsi: u64,
-    rdx: u64,
-    rcx: u64,
-    rbx: u64,
-    rax: u64,
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rbp: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub rcx: u64,
+    pub rbx: u64,
+    pub rax: u64,
     /// Exception vector.
     pub vector: u64,
     /// Error code, zero where there is none.
     pub error_code: u64,
-    rip: u64,
-    cs: u64,
-    rflags: u64,
-    rsp: u64,
-    ss: u64,
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
 }
 
 unsafe extern "C" {
     safe static exception_stubs: u8;
+    /// Goes on as the frame at the stack pointer says; no function to be called.
+    pub fn exception_resume();
 }
 
 global_asm!(
@@ -91,7 +109,25 @@ global_asm!(
     "cld",
     "movq %rsp, %rdi",
     "call {handler}",
-    "ud2",
+    ".global exception_resume",
+    "exception_resume:",
+    "popq %r15",
+    "popq %r14",
+    "popq %r13",
+    "popq %r12",
+    "popq %r11",
+    "popq %r10",
+    "popq %r9",
+    "popq %r8",
+    "popq %rbp",
+    "popq %rdi",
+    "popq %rsi",
+    "popq %rdx",
+    "popq %rcx",
+    "popq %rbx",
+    "popq %rax",
+    "addq $16, %rsp",
+    "iretq",
     ".popsection",
     count = const COUNT,
     stub_size = const STUB_SIZE,
@@ -145,16 +181,28 @@ pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
     }
 }
 
-/// Nobody handles exceptions yet, so each one ends the run; an NMI may be a
-/// stopping processor's call to the others.
-extern "C" fn exception(frame: &TrapFrame) -> ! {
-    let vector = u8::try_from(frame.vector).expect("the stubs push their number");
-    if vector == NMI && stop::is_stopping() {
+/// Returns if the interrupted code is to go on. An NMI may be a stopping
+/// processor's call to the others, and a breakpoint an injected fault; exceptions of
+/// a driver go to its handlers, and without one, as all others, end the run.
+extern "C" fn exception(frame: &mut TrapFrame) {
+    let number = u8::try_from(frame.vector).expect("the stubs push their number");
+    if number == vector::NMI && stop::is_stopping() {
         record_position(frame);
         stop::halt();
     }
     let cr2 = Cr2::read_raw();
-    stop::fault(vector, frame.error_code, cr2, &frame.registers())
+    let here = try_current().filter(|_| number == vector::DEBUG);
+    match here.map_or(Trap::Unknown, |here| injection::trapped(here, frame)) {
+        Trap::Pass => {
+            frame.rflags |= RFlags::RESUME_FLAG.bits();
+            return;
+        }
+        Trap::Raise(raised) => frame.vector = raised.into(),
+        Trap::Unknown => {}
+    }
+    exception::dispatch(frame, cr2);
+    let number = u8::try_from(frame.vector).expect("a vector");
+    stop::fault(number, frame.error_code, cr2, &frame.registers())
 }
 
 /// Leaves word of where the stopping kernel caught this processor.

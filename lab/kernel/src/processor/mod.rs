@@ -28,6 +28,8 @@ use x86_64::instructions::tables;
 
 use crate::memory::{self, layout};
 use crate::nt::dpc;
+use crate::nt::exception::injection::Injector;
+use crate::nt::thread::TokenCell;
 use activity::ActivityCell;
 use descriptors::Descriptors;
 use idle::Mailbox;
@@ -62,6 +64,10 @@ pub struct Processor {
     pub flush_requested: AtomicBool,
     /// Clock ticks seen.
     pub ticks: AtomicU64,
+    /// The fault that a test wants to happen here.
+    pub injector: Injector,
+    /// The token of the thread that runs here.
+    pub token: TokenCell,
     /// What is being done here.
     pub activity: ActivityCell,
     /// What happened here.
@@ -81,6 +87,8 @@ pub struct Counters {
     pub wake_interrupts: AtomicU64,
     /// Threads run.
     pub threads: AtomicU64,
+    /// Faults that were injected.
+    pub injected_faults: AtomicU64,
 }
 
 // SAFETY: The descriptors are only changed by the processor that they belong
@@ -110,6 +118,8 @@ impl Processor {
             translations: AtomicU64::new(0),
             flush_requested: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
+            injector: Injector::new(),
+            token: TokenCell::new(),
             activity: ActivityCell::new(),
             counters: Counters::default(),
             caught: activity::Caught::default(),

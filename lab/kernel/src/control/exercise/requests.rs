@@ -6,7 +6,7 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use lab_wire::Access;
+use lab_wire::{Access, Token};
 use windows_sys::Wdk::Foundation::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, KDPC};
 
 use super::{Outcome, allocate, free, promise};
@@ -65,7 +65,8 @@ pub fn pending() -> Outcome {
     DPC.store(dpc, Ordering::SeqCst);
 
     own_driver::install(agree, keep);
-    let handle = file::open(own_driver::PATH, Access::READ).expect("the device is there");
+    let handle = file::open(own_driver::PATH, Access::READ, Token::Administrator)
+        .expect("the device is there");
     let reply = file::control(handle, BUFFERED, &[], 0);
     file::close(handle);
     own_driver::remove();
@@ -97,7 +98,8 @@ unsafe extern "win64" fn write_direct(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u
 
 pub fn direct_transfer() -> Outcome {
     own_driver::install(agree, write_direct);
-    let handle = file::open(own_driver::PATH, Access::READ).expect("the device is there");
+    let handle = file::open(own_driver::PATH, Access::READ, Token::Administrator)
+        .expect("the device is there");
     for length in [6, 5000] {
         let reply = file::control(handle, DIRECT, &[0x77], length);
         let expected: Vec<u8> = PATTERN.into_iter().chain([0x77]).collect();
@@ -125,7 +127,7 @@ unsafe extern "win64" fn note_name(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 
 pub fn path_behind_device() -> Outcome {
     own_driver::install(note_name, agree);
     let path = [own_driver::PATH, r"\behind\it"].concat();
-    let opened = file::open(&path, Access::READ);
+    let opened = file::open(&path, Access::READ, Token::Administrator);
     own_driver::remove();
     let length = NAME_LENGTH.load(Ordering::SeqCst);
     promise!(
@@ -142,8 +144,10 @@ pub fn path_behind_device() -> Outcome {
 
 pub fn access_denied() -> Outcome {
     own_driver::install(agree, agree);
-    let reader = file::open(own_driver::PATH, Access::READ).expect("the device is there");
-    let writer = file::open(own_driver::PATH, Access::READ_WRITE).expect("the device is there");
+    let reader = file::open(own_driver::PATH, Access::READ, Token::Administrator)
+        .expect("the device is there");
+    let writer = file::open(own_driver::PATH, Access::READ_WRITE, Token::Administrator)
+        .expect("the device is there");
     let denied = file::control(reader, BUFFERED_WRITE, &[], 0).status;
     let granted = file::control(writer, BUFFERED_WRITE, &[], 0).status;
     file::close(reader);

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "breaking the rules of memory is the point")]
 
 mod requests;
+mod security;
 
 use alloc::boxed::Box;
 use core::ffi::c_void;
@@ -90,6 +91,13 @@ pub fn commit(kind: Misuse) {
         Misuse::CreateDeviceAtDispatch | Misuse::DeleteForeignDevice | Misuse::CreateLinkAtApc => {
             misuse_name(kind);
         }
+        Misuse::CreateAclMisaligned
+        | Misuse::CreateDescriptorAtDispatch
+        | Misuse::CheckUnknownPrivilege
+        | Misuse::OpenForProcess
+        | Misuse::OpenForeignObject
+        | Misuse::SetSecurityWithoutAccess
+        | Misuse::CloseUnknownHandle => security::misuse(kind),
         Misuse::BugCheck
         | Misuse::WriteReadOnly
         | Misuse::InvalidOpcode

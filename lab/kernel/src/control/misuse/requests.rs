@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use lab_wire::{Access, Misuse};
+use lab_wire::{Access, Misuse, Token};
 use windows_sys::Wdk::Foundation::{DEVICE_OBJECT, IRP};
 use x86_64::instructions::interrupts;
 
@@ -24,7 +24,8 @@ pub fn misuse(kind: Misuse) {
     let position = position.and_then(|position| u32::try_from(position).ok());
     WHICH.store(position.expect("a variant"), Ordering::Relaxed);
     own_driver::install(own_driver::agree, misbehave);
-    let handle = file::open(own_driver::PATH, Access::ATTRIBUTES).expect("the device is there");
+    let handle = file::open(own_driver::PATH, Access::ATTRIBUTES, Token::Administrator)
+        .expect("the device is there");
     file::control(handle, CONTROL_CODE, &[], OUTPUT_LENGTH);
 }
 

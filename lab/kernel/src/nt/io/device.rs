@@ -5,16 +5,17 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use lab_wire::Device;
+use lab_wire::{Device, Token};
 
 use super::namespace;
 use crate::memory::paging;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
+use crate::nt::security::Dacl;
 use crate::nt::structures::{
     DEVICE_OBJECT, DEVICE_OBJECT_SIZE, DRIVER_OBJECT, UNICODE_STRING, field,
 };
-use crate::nt::{irql, rtl, status};
+use crate::nt::{irql, resources, rtl, status};
 use crate::sync::Lock;
 
 /// `DEVICE_OBJECT.Flags`.
@@ -26,6 +27,9 @@ pub mod flag {
     /// `DO_DEVICE_INITIALIZING`.
     pub const INITIALIZING: u32 = 0x80;
 }
+
+/// `FILE_DEVICE_SECURE_OPEN` of `DEVICE_OBJECT.Characteristics`.
+const SECURE_OPEN: u32 = 0x100;
 
 /// `IO_TYPE_DEVICE`.
 const TYPE_DEVICE: i16 = 3;
@@ -39,6 +43,8 @@ struct Record {
     name: String,
     references: u32,
     deleted: bool,
+    /// Who may open it; none lets everybody in, as the default does.
+    dacl: Option<Dacl>,
 }
 
 static DEVICES: Lock<Vec<Record>> = Lock::new(Vec::new());
@@ -85,7 +91,50 @@ pub fn open(address: u64) -> Result<(), u32> {
     Ok(())
 }
 
-/// Gives a file object's reference back; a deleted device goes with its last.
+/// Whether an address is that of a device which has not been deleted.
+pub fn exists(address: u64) -> bool {
+    let devices = DEVICES.lock();
+    devices
+        .iter()
+        .any(|record| record.object == address && !record.deleted)
+}
+
+/// Does something with the record of a device that is known to exist.
+fn with_record<R>(address: u64, f: impl FnOnce(&mut Record) -> R) -> R {
+    let mut devices = DEVICES.lock();
+    let record = devices.iter_mut().find(|record| record.object == address);
+    f(record.expect("a referenced device stays"))
+}
+
+/// Takes a reference for a handle of the kernel, to which devices are open always.
+pub fn reference(address: u64) {
+    with_record(address, |record| {
+        record.references += 1;
+        set_reference_count(record);
+    });
+}
+
+/// Sets who may open a device.
+pub fn set_dacl(address: u64, dacl: Option<Dacl>) {
+    with_record(address, |record| record.dacl = dacl);
+}
+
+/// Whether the I/O manager lets a token open a device, or a path behind it, for an
+/// access. Paths are the driver's own business unless it says otherwise.
+pub fn admits(address: u64, token: Token, desired: u32, has_path: bool) -> bool {
+    let characteristics = object(address).get(field!(DEVICE_OBJECT, Characteristics));
+    if has_path && characteristics & SECURE_OPEN == 0 {
+        return true;
+    }
+    with_record(address, |record| {
+        record
+            .dacl
+            .as_ref()
+            .is_none_or(|dacl| dacl.grants(token, desired))
+    })
+}
+
+/// Gives a reference back; a deleted device goes with its last.
 pub fn close(address: u64) {
     let gone = {
         let mut devices = DEVICES.lock();
@@ -160,7 +209,8 @@ pub extern "win64" fn create_device(
     if by_name(&name).is_some() {
         return status::OBJECT_NAME_COLLISION;
     }
-    let Some(address) = allocate(extension_size) else {
+    let address = (!resources::are_exhausted()).then(|| allocate(extension_size));
+    let Some(address) = address.flatten() else {
         return status::INSUFFICIENT_RESOURCES;
     };
     let device = object(address);
@@ -185,6 +235,7 @@ pub extern "win64" fn create_device(
         name,
         references: 0,
         deleted: false,
+        dacl: None,
     });
     result.write(device.pointer());
     status::SUCCESS

@@ -16,7 +16,7 @@ use crate::memory::paging;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
 use crate::nt::structures::{DRIVER_EXTENSION, DRIVER_OBJECT, Field, UNICODE_STRING, field};
-use crate::nt::{dispatcher, dpc, report, status};
+use crate::nt::{dispatcher, dpc, exception, report, status};
 use crate::sync::Lock;
 
 /// `IO_TYPE_DRIVER`.
@@ -75,6 +75,7 @@ pub fn load() -> Loaded {
     };
     let base = image.base;
     log!("{} mapped at {base:#x}", image.name);
+    exception::check_tables(image.layout());
     let driver = Driver::new(image);
     let status = driver.enter();
     if status::is_success(status) {

@@ -5,7 +5,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use lab_wire::{Access, Handle, IoctlReply};
+use lab_wire::{Access, Handle, IoctlReply, Token};
 
 use super::buffers::{Buffers, Method};
 use super::request::{self, MAJOR_FUNCTIONS, Parameters};
@@ -13,8 +13,8 @@ use super::{device, major, namespace};
 use crate::memory::paging;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
-use crate::nt::status;
 use crate::nt::structures::{DEVICE_OBJECT, FILE_OBJECT, UNICODE_STRING, field};
+use crate::nt::{status, thread};
 use crate::sync::Lock;
 
 /// `IO_TYPE_FILE`.
@@ -42,6 +42,8 @@ struct File {
     /// Address of the name's characters, zero for none.
     name: u64,
     access: Access,
+    /// Of the thread that opened it, and makes all calls on it.
+    token: Token,
 }
 
 // SAFETY: The object is the lab's own, and stays until the file is closed.
@@ -63,10 +65,15 @@ pub fn open_handles() -> u32 {
 }
 
 /// `CreateFile` on a device.
-pub fn open(path: &str, access: Access) -> Result<Handle, u32> {
+pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
     let target = namespace::resolve(path)?;
     device::open(target.device)?;
-    let opened = create(target.device, &target.rest, access);
+    let has_path = !target.rest.is_empty();
+    let opened = if device::admits(target.device, token, desired(access), has_path) {
+        thread::with_token(token, || create(target.device, &target.rest, access, token))
+    } else {
+        Err(status::ACCESS_DENIED)
+    };
     if opened.is_err() {
         device::close(target.device);
     }
@@ -79,8 +86,8 @@ pub fn open(path: &str, access: Access) -> Result<Handle, u32> {
 }
 
 /// Makes a file object and lets the driver say yes to it.
-fn create(device: u64, rest: &str, access: Access) -> Result<File, u32> {
-    let file = allocate(device, rest, access).ok_or(status::INSUFFICIENT_RESOURCES)?;
+fn create(device: u64, rest: &str, access: Access, token: Token) -> Result<File, u32> {
+    let file = allocate(device, rest, access, token).ok_or(status::INSUFFICIENT_RESOURCES)?;
     let outcome = send_create(&file);
     match outcome {
         Ok(()) => Ok(file),
@@ -112,11 +119,8 @@ fn send_create(file: &File) -> Result<(), u32> {
     }
 }
 
-/// An `IO_SECURITY_CONTEXT` whose access state is not told.
-fn security_context(access: Access) -> Option<u64> {
-    use windows_sys::Wdk::Foundation::IO_SECURITY_CONTEXT;
-    let size = size_of::<IO_SECURITY_CONTEXT>() as u64;
-    let address = pool::allocate(Owner::System("security context"), size, 16, 0)?;
+/// The access mask that a caller asks for, without generic rights.
+const fn desired(access: Access) -> u32 {
     let mut desired = READ_ATTRIBUTES;
     if access.read {
         desired |= GENERIC_READ;
@@ -124,14 +128,22 @@ fn security_context(access: Access) -> Option<u64> {
     if access.write {
         desired |= GENERIC_WRITE;
     }
+    desired
+}
+
+/// An `IO_SECURITY_CONTEXT` whose access state is not told.
+fn security_context(access: Access) -> Option<u64> {
+    use windows_sys::Wdk::Foundation::IO_SECURITY_CONTEXT;
+    let size = size_of::<IO_SECURITY_CONTEXT>() as u64;
+    let address = pool::allocate(Owner::System("security context"), size, 16, 0)?;
     Object::own(paging::pointer::<IO_SECURITY_CONTEXT>(address)).write(IO_SECURITY_CONTEXT {
-        DesiredAccess: desired,
+        DesiredAccess: desired(access),
         ..IO_SECURITY_CONTEXT::default()
     });
     Some(address)
 }
 
-fn allocate(device: u64, rest: &str, access: Access) -> Option<File> {
+fn allocate(device: u64, rest: &str, access: Access, token: Token) -> Option<File> {
     let size = size_of::<FILE_OBJECT>() as u64;
     let address = pool::allocate(Owner::System("file object"), size, 16, 0)?;
     let object = Object::own(paging::pointer::<FILE_OBJECT>(address));
@@ -151,6 +163,7 @@ fn allocate(device: u64, rest: &str, access: Access) -> Option<File> {
         object,
         name: 0,
         access,
+        token,
     };
     if !rest.is_empty() && !set_name(&mut file, rest) {
         free(&file);
@@ -197,8 +210,10 @@ pub fn close(handle: Handle) -> u32 {
     let Some(file) = HANDLES.lock().open.remove(&handle.0) else {
         return status::INVALID_HANDLE;
     };
-    tell(&file, Parameters::Cleanup, "IRP_MJ_CLEANUP");
-    tell(&file, Parameters::Close, "IRP_MJ_CLOSE");
+    thread::with_token(file.token, || {
+        tell(&file, Parameters::Cleanup, "IRP_MJ_CLEANUP");
+        tell(&file, Parameters::Close, "IRP_MJ_CLOSE");
+    });
     free(&file);
     device::close(file.device);
     status::SUCCESS
@@ -268,7 +283,9 @@ fn try_control(
         input_length,
         output_length,
     };
-    let completion = request::send(file.device, file.object.pointer(), parameters, buffers)?;
+    let completion = thread::with_token(file.token, || {
+        request::send(file.device, file.object.pointer(), parameters, buffers)
+    })?;
     Ok(IoctlReply {
         status: completion.status,
         information: completion.information,

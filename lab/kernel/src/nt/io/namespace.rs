@@ -7,7 +7,7 @@ use lab_wire::SymbolicLink;
 
 use crate::nt::rules::Routine;
 use crate::nt::structures::UNICODE_STRING;
-use crate::nt::{irql, rtl, status};
+use crate::nt::{irql, resources, rtl, status};
 use crate::sync::Lock;
 
 use super::device;
@@ -95,6 +95,9 @@ pub extern "win64" fn create_symbolic_link(
     let mut links = LINKS.lock();
     if links.iter().any(|link| same_name(&link.name, &name)) {
         return status::OBJECT_NAME_COLLISION;
+    }
+    if resources::are_exhausted() {
+        return status::INSUFFICIENT_RESOURCES;
     }
     links.push(SymbolicLink { name, target });
     status::SUCCESS
