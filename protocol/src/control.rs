@@ -6,8 +6,6 @@ pub const DEVICE_NAME: &str = r"\Device\SvmSave";
 pub const LINK_NAME: &str = r"\DosDevices\SvmSave";
 /// The path that user mode opens.
 pub const USER_PATH: &str = r"\\.\SvmSave";
-/// The service that `sc start` starts.
-pub const SERVICE_NAME: &str = "svmsave";
 
 /// Asks each processor whether VMSAVE is possible: [`StatusRecord`](crate::StatusRecord)s.
 pub const CONTROL_STATUS: u32 = control_code(0x800);

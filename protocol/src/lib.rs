@@ -24,9 +24,7 @@ mod outcome;
 mod reply;
 mod request;
 
-pub use control::{
-    CONTROL_SNAPSHOT, CONTROL_STATUS, DEVICE_NAME, LINK_NAME, SERVICE_NAME, USER_PATH,
-};
+pub use control::{CONTROL_SNAPSHOT, CONTROL_STATUS, DEVICE_NAME, LINK_NAME, USER_PATH};
 pub use outcome::Outcome;
 pub use reply::{
     MalformedReply, ProcessorId, Record, Reply, ReplyHeader, SnapshotRecord, StatusRecord,
