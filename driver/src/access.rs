@@ -13,7 +13,7 @@ use core::ptr::{self, NonNull};
 
 use wdk_sys::{
     ACCESS_ALLOWED_ACE, ACL, ACL_REVISION, DACL_SECURITY_INFORMATION, DEVICE_OBJECT,
-    DOMAIN_ALIAS_RID_ADMINS, FILE_ALL_ACCESS, HANDLE, KPROCESSOR_MODE, LUID, NT_SUCCESS, NTSTATUS,
+    DOMAIN_ALIAS_RID_ADMINS, FILE_ALL_ACCESS, HANDLE, KPROCESSOR_MODE, LUID, NTSTATUS,
     OBJ_KERNEL_HANDLE, PROTECTED_DACL_SECURITY_INFORMATION, SE_DEBUG_PRIVILEGE,
     SECURITY_BUILTIN_DOMAIN_RID, SECURITY_DESCRIPTOR, SECURITY_DESCRIPTOR_REVISION,
     SECURITY_LOCAL_SYSTEM_RID, SID_IDENTIFIER_AUTHORITY, WRITE_DAC,
@@ -23,7 +23,16 @@ use wdk_sys::{
     },
 };
 
-use crate::{seat::Addresses, wait::KERNEL_MODE};
+use crate::{status::check, wait::KERNEL_MODE};
+
+/// Whether the caller of a survey may see addresses.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Addresses {
+    /// He may.
+    Shown,
+    /// He may not: they are taken out.
+    Redacted,
+}
 
 /// A security identifier with room for two subauthorities.
 #[repr(C)]
@@ -55,10 +64,12 @@ const ADMINISTRATORS: Sid = Sid {
     subauthorities: [SECURITY_BUILTIN_DOMAIN_RID, DOMAIN_ALIAS_RID_ADMINS],
 };
 
-#[expect(clippy::cast_possible_truncation, reason = "less than a hundred bytes")]
-const ACL_LENGTH: u32 = ACL_SIZE as u32;
 /// Room for an ACL with an entry for each of the two, each as long as can be.
 const ACL_SIZE: usize = size_of::<ACL>() + 2 * (size_of::<ACCESS_ALLOWED_ACE>() + size_of::<Sid>());
+
+/// The same, as wide as the routine takes it.
+#[expect(clippy::cast_possible_truncation, reason = "less than a hundred bytes")]
+const ACL_LENGTH: u32 = ACL_SIZE as u32;
 
 /// An ACL is a header that entries follow.
 #[repr(C, align(8))]
@@ -121,13 +132,5 @@ pub(crate) fn addresses_for_caller(mode: KPROCESSOR_MODE) -> Addresses {
         Addresses::Redacted
     } else {
         Addresses::Shown
-    }
-}
-
-fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
-    if NT_SUCCESS(status) {
-        Ok(())
-    } else {
-        Err(status)
     }
 }

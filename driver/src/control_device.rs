@@ -8,12 +8,12 @@
 use core::ptr::{self, NonNull};
 
 use wdk_sys::{
-    DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, NT_SUCCESS,
-    NTSTATUS, STATUS_INVALID_PARAMETER,
+    DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, NTSTATUS,
+    STATUS_INVALID_PARAMETER,
     ntddk::{IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink},
 };
 
-use crate::{access, survey::Survey, wide::Wide};
+use crate::{access, status::check, survey::Survey, wide::Wide};
 
 static DEVICE_NAME: Wide<{ protocol::DEVICE_NAME.len() }> = Wide::new(protocol::DEVICE_NAME);
 static LINK_NAME: Wide<{ protocol::LINK_NAME.len() }> = Wide::new(protocol::LINK_NAME);
@@ -39,12 +39,11 @@ pub(crate) fn create(driver: &mut DRIVER_OBJECT) -> Result<(), NTSTATUS> {
         DEVICE_NAME.as_unicode_string(),
     );
     // SAFETY: both strings are whole, and are only read.
-    let status = unsafe { IoCreateSymbolicLink(&raw mut link, &raw mut name) };
-    if NT_SUCCESS(status) {
-        return Ok(());
+    let linked = check(unsafe { IoCreateSymbolicLink(&raw mut link, &raw mut name) });
+    if linked.is_err() {
+        delete_device(device);
     }
-    delete_device(device);
-    Err(status)
+    linked
 }
 
 /// Deletes the link, the survey and the device. `IRQL == PASSIVE_LEVEL`.
@@ -78,7 +77,7 @@ fn create_device(driver: &mut DRIVER_OBJECT) -> Result<NonNull<DEVICE_OBJECT>, N
     let mut device = ptr::null_mut();
     // SAFETY: the driver object is the one that the driver was loaded with, the name is whole
     // and only read, and the result is written to `device`.
-    let status = unsafe {
+    check(unsafe {
         IoCreateDevice(
             driver,
             EXTENSION_SIZE,
@@ -88,12 +87,8 @@ fn create_device(driver: &mut DRIVER_OBJECT) -> Result<NonNull<DEVICE_OBJECT>, N
             0,
             &raw mut device,
         )
-    };
-    if NT_SUCCESS(status) {
-        NonNull::new(device).ok_or(STATUS_INVALID_PARAMETER)
-    } else {
-        Err(status)
-    }
+    })?;
+    NonNull::new(device).ok_or(STATUS_INVALID_PARAMETER)
 }
 
 /// Deletes a device that has a survey. `IRQL == PASSIVE_LEVEL`.

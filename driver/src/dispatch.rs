@@ -104,7 +104,7 @@ fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
         CONTROL_SNAPSHOT => Work::Capture,
         _ => return (STATUS_INVALID_DEVICE_REQUEST, 0),
     };
-    let addresses = access::addresses_for_caller(irp.requestor_mode());
+    let mode = irp.requestor_mode();
     let buffer = irp.system_buffer(&control);
     let Some(input) = buffer.get(..control.input_length) else {
         return (STATUS_INVALID_PARAMETER, 0);
@@ -119,7 +119,7 @@ fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
         return (STATUS_INVALID_PARAMETER, 0);
     };
     match (work, request.version) {
-        (_, protocol::VERSION) => survey.conduct(work, addresses, output),
+        (_, protocol::VERSION) => survey.conduct(work, access::addresses_for_caller(mode), output),
         (Work::Rehearse, 0) => Survey::introduce(output),
         _ => (STATUS_REVISION_MISMATCH, 0),
     }

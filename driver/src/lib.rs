@@ -19,6 +19,7 @@
 //! | [`event`], [`mutex`], [`wait`] | the kernel's objects to wait for |
 //! | [`this_processor`] | the instructions of the capture |
 //! | [`guarded`] | instructions that may fault, inside an exception frame |
+//! | [`status`] | what the kernel's routines return |
 //! | [`wide`] | UTF-16 names |
 
 #![no_std]
@@ -40,6 +41,7 @@ mod irp;
 mod mutex;
 mod rendezvous;
 mod seat;
+mod status;
 mod survey;
 mod this_processor;
 mod vmcb_page;

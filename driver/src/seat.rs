@@ -13,7 +13,7 @@ use amd_svm::{
 };
 use protocol::{Outcome, ProcessorId, SnapshotRecord, StatusRecord};
 use wdk_sys::{
-    _KDPC_IMPORTANCE, KDPC, NT_SUCCESS, NTSTATUS, POOL_FLAG_CACHE_ALIGNED, POOL_FLAG_NON_PAGED,
+    _KDPC_IMPORTANCE, KDPC, NTSTATUS, POOL_FLAG_CACHE_ALIGNED, POOL_FLAG_NON_PAGED,
     PROCESSOR_NUMBER, PVOID, STATUS_INSUFFICIENT_RESOURCES,
     ntddk::{
         ExAllocatePool2, ExFreePool, KeGetProcessorNumberFromIndex, KeInitializeDpc,
@@ -22,7 +22,10 @@ use wdk_sys::{
 };
 use zerocopy::IntoBytes;
 
-use crate::{survey::Arrivals, this_processor::ThisProcessor, vmcb_page::VmcbPage};
+use crate::{
+    access::Addresses, status::check, survey::Arrivals, this_processor::ThisProcessor,
+    vmcb_page::VmcbPage,
+};
 
 /// Shown by tools that list pool usage, as "Svms".
 const POOL_TAG: u32 = u32::from_le_bytes(*b"Svms");
@@ -44,15 +47,6 @@ impl Work {
             Self::Capture => size_of::<SnapshotRecord>(),
         }
     }
-}
-
-/// Whether the caller of a survey may see addresses.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum Addresses {
-    /// He may.
-    Shown,
-    /// He may not: they are taken out.
-    Redacted,
 }
 
 /// What the DPC works on. From [`Seat::start`] until it arrives at the rendezvous it belongs to
@@ -82,10 +76,7 @@ impl Seat {
     pub(crate) unsafe fn new(index: u32, arrivals: NonNull<Arrivals>) -> Result<Self, NTSTATUS> {
         let mut processor = PROCESSOR_NUMBER::default();
         // SAFETY: the routine writes to the structure it is given, and to nothing else.
-        let status = unsafe { KeGetProcessorNumberFromIndex(index, &raw mut processor) };
-        if !NT_SUCCESS(status) {
-            return Err(status);
-        }
+        check(unsafe { KeGetProcessorNumberFromIndex(index, &raw mut processor) })?;
         let page = VmcbPage::new().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let flags = POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED;
         // SAFETY: nonpaged pool may be taken at this IRQL.
@@ -120,12 +111,7 @@ impl Seat {
         // SAFETY: initialised above, not queued.
         unsafe { KeSetImportanceDpc(dpc, _KDPC_IMPORTANCE::HighImportance) };
         // SAFETY: initialised above, not queued; the processor number is the system's own.
-        let status = unsafe { KeSetTargetProcessorDpcEx(dpc, ptr::from_mut(processor)) };
-        if NT_SUCCESS(status) {
-            Ok(())
-        } else {
-            Err(status)
-        }
+        check(unsafe { KeSetTargetProcessorDpcEx(dpc, ptr::from_mut(processor)) })
     }
 
     /// Has the processor do `work`, and arrive at the rendezvous when it is done, or right away
@@ -134,17 +120,23 @@ impl Seat {
         // SAFETY: no DPC is queued or running in this seat, which `&mut self` stands for.
         let state = unsafe { self.0.as_mut() };
         state.work = work;
-        state.status = StatusRecord {
-            id: state.id,
-            outcome: Outcome::NOT_REACHED,
-            ..StatusRecord::default()
-        };
-        state.snapshot = SnapshotRecord {
-            id: state.id,
-            outcome: Outcome::NOT_REACHED,
-            witness_outcome: Outcome::NOT_REACHED,
-            ..SnapshotRecord::default()
-        };
+        match work {
+            Work::Rehearse => {
+                state.status = StatusRecord {
+                    id: state.id,
+                    outcome: Outcome::NOT_REACHED,
+                    ..StatusRecord::default()
+                };
+            }
+            Work::Capture => {
+                state.snapshot = SnapshotRecord {
+                    id: state.id,
+                    outcome: Outcome::NOT_REACHED,
+                    witness_outcome: Outcome::NOT_REACHED,
+                    ..SnapshotRecord::default()
+                };
+            }
+        }
         let arrivals = state.arrivals;
         // SAFETY: whoever made the seat vouched for the rendezvous.
         let arrivals = unsafe { arrivals.as_ref() };
@@ -162,12 +154,14 @@ impl Seat {
     pub(crate) fn copy_record_to(&mut self, place: &mut [u8], addresses: Addresses) {
         // SAFETY: the survey is over, and with it the DPC's time with the state.
         let state = unsafe { self.0.as_mut() };
-        if addresses == Addresses::Redacted {
-            state.snapshot.redact();
-        }
         let copied = match state.work {
             Work::Rehearse => state.status.write_to(place).is_ok(),
-            Work::Capture => state.snapshot.write_to(place).is_ok(),
+            Work::Capture => {
+                if addresses == Addresses::Redacted {
+                    state.snapshot.redact();
+                }
+                state.snapshot.write_to(place).is_ok()
+            }
         };
         debug_assert!(copied);
     }

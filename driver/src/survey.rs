@@ -17,10 +17,11 @@ use wdk_sys::{
 use zerocopy::FromBytes;
 
 use crate::{
+    access::Addresses,
     event::Event,
     mutex::Mutex,
     rendezvous::Rendezvous,
-    seat::{Addresses, Seat, Work},
+    seat::{Seat, Work},
 };
 
 /// Where the DPCs of a survey arrive.

@@ -1,0 +1,12 @@
+//! What the kernel's routines return, as Rust's code wants to have it.
+
+use wdk_sys::{NT_SUCCESS, NTSTATUS};
+
+/// Nothing for a success, and the status itself for anything else.
+pub(crate) fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
+    if NT_SUCCESS(status) {
+        Ok(())
+    } else {
+        Err(status)
+    }
+}
