@@ -1,10 +1,11 @@
 //! The capture itself: SVM on if it was off, VMSAVE, and the processor left as it was found.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::{
-    Fault, Processor,
+    EferFault, Fault, Processor,
     gate::{self, Admission, Refusal, Step},
     msr::{Efer, Msr},
-    witness::{self, Witness},
 };
 
 /// A completed capture. The state itself is in the page that belongs to the [`Processor`].
@@ -12,16 +13,29 @@ use crate::{
 pub struct Capture {
     /// Time-stamp counter right before VMSAVE, in cycles.
     pub tsc: u64,
+    /// What the capture took.
+    pub cycles: Cycles,
     /// `EFER` as found before the capture.
     pub efer_found: Efer,
     /// `EFER` as read after the capture: the same, or the processor did not take it back.
     pub efer_left: Efer,
-    /// The same state without VMSAVE, or why it could not be read.
-    pub witness: Result<Witness, Refusal>,
 }
 
-/// Passes the gate, executes VMSAVE, leaves `EFER` as found, whatever happens between, and reads
-/// the same state without VMSAVE.
+/// What the parts of a capture took, in cycles of the time-stamp counter.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct Cycles {
+    /// From the beginning until VMSAVE: the gate, and SVME if it had to be set.
+    pub gate: u32,
+    /// VMSAVE.
+    pub vmsave: u32,
+    /// Putting `EFER` back, and reading it.
+    pub restore: u32,
+}
+
+/// Passes the gate, executes VMSAVE, and leaves `EFER` as found, whatever happens between.
 ///
 /// The caller keeps interrupts off from before the call until after it, so that nobody sees the
 /// processor with an `EFER.SVME` that is not his.
@@ -30,21 +44,29 @@ pub struct Capture {
 ///
 /// The first refusal or fault. `EFER` is as found then too, unless the refusal says that
 /// [restoring it](Step::RestoreEfer) raised an exception.
+#[inline]
 pub fn capture(processor: &mut impl Processor) -> Result<Capture, Refusal> {
-    let Admission { efer } = gate::admit(processor)?;
-    let tsc = with_svme(processor, efer, |processor| {
-        let tsc = processor.tsc();
-        processor
-            .vmsave()
-            .map_err(|fault| fault_at(Step::Vmsave, fault))?;
-        Ok(tsc)
-    })?;
-    let efer_left = read_efer(processor, Step::ConfirmEfer)?;
+    let begun = lower_half(processor.tsc());
+    let Admission { efer: found } = gate::admit(processor)?;
+    if !found.svme() {
+        set_svme(processor, found)?;
+    }
+    let tsc = processor.tsc();
+    if let Err(fault) = processor.vmsave() {
+        return Err(give_up(processor, found, fault_at(Step::Vmsave, fault)));
+    }
+    let saved = lower_half(processor.tsc());
+    let efer_left = restore(processor, found)?;
+    let restored = lower_half(processor.tsc());
     Ok(Capture {
         tsc,
-        efer_found: efer,
+        cycles: Cycles {
+            gate: lower_half(tsc).wrapping_sub(begun),
+            vmsave: saved.wrapping_sub(lower_half(tsc)),
+            restore: restored.wrapping_sub(saved),
+        },
+        efer_found: found,
         efer_left,
-        witness: witness::testify(processor),
     })
 }
 
@@ -56,47 +78,61 @@ pub fn capture(processor: &mut impl Processor) -> Result<Capture, Refusal> {
 /// own. `EFER` is as found, as after [`capture`].
 pub fn rehearse(processor: &mut impl Processor) -> Result<Admission, Refusal> {
     let admission = gate::admit(processor)?;
-    with_svme(processor, admission.efer, |_| Ok(()))?;
+    if !admission.efer.svme() {
+        set_svme(processor, admission.efer)?;
+        restore(processor, admission.efer)?;
+    }
     Ok(admission)
 }
 
-/// Runs `action` with `EFER.SVME` set, and puts `EFER` back if that took a change.
-fn with_svme<P: Processor, T>(
-    processor: &mut P,
-    found: Efer,
-    action: impl FnOnce(&mut P) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
-    if found.svme() {
-        return action(processor);
-    }
-    processor
-        .write_efer(found.with_svme(true))
-        .map_err(|fault| fault_at(Step::SetSvme, fault))?;
-    let outcome = confirm_svme(processor).and_then(|()| action(processor));
-    match processor.write_efer(found) {
-        Ok(()) => outcome,
-        Err(fault) => Err(fault_at(Step::RestoreEfer, fault)),
-    }
-}
-
+/// Sets SVME; if that does not succeed, `EFER` is as found.
+///
 /// A processor or hypervisor may drop the write without a fault; VMSAVE would raise `#UD`.
-fn confirm_svme(processor: &mut impl Processor) -> Result<(), Refusal> {
-    if read_efer(processor, Step::ConfirmSvme)?.svme() {
-        Ok(())
-    } else {
-        Err(Refusal::SvmeDoesNotStick)
-    }
+fn set_svme(processor: &mut impl Processor, found: Efer) -> Result<(), Refusal> {
+    let refusal = match processor.write_and_read_efer(found.with_svme(true)) {
+        Ok(efer) if efer.svme() => return Ok(()),
+        Ok(_) => Refusal::SvmeDoesNotStick,
+        Err(EferFault::Write(fault)) => return Err(fault_at(Step::SetSvme, fault)),
+        Err(EferFault::Read(fault)) => fault_at(Step::ConfirmSvme, fault),
+    };
+    Err(give_up(processor, found, refusal))
 }
 
-fn read_efer(processor: &mut impl Processor, step: Step) -> Result<Efer, Refusal> {
-    processor
-        .read_msr(Msr::Efer)
-        .map(Efer::from)
-        .map_err(|fault| fault_at(step, fault))
+/// Puts `EFER` back as it was found, if that takes a change, and reads it.
+fn restore(processor: &mut impl Processor, found: Efer) -> Result<Efer, Refusal> {
+    let left = if found.svme() {
+        let left = processor.read_msr(Msr::Efer);
+        left.map(Efer::from).map_err(EferFault::Read)
+    } else {
+        processor.write_and_read_efer(found)
+    };
+    left.map_err(|fault| match fault {
+        EferFault::Write(fault) => fault_at(Step::RestoreEfer, fault),
+        EferFault::Read(fault) => fault_at(Step::ConfirmEfer, fault),
+    })
+}
+
+/// Puts `EFER` back as it was found after something failed; says what, or that putting it back
+/// failed too.
+#[cold]
+fn give_up(processor: &mut impl Processor, found: Efer, refusal: Refusal) -> Refusal {
+    if found.svme() {
+        return refusal;
+    }
+    match processor.write_efer(found) {
+        Ok(()) => refusal,
+        Err(fault) => fault_at(Step::RestoreEfer, fault),
+    }
 }
 
 fn fault_at(step: Step, fault: Fault) -> Refusal {
     Refusal::Fault { step, fault }
+}
+
+/// The half of a time stamp that the length of a capture fits into many times.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+fn lower_half(stamp: u64) -> u32 {
+    stamp as u32
 }
 
 #[cfg(test)]

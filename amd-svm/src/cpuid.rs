@@ -118,10 +118,12 @@ pub fn hypervisor(processor: &mut impl Processor) -> Option<Signature> {
     Some(signature([leaf.ebx, leaf.ecx, leaf.edx]))
 }
 
-/// Whether the processor says that it has SVM.
+/// Whether the processor, which is one of the [`SVM_VENDORS`], says that it has SVM.
+///
+/// Their processors have the leaf since before SVM, and answer a leaf that they do not have with
+/// zeros; a CPUID that a hypervisor intercepts costs more than anything else in a capture.
 pub fn has_svm(processor: &mut impl Processor) -> bool {
-    has_leaf(processor, LEAF_EXTENDED_FEATURES)
-        && processor.cpuid(LEAF_EXTENDED_FEATURES, 0).ecx & EXTENDED_FEATURES_ECX_SVM != 0
+    processor.cpuid(LEAF_EXTENDED_FEATURES, 0).ecx & EXTENDED_FEATURES_ECX_SVM != 0
 }
 
 /// Revision and features of the processor's SVM; zeros where the leaf does not exist.

@@ -24,6 +24,16 @@ impl Selector {
     pub const fn offset(self) -> u16 {
         self.0 & !0b111
     }
+
+    /// Offset of the descriptor in the global table, if it selects one there.
+    #[must_use]
+    pub const fn global_offset(self) -> Option<u16> {
+        if self.is_null() || self.is_local() {
+            None
+        } else {
+            Some(self.offset())
+        }
+    }
 }
 
 /// A descriptor: 8 bytes, or 16 for a system segment in long mode.
@@ -114,6 +124,9 @@ mod tests {
         assert!(Selector(3).is_null() && !Selector(4).is_null() && !Selector(8).is_null());
         assert!(Selector(4).is_local() && !Selector(8).is_local());
         assert_eq!(Selector(0x53).offset(), 0x50);
+        assert_eq!(Selector(0x53).global_offset(), Some(0x50));
+        assert_eq!(Selector(3).global_offset(), None);
+        assert_eq!(Selector(0x54).global_offset(), None);
     }
 
     proptest! {

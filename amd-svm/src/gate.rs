@@ -85,7 +85,7 @@ pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
 }
 
 /// Reads a register, and names it if that faults.
-pub(crate) fn read(processor: &mut impl Processor, msr: Msr) -> Result<u64, Refusal> {
+fn read(processor: &mut impl Processor, msr: Msr) -> Result<u64, Refusal> {
     processor.read_msr(msr).map_err(|fault| Refusal::Fault {
         step: Step::Read(msr),
         fault,

@@ -25,4 +25,4 @@ pub mod segment;
 pub mod vmcb;
 pub mod witness;
 
-pub use processor::{Fault, Processor, Selectors};
+pub use processor::{EferFault, Fault, Processor, Selectors};

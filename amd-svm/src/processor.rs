@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     cpuid::CpuidResult,
-    descriptor::{Descriptor, Selector},
+    descriptor::Selector,
     msr::{Efer, Msr},
 };
 
@@ -30,6 +30,15 @@ pub enum Fault {
     GeneralProtection,
     /// Any other exception.
     Other,
+}
+
+/// An exception of the pair of instructions that writes `EFER` and reads it back.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum EferFault {
+    /// Of `WRMSR`: the register is as it was.
+    Write(Fault),
+    /// Of `RDMSR`: the register was written.
+    Read(Fault),
 }
 
 impl fmt::Display for Fault {
@@ -59,12 +68,42 @@ pub trait Processor {
     /// The exception that the processor, or a hypervisor beneath, raised.
     fn read_msr(&mut self, msr: Msr) -> Result<u64, Fault>;
 
+    /// Executes `RDMSR` of several registers, in order. An implementation that can do so faster
+    /// than one by one provides its own.
+    ///
+    /// # Errors
+    ///
+    /// The first register whose reading raised an exception, and which.
+    fn read_msrs<const COUNT: usize>(
+        &mut self,
+        msrs: &[Msr; COUNT],
+        values: &mut [u64; COUNT],
+    ) -> Result<(), (Msr, Fault)> {
+        for (value, &msr) in values.iter_mut().zip(msrs) {
+            *value = self.read_msr(msr).map_err(|fault| (msr, fault))?;
+        }
+        Ok(())
+    }
+
     /// Executes `WRMSR` of `EFER`.
     ///
     /// # Errors
     ///
     /// The exception that the processor, or a hypervisor beneath, raised.
     fn write_efer(&mut self, value: Efer) -> Result<(), Fault>;
+
+    /// Executes `WRMSR` of `EFER`, and `RDMSR` of it: what it holds now. An implementation that can
+    /// do so faster than one by one provides its own.
+    ///
+    /// # Errors
+    ///
+    /// Which of the two raised an exception.
+    fn write_and_read_efer(&mut self, value: Efer) -> Result<Efer, EferFault> {
+        self.write_efer(value).map_err(EferFault::Write)?;
+        self.read_msr(Msr::Efer)
+            .map(Efer::from)
+            .map_err(EferFault::Read)
+    }
 
     /// Executes `VMSAVE` into the page that belongs to this processor.
     ///
@@ -79,7 +118,6 @@ pub trait Processor {
     /// The selectors of FS, GS, TR and LDTR.
     fn selectors(&mut self) -> Selectors;
 
-    /// The descriptor at a selector's place in the global descriptor table, 16 bytes of it, or
-    /// as many as there are: what lies beyond the table reads as zero.
-    fn descriptor(&mut self, selector: Selector) -> Descriptor;
+    /// Eight bytes at an offset of the global descriptor table; zero where they lie beyond it.
+    fn global_descriptor(&mut self, offset: u16) -> u64;
 }

@@ -9,12 +9,14 @@
 //! one way. Seen on two: a TSS as type 9 and as type 11 (busy), and a null LDTR as present with a
 //! zero base, and as not present with a stale one.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use core::mem::offset_of;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
 
 use crate::{
     Processor,
     descriptor::{Descriptor, Selector},
-    gate::{Refusal, read},
+    gate::{Refusal, Step},
     msr::Msr,
     segment::{Segment, SegmentAttributes},
     vmcb::{SystemCallRegisters, VmsaveState},
@@ -50,45 +52,58 @@ pub struct Witness {
 
 const _: () = assert!(size_of::<Witness>() == 120);
 
-/// Reads a processor's state without VMSAVE, and changes nothing.
+/// The registers of a [`Witness`], in the order of its fields.
+const REGISTERS: [Msr; 10] = [
+    Msr::Star,
+    Msr::Lstar,
+    Msr::Cstar,
+    Msr::Sfmask,
+    Msr::KernelGsBase,
+    Msr::SysenterCs,
+    Msr::SysenterEsp,
+    Msr::SysenterEip,
+    Msr::FsBase,
+    Msr::GsBase,
+];
+
+// They are read as one row of values.
+const _: () = assert!(offset_of!(Witness, system_call) == 0);
+const _: () = assert!(offset_of!(Witness, gs_base) == 8 * (REGISTERS.len() - 1));
+
+/// Reads a processor's state without VMSAVE, and changes nothing on it.
 ///
 /// # Errors
 ///
-/// The first register that could not be read.
-pub fn testify(processor: &mut impl Processor) -> Result<Witness, Refusal> {
-    let system_call = SystemCallRegisters {
-        star: read(processor, Msr::Star)?,
-        lstar: read(processor, Msr::Lstar)?,
-        cstar: read(processor, Msr::Cstar)?,
-        sfmask: read(processor, Msr::Sfmask)?,
-        kernel_gs_base: read(processor, Msr::KernelGsBase)?,
-        sysenter_cs: read(processor, Msr::SysenterCs)?,
-        sysenter_esp: read(processor, Msr::SysenterEsp)?,
-        sysenter_eip: read(processor, Msr::SysenterEip)?,
-    };
-    let fs_base = read(processor, Msr::FsBase)?;
-    let gs_base = read(processor, Msr::GsBase)?;
+/// The first register that could not be read. The witness is not complete then.
+///
+/// The descriptors of selectors that select none stay as `witness` has them.
+pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<(), Refusal> {
+    let words: &mut [u64; size_of::<Witness>() / 8] = transmute_mut!(&mut *witness);
+    if let Some(registers) = words.first_chunk_mut() {
+        processor
+            .read_msrs(&REGISTERS, registers)
+            .map_err(|(msr, fault)| Refusal::Fault {
+                step: Step::Read(msr),
+                fault,
+            })?;
+    }
     let selectors = processor.selectors();
-    let mut descriptor = |selector: Selector| {
-        if selector.is_null() || selector.is_local() {
-            Descriptor::default()
-        } else {
-            processor.descriptor(selector)
-        }
-    };
-    let tr = descriptor(selectors.tr);
-    Ok(Witness {
-        system_call,
-        fs_base,
-        gs_base,
-        fs_selector: selectors.fs.0,
-        gs_selector: selectors.gs.0,
-        tr_selector: selectors.tr.0,
-        ldtr_selector: selectors.ldtr.0,
-        fs_descriptor: descriptor(selectors.fs).low,
-        gs_descriptor: descriptor(selectors.gs).low,
-        tr_descriptor: [tr.low, tr.high],
-    })
+    witness.fs_selector = selectors.fs.0;
+    witness.gs_selector = selectors.gs.0;
+    witness.tr_selector = selectors.tr.0;
+    witness.ldtr_selector = selectors.ldtr.0;
+    if let Some(offset) = selectors.fs.global_offset() {
+        witness.fs_descriptor = processor.global_descriptor(offset);
+    }
+    if let Some(offset) = selectors.gs.global_offset() {
+        witness.gs_descriptor = processor.global_descriptor(offset);
+    }
+    if let Some(offset) = selectors.tr.global_offset() {
+        let low = processor.global_descriptor(offset);
+        let high = processor.global_descriptor(offset.wrapping_add(8));
+        witness.tr_descriptor = [low, high];
+    }
+    Ok(())
 }
 
 /// One value, as VMSAVE stored it and as the witness has it.
@@ -220,8 +235,7 @@ fn hidden(
 /// the witness read.
 fn usable(stored: &Segment, descriptor: Descriptor) -> bool {
     let selector = Selector(stored.selector);
-    !selector.is_null()
-        && !selector.is_local()
+    selector.global_offset().is_some()
         && stored.attributes.present()
         && descriptor.attributes().present()
 }

@@ -12,7 +12,7 @@ use wdk_sys::{
 };
 use zerocopy::FromBytes;
 
-use crate::{access, control_device, irp::Irp, seat::Work, survey::Survey};
+use crate::{access, control_device, irp::Irp, survey::Survey};
 
 /// Fills in the driver's major functions: those that it serves, and a refusal for the others.
 pub(crate) fn register(driver: &mut DRIVER_OBJECT) {
@@ -99,11 +99,9 @@ unsafe fn answer(irp: *mut IRP, respond: impl FnOnce(&mut Irp) -> (NTSTATUS, usi
 /// Checks a request before anything is done for it. `IRQL == PASSIVE_LEVEL`.
 fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
     let control = irp.buffered_control();
-    let work = match control.code {
-        CONTROL_STATUS => Work::Rehearse,
-        CONTROL_SNAPSHOT => Work::Capture,
-        _ => return (STATUS_INVALID_DEVICE_REQUEST, 0),
-    };
+    if !matches!(control.code, CONTROL_STATUS | CONTROL_SNAPSHOT) {
+        return (STATUS_INVALID_DEVICE_REQUEST, 0);
+    }
     let mode = irp.requestor_mode();
     let buffer = irp.system_buffer(&control);
     let Some(input) = buffer.get(..control.input_length) else {
@@ -118,9 +116,12 @@ fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
     let Some(output) = buffer.get_mut(..control.output_length) else {
         return (STATUS_INVALID_PARAMETER, 0);
     };
-    match (work, request.version) {
-        (_, protocol::VERSION) => survey.conduct(work, access::addresses_for_caller(mode), output),
-        (Work::Rehearse, 0) => Survey::introduce(output),
+    match (control.code, request.version) {
+        (CONTROL_STATUS, protocol::VERSION) => survey.rehearse(output),
+        (CONTROL_SNAPSHOT, protocol::VERSION) => {
+            survey.capture(access::addresses_for_caller(mode), output)
+        }
+        (CONTROL_STATUS, 0) => Survey::introduce(output),
         _ => (STATUS_REVISION_MISMATCH, 0),
     }
 }

@@ -2,27 +2,32 @@
 //!
 //! Rust has no `__try`. The frames are therefore written as MSVC's compiler would write them:
 //! unwind information that names `__C_specific_handler`, and one scope-table entry over the
-//! instruction. The filter keeps the exception code in the frame and accepts every exception;
-//! the landing code returns it. Source: "x64 exception handling" of the MSVC documentation,
-//! sections `UNWIND_INFO` and "Language-specific handler".
+//! instruction. The filter keeps what it learns of the exception in the frame and accepts every
+//! exception; the landing code returns it. Source: "x64 exception handling" of the MSVC
+//! documentation, sections `UNWIND_INFO` and "Language-specific handler".
+//!
+//! These functions are called by the assembly in this file alone, with operands in the registers
+//! where the instructions want them: the calling convention of C would have each result take a
+//! way through memory, a dozen times in every capture.
 
 #![expect(unsafe_code, reason = "assembly, and the functions that it defines")]
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 
-use amd_svm::{Fault, msr::Msr};
+use amd_svm::{EferFault, Fault, msr::Msr};
 use wdk_sys::{NTSTATUS, STATUS_ILLEGAL_INSTRUCTION, STATUS_PRIVILEGED_INSTRUCTION};
 
-/// One function: `$body` under guard, then zero in EAX; the exception code if `$body` raised one.
+/// One function: `$guarded` under guard, then `$done`, then zero in R8D; or, if `$guarded` raised an
+/// exception, its code in R8D, and R10D as it was then: it tells how far the function had come.
 ///
-/// The frame has 32 bytes of home space for the handler's sake and the exception code above
-/// them, at the address that the filter receives in RDX plus 32.
+/// The frame has 32 bytes of home space for the handler's sake and what the filter keeps above
+/// them, at the address that the filter receives in RDX plus 32. After a landing the volatile
+/// registers hold nothing in particular.
 macro_rules! guarded_function {
-    ($name:literal, $($body:literal),+) => {
+    ($name:literal, [$($guarded:literal),+], [$($done:literal),*]) => {
         global_asm!(
             ".text",
-            concat!(".globl ", $name),
-            concat!(".def ", $name, "; .scl 2; .type 32; .endef"),
+            concat!(".def ", $name, "; .scl 3; .type 32; .endef"),
             ".p2align 4, 0xCC",
             concat!(".seh_proc ", $name),
             concat!($name, ":"),
@@ -30,69 +35,155 @@ macro_rules! guarded_function {
             ".seh_stackalloc 40",
             ".seh_endprologue",
             "20:",
-            $($body,)+
+            $($guarded,)+
             "21:",
-            "xor eax, eax",
+            $($done,)*
+            "xor r8d, r8d",
             "22:",
             "add rsp, 40",
             "ret",
             "23:",
-            "mov eax, dword ptr [rsp + 32]",
+            "mov r8d, dword ptr [rsp + 32]",
+            "movsxd r10, dword ptr [rsp + 36]",
             "jmp 22b",
             ".seh_handler __C_specific_handler, @except",
             ".seh_handlerdata",
             ".long 1",
-            ".long (20b)@IMGREL, (21b)@IMGREL, svmsave_keep_code@IMGREL, (23b)@IMGREL",
+            ".long (20b)@IMGREL, (21b)@IMGREL, svmsave_keep_exception@IMGREL, (23b)@IMGREL",
             ".text",
             ".seh_endproc",
         );
     };
 }
 
-// The filter: RCX points to EXCEPTION_POINTERS, whose first member points to EXCEPTION_RECORD,
-// whose first member is the code; RDX is the frame. EXCEPTION_EXECUTE_HANDLER is 1.
+// The filter: RCX points to EXCEPTION_POINTERS, whose members point to EXCEPTION_RECORD, which
+// begins with the code, and to CONTEXT, which has R10 at 0xC8; RDX is the frame.
+// EXCEPTION_EXECUTE_HANDLER is 1.
 global_asm!(
     ".text",
-    ".def svmsave_keep_code; .scl 3; .type 32; .endef",
+    ".def svmsave_keep_exception; .scl 3; .type 32; .endef",
     ".p2align 4, 0xCC",
-    "svmsave_keep_code:",
+    "svmsave_keep_exception:",
     "mov rax, qword ptr [rcx]",
     "mov eax, dword ptr [rax]",
     "mov dword ptr [rdx + 32], eax",
+    "mov rax, qword ptr [rcx + 8]",
+    "mov eax, dword ptr [rax + 0xC8]",
+    "mov dword ptr [rdx + 36], eax",
     "mov eax, 1",
     "ret",
 );
 
+// Number in ECX, value to RAX.
 guarded_function!(
     "svmsave_guarded_rdmsr",
-    "mov r8, rdx",
-    "rdmsr",
-    "mov dword ptr [r8], eax",
-    "mov dword ptr [r8 + 4], edx"
+    ["rdmsr"],
+    ["shl rdx, 32", "or rax, rdx"]
 );
 
+// R9 and R11 are the ends of the numbers and of the values, R10 is minus how many there are: an even
+// number, because two are read in a turn.
 guarded_function!(
-    "svmsave_guarded_wrmsr",
-    "mov eax, edx",
-    "shr rdx, 32",
-    "wrmsr"
+    "svmsave_guarded_rdmsrs",
+    [
+        "30:",
+        "mov ecx, dword ptr [r9 + 4*r10]",
+        "rdmsr",
+        "mov dword ptr [r11 + 8*r10], eax",
+        "mov dword ptr [r11 + 8*r10 + 4], edx",
+        "inc r10",
+        "mov ecx, dword ptr [r9 + 4*r10]",
+        "rdmsr",
+        "mov dword ptr [r11 + 8*r10], eax",
+        "mov dword ptr [r11 + 8*r10 + 4], edx",
+        "inc r10",
+        "jnz 30b"
+    ],
+    []
 );
 
-guarded_function!("svmsave_guarded_vmsave", "mov rax, rcx", "vmsave rax");
+// Number in ECX, value in EDX:EAX.
+guarded_function!("svmsave_guarded_wrmsr", ["wrmsr"], []);
 
-unsafe extern "C" {
-    fn svmsave_guarded_rdmsr(msr: u32, value: *mut u64) -> NTSTATUS;
-    fn svmsave_guarded_wrmsr(msr: u32, value: u64) -> NTSTATUS;
-    fn svmsave_guarded_vmsave(vmcb_physical_address: u64) -> NTSTATUS;
+// Number in ECX, value in EDX:EAX, zero in R10D; the value that it has then to RAX.
+guarded_function!(
+    "svmsave_guarded_wrmsr_rdmsr",
+    ["wrmsr", "inc r10d", "rdmsr"],
+    ["shl rdx, 32", "or rax, rdx"]
+);
+
+// Physical address in RAX.
+guarded_function!("svmsave_guarded_vmsave", ["vmsave rax"], []);
+
+/// Calls one of them. The operands name the other volatile general registers, as what the function
+/// takes, returns or leaves undefined: a landing leaves all of them undefined.
+macro_rules! call {
+    ($name:literal, $($operand:tt)+) => {
+        asm!(
+            concat!("call ", $name),
+            $($operand)+
+            out("xmm0") _,
+            out("xmm1") _,
+            out("xmm2") _,
+            out("xmm3") _,
+            out("xmm4") _,
+            out("xmm5") _,
+        )
+    };
 }
 
 /// Reads a model-specific register of this processor. Any IRQL.
+#[inline]
 pub(crate) fn read_msr(msr: Msr) -> Result<u64, Fault> {
-    let mut value = 0;
-    // SAFETY: the registers of `Msr` can be read without an effect; a fault is caught, and
-    // `value` is written to only after the instruction succeeded.
-    let status = unsafe { svmsave_guarded_rdmsr(msr.number(), &raw mut value) };
+    let value;
+    let status: NTSTATUS;
+    // SAFETY: the registers of `Msr` can be read without an effect; a fault is caught.
+    unsafe {
+        call!(
+            "svmsave_guarded_rdmsr",
+            inout("ecx") msr.number() => _,
+            lateout("rax") value,
+            lateout("r8d") status,
+            out("rdx") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
     outcome(status).map(|()| value)
+}
+
+/// Reads model-specific registers of this processor, in order, or as many as come before one that
+/// faults: that one, and its fault, is the error. Any IRQL.
+#[inline]
+pub(crate) fn read_msrs<const COUNT: usize>(
+    msrs: &[Msr; COUNT],
+    values: &mut [u64; COUNT],
+) -> Result<(), (Msr, Fault)> {
+    const { assert!(COUNT > 0 && COUNT.is_multiple_of(2)) };
+    const { assert!(size_of::<Msr>() == size_of::<u32>()) };
+    // From minus their number up to zero.
+    let mut to_go = COUNT.wrapping_neg();
+    let status: NTSTATUS;
+    // SAFETY: the registers of `Msr`, which holds a register's number, can be read without an
+    // effect, and there is a place for the value of each; a fault is caught.
+    unsafe {
+        call!(
+            "svmsave_guarded_rdmsrs",
+            inout("r9") msrs.as_ptr_range().end => _,
+            inout("r10") to_go,
+            inout("r11") values.as_mut_ptr_range().end => _,
+            lateout("r8d") status,
+            out("rax") _,
+            out("rcx") _,
+            out("rdx") _,
+        );
+    }
+    outcome(status).map_err(|fault| {
+        // `to_go` is at least minus `COUNT` and below zero; the remainder makes that plain to the
+        // compiler, which puts no panic here.
+        (msrs[COUNT.wrapping_add(to_go) % COUNT], fault)
+    })
 }
 
 /// Writes `EFER` of this processor. Any IRQL.
@@ -101,9 +192,54 @@ pub(crate) fn read_msr(msr: Msr) -> Result<u64, Fault> {
 ///
 /// The value differs from the register's in nothing but SVME, and the caller puts back what was
 /// there before anybody else can run on this processor.
+#[inline]
 pub(crate) unsafe fn write_efer(value: u64) -> Result<(), Fault> {
+    let status: NTSTATUS;
     // SAFETY: the caller vouches for the value; a fault is caught.
-    outcome(unsafe { svmsave_guarded_wrmsr(Msr::Efer.number(), value) })
+    unsafe {
+        call!(
+            "svmsave_guarded_wrmsr",
+            inout("ecx") Msr::Efer.number() => _,
+            inout("rax") value => _,
+            inout("rdx") value >> 32 => _,
+            lateout("r8d") status,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    outcome(status)
+}
+
+/// Writes `EFER` of this processor, and reads it back. Any IRQL.
+///
+/// # Safety
+///
+/// As for [`write_efer`].
+#[inline]
+pub(crate) unsafe fn write_and_read_efer(value: u64) -> Result<u64, EferFault> {
+    let left;
+    let mut written = 0;
+    let status: NTSTATUS;
+    // SAFETY: the caller vouches for the value; a fault is caught.
+    unsafe {
+        call!(
+            "svmsave_guarded_wrmsr_rdmsr",
+            inout("ecx") Msr::Efer.number() => _,
+            inout("rax") value => left,
+            inout("rdx") value >> 32 => _,
+            inout("r10d") written,
+            lateout("r8d") status,
+            out("r9") _,
+            out("r11") _,
+        );
+    }
+    outcome(status)
+        .map(|()| left)
+        .map_err(|fault| match written {
+            0 => EferFault::Write(fault),
+            _ => EferFault::Read(fault),
+        })
 }
 
 /// Executes VMSAVE. Any IRQL.
@@ -111,20 +247,43 @@ pub(crate) unsafe fn write_efer(value: u64) -> Result<(), Fault> {
 /// # Safety
 ///
 /// As for [`amd_svm::intrinsics::svm_vmsave`], but faults are caught.
+#[inline]
 pub(crate) unsafe fn vmsave(vmcb_physical_address: u64) -> Result<(), Fault> {
+    let status: NTSTATUS;
     // SAFETY: the caller vouches for the address; a fault is caught.
-    outcome(unsafe { svmsave_guarded_vmsave(vmcb_physical_address) })
+    unsafe {
+        call!(
+            "svmsave_guarded_vmsave",
+            inout("rax") vmcb_physical_address => _,
+            lateout("r8d") status,
+            out("rcx") _,
+            out("rdx") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    outcome(status)
+}
+
+#[inline]
+fn outcome(status: NTSTATUS) -> Result<(), Fault> {
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(fault(status))
+    }
 }
 
 /// Which exception Windows' code stands for. It reports `#GP` in kernel mode as a privileged
 /// instruction or as an access violation, depending on what it decodes at the address.
-fn outcome(status: NTSTATUS) -> Result<(), Fault> {
-    match status {
-        0 => Ok(()),
-        STATUS_ILLEGAL_INSTRUCTION => Err(Fault::InvalidOpcode),
+#[cold]
+fn fault(code: NTSTATUS) -> Fault {
+    match code {
+        STATUS_ILLEGAL_INSTRUCTION => Fault::InvalidOpcode,
         STATUS_PRIVILEGED_INSTRUCTION | wdk_sys::STATUS_ACCESS_VIOLATION => {
-            Err(Fault::GeneralProtection)
+            Fault::GeneralProtection
         }
-        _ => Err(Fault::Other),
+        _ => Fault::Other,
     }
 }

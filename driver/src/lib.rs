@@ -13,7 +13,10 @@
 //! | [`access`] | who may open the device, and who may see addresses |
 //! | [`irp`] | an I/O request packet, until it is completed |
 //! | [`survey`] | the same work on every processor at once |
-//! | [`seat`] | one processor's DPC and what it found |
+//! | [`round`] | one time that they do it, each DPC queueing others |
+//! | [`seat`] | one processor's DPC and its memory |
+//! | [`record`] | what the DPC finds out |
+//! | [`assembly`] | how the processors come to capture at the same time |
 //! | [`vmcb_page`] | the page that VMSAVE writes to |
 //! | [`rendezvous`] | how the last DPC tells the waiting thread |
 //! | [`event`], [`mutex`], [`wait`] | the kernel's objects to wait for |
@@ -32,6 +35,7 @@ use core::sync::atomic;
 use wdk_panic as _;
 
 mod access;
+mod assembly;
 mod control_device;
 mod dispatch;
 mod entry;
@@ -39,7 +43,9 @@ mod event;
 mod guarded;
 mod irp;
 mod mutex;
+mod record;
 mod rendezvous;
+mod round;
 mod seat;
 mod status;
 mod survey;

@@ -35,17 +35,10 @@ impl<S: Signal> Rendezvous<S> {
         &self.all_arrived
     }
 
-    /// Starts anew with one expected arrival: that of the caller himself, by [`Self::wait`].
-    ///
-    /// While it is outstanding the count cannot reach zero, however fast the others are.
-    pub(crate) fn open(&self) {
+    /// Starts anew, expecting `others` and the caller himself, who comes by [`Self::wait`].
+    pub(crate) fn open(&self, others: u32) {
         self.all_arrived.clear();
-        self.pending.store(1, Ordering::Relaxed);
-    }
-
-    /// Expects one more; called before that one can possibly arrive.
-    pub(crate) fn expect_one(&self) {
-        self.pending.fetch_add(1, Ordering::Relaxed);
+        self.pending.store(others + 1, Ordering::Relaxed);
     }
 
     /// One of those expected is done. What it wrote is visible to the thread that waits.

@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
-use protocol::ReplyHeader;
+use protocol::{Record, ReplyHeader, SnapshotRecord, StatusRecord};
 use wdk_sys::{
     ALL_PROCESSOR_GROUPS, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS, USHORT,
@@ -21,7 +21,8 @@ use crate::{
     event::Event,
     mutex::Mutex,
     rendezvous::Rendezvous,
-    seat::{Seat, Work},
+    round::{Round, Work},
+    seat::Seat,
 };
 
 /// Where the DPCs of a survey arrive.
@@ -57,7 +58,7 @@ impl Survey {
         unsafe { survey.arrivals.signal().initialize() };
         // SAFETY: likewise.
         unsafe { survey.seats.initialize() };
-        let seated = survey.seat_up_to(survey.seats.hold().value(), active_processors());
+        let seated = seat_up_to(survey.seats.hold().value(), active_processors());
         if seated.is_err() {
             // SAFETY: the memory holds a survey, and no DPC has been queued.
             unsafe { Self::dissolve(place) };
@@ -83,64 +84,81 @@ impl Survey {
         let Ok((header, _)) = ReplyHeader::mut_from_prefix(output) else {
             return (STATUS_BUFFER_TOO_SMALL, 0);
         };
-        *header = reply_header(Work::Rehearse, active_processors());
+        *header = reply_header::<StatusRecord>(active_processors());
         (STATUS_SUCCESS, size_of::<ReplyHeader>())
     }
 
-    /// Has every active processor do `work` and writes the reply: a header, and a record for
-    /// each. `IRQL == PASSIVE_LEVEL`.
-    ///
-    /// If `output` has no room for all records, no processor is disturbed, and the header says
-    /// how much is needed.
+    /// Has every active processor rehearse a capture and writes the reply.
+    /// `IRQL == PASSIVE_LEVEL`.
     ///
     /// Returns the status of the request and the length of the reply in bytes.
-    pub(crate) fn conduct(
+    pub(crate) fn rehearse(&self, output: &mut [u8]) -> (NTSTATUS, usize) {
+        self.conduct(output, Work::Rehearse, |_, _| ())
+    }
+
+    /// Has every active processor capture and writes the reply. `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// Returns the status of the request and the length of the reply in bytes.
+    pub(crate) fn capture(&self, addresses: Addresses, output: &mut [u8]) -> (NTSTATUS, usize) {
+        self.conduct(output, Work::Capture, |header, records| {
+            if addresses == Addresses::Redacted {
+                header.flags |= ReplyHeader::REDACTED;
+                records.iter_mut().for_each(SnapshotRecord::redact);
+            }
+        })
+    }
+
+    /// Has every active processor do work, and writes the reply: a header, and a record for each.
+    /// `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// The work gets a place for all records. `finish` is called when they are there, or with none
+    /// if `output` has no room for all: then no processor is disturbed, and the header says how
+    /// much is needed.
+    fn conduct<R: Record>(
         &self,
-        work: Work,
-        addresses: Addresses,
         output: &mut [u8],
+        work: impl FnOnce(NonNull<R>) -> Work,
+        finish: impl FnOnce(&mut ReplyHeader, &mut [R]),
     ) -> (NTSTATUS, usize) {
-        let Ok((header, records)) = ReplyHeader::mut_from_prefix(output) else {
+        let Ok((header, output)) = ReplyHeader::mut_from_prefix(output) else {
             return (STATUS_BUFFER_TOO_SMALL, 0);
         };
         let mut seats = self.seats.hold();
         let seats = seats.value();
         let active = active_processors();
-        *header = reply_header(work, active);
-        if addresses == Addresses::Redacted {
-            header.flags |= ReplyHeader::REDACTED;
-        }
-        if records.len() / work.record_size() < active as usize {
+        *header = reply_header::<R>(active);
+        let Ok((records, _)) = <[R]>::mut_from_prefix_with_elems(output, active as usize) else {
+            finish(header, &mut []);
             return (STATUS_BUFFER_OVERFLOW, size_of::<ReplyHeader>());
-        }
-        if let Err(status) = self.seat_up_to(seats, active) {
+        };
+        if let Err(status) = seat_up_to(seats, active) {
             return (status, 0);
         }
-        self.arrivals.open();
-        for seat in seats.iter_mut().take(active as usize) {
-            seat.start(work);
+        let Some(seats) = seats.get(..active as usize) else {
+            return (STATUS_INSUFFICIENT_RESOURCES, 0);
+        };
+        for (record, seat) in records.iter_mut().zip(seats) {
+            *record = R::not_reached(seat.id());
         }
-        self.arrivals.wait();
-        let places = records.chunks_exact_mut(work.record_size());
-        for (seat, place) in seats.iter_mut().zip(places).take(active as usize) {
-            seat.copy_record_to(place, addresses);
-        }
+        let work = work(NonNull::from(&mut *records).cast());
+        // SAFETY: there is a record for each seat; the seats are held, and with them the arrivals.
+        unsafe { Round::hold(&self.arrivals, seats, work) };
+        finish(header, records);
         header.record_count = active;
         (STATUS_SUCCESS, header.needed as usize)
     }
+}
 
-    /// Sees to it that there is a seat for each of `count` processors. `IRQL == PASSIVE_LEVEL`.
-    fn seat_up_to(&self, seats: &mut Vec<Seat>, count: u32) -> Result<(), NTSTATUS> {
-        let missing = (count as usize).saturating_sub(seats.len());
-        seats
-            .try_reserve_exact(missing)
-            .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-        for index in (0..count).skip(seats.len()) {
-            // SAFETY: rendezvous and seats go away together, when no DPC is left.
-            seats.push(unsafe { Seat::new(index, NonNull::from(&self.arrivals)) }?);
-        }
-        Ok(())
+/// Sees to it that there is a seat for each of `count` processors. `IRQL == PASSIVE_LEVEL`.
+fn seat_up_to(seats: &mut Vec<Seat>, count: u32) -> Result<(), NTSTATUS> {
+    let missing = (count as usize).saturating_sub(seats.len());
+    seats
+        .try_reserve_exact(missing)
+        .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    for index in (0..count).skip(seats.len()) {
+        seats.push(Seat::new(index)?);
     }
+    Ok(())
 }
 
 /// The header of a reply that has no records yet.
@@ -148,9 +166,9 @@ impl Survey {
     clippy::cast_possible_truncation,
     reason = "sizes of a few hundred bytes"
 )]
-fn reply_header(work: Work, active: u32) -> ReplyHeader {
+fn reply_header<R: Record>(active: u32) -> ReplyHeader {
     let header_size = size_of::<ReplyHeader>() as u16;
-    let record_size = work.record_size() as u16;
+    let record_size = size_of::<R>() as u16;
     let records = active.saturating_mul(record_size.into());
     ReplyHeader {
         version: protocol::VERSION,
@@ -162,6 +180,7 @@ fn reply_header(work: Work, active: u32) -> ReplyHeader {
         active_processors: active,
         maximum_processors: maximum_processors(),
         flags: 0,
+        reserved: [0; 4],
     }
 }
 

@@ -2,12 +2,12 @@
 
 #![expect(unsafe_code, reason = "instructions that only the kernel may execute")]
 
-use core::{arch::asm, marker::PhantomData};
+use core::{arch::asm, marker::PhantomData, mem::MaybeUninit};
 
 use amd_svm::{
-    Fault, Processor, Selectors,
+    EferFault, Fault, Processor, Selectors,
     cpuid::CpuidResult,
-    descriptor::{Descriptor, Selector},
+    descriptor::Selector,
     msr::{Efer, Msr},
 };
 
@@ -16,6 +16,7 @@ use crate::guarded;
 /// This processor, with interrupts off for as long as the value lives, and a VMCB page.
 pub(crate) struct ThisProcessor {
     vmcb_physical_address: u64,
+    descriptors: TableRegister,
     interrupts_were_on: bool,
     /// It means this processor and no other.
     not_send: PhantomData<*mut ()>,
@@ -37,10 +38,17 @@ impl ThisProcessor {
         unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
         Self {
             vmcb_physical_address,
+            descriptors: TableRegister::global(),
             interrupts_were_on: flags & RFLAGS_INTERRUPT != 0,
             not_send: PhantomData,
         }
     }
+}
+
+/// Cycles of the time-stamp counter. Any IRQL.
+pub(crate) fn time_stamp() -> u64 {
+    // SAFETY: RDTSC is available wherever x64 Windows runs, and in kernel mode always.
+    unsafe { core::arch::x86_64::_rdtsc() }
 }
 
 impl Drop for ThisProcessor {
@@ -54,7 +62,6 @@ impl Drop for ThisProcessor {
 
 /// What `SGDT` stores. Source: APM volume 2, section 4.6.2.
 #[repr(C, packed)]
-#[derive(Default)]
 struct TableRegister {
     limit: u16,
     base: u64,
@@ -63,18 +70,20 @@ struct TableRegister {
 impl TableRegister {
     /// Where the global descriptor table of this processor is. Any IRQL.
     fn global() -> Self {
-        let mut register = Self::default();
+        let mut register = MaybeUninit::<Self>::uninit();
+        let place = register.as_mut_ptr();
         // SAFETY: stores ten bytes to `register`, and changes nothing else.
-        unsafe { asm!("sgdt [{}]", in(reg) &raw mut register, options(nostack, preserves_flags)) };
-        register
+        unsafe { asm!("sgdt [{}]", in(reg) place, options(nostack, preserves_flags)) };
+        // SAFETY: the ten bytes are all of it.
+        unsafe { register.assume_init() }
     }
 
     /// Eight bytes at an offset; zero beyond the limit. Any IRQL.
-    fn quadword(&self, offset: u64) -> u64 {
-        if offset + 7 > self.limit.into() {
+    fn quadword(&self, offset: u16) -> u64 {
+        if u32::from(offset) + 7 > self.limit.into() {
             return 0;
         }
-        let address = (self.base + offset) as *const u64;
+        let address = (self.base + u64::from(offset)) as *const u64;
         // SAFETY: the table that the processor uses is mapped and resident up to its limit. The
         // processor itself may set accessed bits, which is why the read is volatile.
         unsafe { address.read_volatile() }
@@ -96,10 +105,23 @@ impl Processor for ThisProcessor {
         guarded::read_msr(msr)
     }
 
+    fn read_msrs<const COUNT: usize>(
+        &mut self,
+        msrs: &[Msr; COUNT],
+        values: &mut [u64; COUNT],
+    ) -> Result<(), (Msr, Fault)> {
+        guarded::read_msrs(msrs, values)
+    }
+
     fn write_efer(&mut self, value: Efer) -> Result<(), Fault> {
         // SAFETY: `amd_svm::capture` writes the value found, with and then without SVME, and
         // interrupts are off between the two.
         unsafe { guarded::write_efer(value.into()) }
+    }
+
+    fn write_and_read_efer(&mut self, value: Efer) -> Result<Efer, EferFault> {
+        // SAFETY: as above.
+        unsafe { guarded::write_and_read_efer(value.into()) }.map(Efer::from)
     }
 
     fn vmsave(&mut self) -> Result<(), Fault> {
@@ -108,8 +130,7 @@ impl Processor for ThisProcessor {
     }
 
     fn tsc(&mut self) -> u64 {
-        // SAFETY: RDTSC is available wherever x64 Windows runs, and in kernel mode always.
-        unsafe { core::arch::x86_64::_rdtsc() }
+        time_stamp()
     }
 
     fn selectors(&mut self) -> Selectors {
@@ -130,12 +151,7 @@ impl Processor for ThisProcessor {
         }
     }
 
-    fn descriptor(&mut self, selector: Selector) -> Descriptor {
-        let table = TableRegister::global();
-        let offset = u64::from(selector.offset());
-        Descriptor {
-            low: table.quadword(offset),
-            high: table.quadword(offset + 8),
-        }
+    fn global_descriptor(&mut self, offset: u16) -> u64 {
+        self.descriptors.quadword(offset)
     }
 }

@@ -54,10 +54,15 @@ impl VmcbPage {
         self.physical_address
     }
 
-    /// What VMSAVE stored last.
-    pub(crate) fn vmsave_state(&self) -> VmsaveState {
+    /// Copies what VMSAVE stored last.
+    pub(crate) fn copy_vmsave_state(&self, state: &mut VmsaveState) {
         // SAFETY: VMSAVE has ended, and no other writes to the page.
-        unsafe { self.page.as_ref() }.save.vmsave_state()
+        let save = unsafe { &self.page.as_ref().save };
+        state.fs = save.fs;
+        state.gs = save.gs;
+        state.ldtr = save.ldtr;
+        state.tr = save.tr;
+        state.system_call = save.system_call;
     }
 }
 

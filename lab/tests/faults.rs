@@ -166,10 +166,10 @@ fn a_refused_restoring_of_efer_is_told() {
 }
 
 #[test]
-fn a_processor_whose_every_instruction_faults_stops_nobody_else() {
+fn a_processor_whose_every_read_faults_stops_nobody_else() {
     let (mut lab, handle) = opened();
     let injection = Injection {
-        instruction: GuardedInstruction::Any,
+        instruction: GuardedInstruction::ReadAny,
         exception: InjectedException::GeneralProtection,
         skip: 0,
         count: u32::MAX,
@@ -218,7 +218,7 @@ fn end_of_run_with(change: impl FnOnce(&mut DriverImage)) -> StopReason {
     let ended = loaded.and_then(|_| {
         let handle = lab.open(protocol::USER_PATH, Access::READ)?;
         let injection = Injection {
-            instruction: GuardedInstruction::Any,
+            instruction: GuardedInstruction::ReadAny,
             exception: InjectedException::InvalidOpcode,
             skip: 0,
             count: 1,

@@ -51,10 +51,9 @@ const PROCESSORS: usize = 2;
 /// Conducts a survey in which some of the processors can be queued, and leaves their threads on
 /// their way out: the next survey may start before they are gone.
 fn conduct(survey: &Arc<Survey>, round: u32, queued: [bool; PROCESSORS]) -> Vec<JoinHandle<()>> {
-    survey.arrivals.open();
+    survey.arrivals.open(2);
     let mut processors = Vec::new();
     for (number, queued) in queued.into_iter().enumerate() {
-        survey.arrivals.expect_one();
         if !queued {
             survey.arrivals.arrive();
             continue;

@@ -3,6 +3,7 @@
 use core::{fmt, marker::PhantomData};
 
 use amd_svm::{
+    capture::Cycles,
     vmcb::{SystemCallRegisters, VmsaveState},
     witness::Witness,
 };
@@ -12,7 +13,8 @@ use crate::Outcome;
 
 /// The start of every reply.
 ///
-/// The fields up to `record_size` are the same in every version.
+/// The fields up to `record_size` are the same in every version. It is as long as a cache line,
+/// so that records can start on one.
 #[repr(C)]
 #[derive(
     Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
@@ -36,9 +38,11 @@ pub struct ReplyHeader {
     pub maximum_processors: u32,
     /// 0, or [`ReplyHeader::REDACTED`].
     pub flags: u32,
+    /// Zero.
+    pub reserved: [u64; 4],
 }
 
-const _: () = assert!(size_of::<ReplyHeader>() == 32);
+const _: () = assert!(size_of::<ReplyHeader>() == 64);
 
 impl ReplyHeader {
     /// In [`ReplyHeader::flags`]: the caller may not see addresses, and they read as zero. See
@@ -118,9 +122,16 @@ pub struct SnapshotRecord {
     pub state: VmsaveState,
     /// The same state, read without VMSAVE.
     pub witness: Witness,
+    /// What the capture took.
+    pub cycles: Cycles,
+    /// What reading the witness took, in cycles of the time-stamp counter.
+    pub witness_cycles: u32,
+    /// Zero.
+    pub reserved: [u64; 2],
 }
 
-const _: () = assert!(size_of::<SnapshotRecord>() == 288);
+// Whole cache lines, so that processors that write their records do not slow each other down.
+const _: () = assert!(size_of::<SnapshotRecord>() == 320);
 
 impl SnapshotRecord {
     /// The values that [`SnapshotRecord::redact`] takes out, as fields of [`VmsaveState`].
@@ -173,6 +184,9 @@ pub trait Record: FromBytes + Immutable + IntoBytes + KnownLayout {
 
     /// The processor that the record is about.
     fn id(&self) -> ProcessorId;
+
+    /// The record of a processor of which nothing is known yet: [`Outcome::NOT_REACHED`].
+    fn not_reached(id: ProcessorId) -> Self;
 }
 
 impl Record for StatusRecord {
@@ -181,6 +195,14 @@ impl Record for StatusRecord {
     fn id(&self) -> ProcessorId {
         self.id
     }
+
+    fn not_reached(id: ProcessorId) -> Self {
+        Self {
+            id,
+            outcome: Outcome::NOT_REACHED,
+            ..Self::default()
+        }
+    }
 }
 
 impl Record for SnapshotRecord {
@@ -188,6 +210,15 @@ impl Record for SnapshotRecord {
 
     fn id(&self) -> ProcessorId {
         self.id
+    }
+
+    fn not_reached(id: ProcessorId) -> Self {
+        Self {
+            id,
+            outcome: Outcome::NOT_REACHED,
+            witness_outcome: Outcome::NOT_REACHED,
+            ..Self::default()
+        }
     }
 }
 
@@ -331,8 +362,8 @@ mod tests {
         bytes.extend([0; 55]);
         let reply = Reply::<StatusRecord>::parse(&bytes);
         assert_eq!(reply.unwrap_err(), MalformedReply::Sizes);
-        let reply = Reply::<StatusRecord>::parse(&bytes[..31]);
-        assert_eq!(reply.unwrap_err(), MalformedReply::NoHeader { length: 31 });
+        let reply = Reply::<StatusRecord>::parse(&bytes[..63]);
+        assert_eq!(reply.unwrap_err(), MalformedReply::NoHeader { length: 63 });
     }
 
     #[test]
@@ -346,7 +377,7 @@ mod tests {
 
     #[test]
     fn nothing_that_could_be_an_address_is_left_after_redaction() {
-        let mut record = SnapshotRecord::read_from_bytes(&[0xFF; 288]).unwrap();
+        let mut record = SnapshotRecord::read_from_bytes(&[0xFF; 320]).unwrap();
         record.redact();
         let state = &record.state;
         for segment in [state.fs, state.gs, state.ldtr, state.tr] {

@@ -1,6 +1,7 @@
 //! A driver without a kernel: an imagined machine behind the real protocol.
 
 use amd_svm::{
+    capture::Cycles,
     segment::Segment,
     vmcb::{SystemCallRegisters, VmsaveState},
     witness::Witness,
@@ -115,6 +116,7 @@ impl Driver {
             active_processors: self.statuses.len().try_into().unwrap(),
             maximum_processors: self.maximum_processors,
             flags: self.flags,
+            reserved: [0; 4],
         };
         if let Some(place) = output.get_mut(..needed) {
             header.write_to_prefix(place).unwrap();
@@ -226,5 +228,12 @@ fn captured(id: ProcessorId) -> SnapshotRecord {
             gs_descriptor: 0x00CF_F300_0000_FFFF,
             tr_descriptor: [0x0000_8B01_0000_0067 | stride << 16, 0xFFFF_C480],
         },
+        cycles: Cycles {
+            gate: 4000,
+            vmsave: 300,
+            restore: 900,
+        },
+        witness_cycles: 1100,
+        reserved: [0; 2],
     }
 }

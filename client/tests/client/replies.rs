@@ -212,8 +212,8 @@ proptest! {
     fn random_records_behind_a_plausible_header_do_too(
         bytes in vec(any::<u8>(), 0..1000),
         version in 0..3_u16,
-        header_size in 30..34_u16,
-        record_size in prop_oneof![Just(56_u16), Just(168), 0..200_u16],
+        header_size in 62..66_u16,
+        record_size in prop_oneof![Just(56_u16), Just(320), 0..200_u16],
         record_count in 0..8_u32,
         claimed in prop_oneof![Just(None), (0..2000_usize).prop_map(Some)],
     ) {

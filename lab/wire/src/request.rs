@@ -108,8 +108,8 @@ pub enum GuardedInstruction {
     WriteEfer,
     /// `VMSAVE`.
     Vmsave,
-    /// Any of these instructions, of any register.
-    Any,
+    /// `RDMSR` of any register.
+    ReadAny,
 }
 
 /// An exception that an instruction can be made to raise.

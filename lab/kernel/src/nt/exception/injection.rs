@@ -169,10 +169,9 @@ trait Match {
 impl Match for GuardedInstruction {
     fn may_be(self, watched: Watched) -> bool {
         match self {
-            Self::ReadRegister(_) => watched == Watched::Rdmsr,
+            Self::ReadRegister(_) | Self::ReadAny => watched == Watched::Rdmsr,
             Self::WriteEfer => watched == Watched::Wrmsr,
             Self::Vmsave => watched == Watched::Vmsave,
-            Self::Any => true,
         }
     }
 
@@ -180,7 +179,7 @@ impl Match for GuardedInstruction {
         let same_register = match self {
             Self::ReadRegister(number) => register == u64::from(number),
             Self::WriteEfer => register == EFER,
-            Self::Vmsave | Self::Any => true,
+            Self::Vmsave | Self::ReadAny => true,
         };
         same_register && self.may_be(watched)
     }
