@@ -70,13 +70,12 @@ const REGISTERS: [Msr; 10] = [
 const _: () = assert!(offset_of!(Witness, system_call) == 0);
 const _: () = assert!(offset_of!(Witness, gs_base) == 8 * (REGISTERS.len() - 1));
 
-/// Reads a processor's state without VMSAVE, and changes nothing on it.
+/// Reads a processor's state without VMSAVE into every field of `witness`, and changes nothing on the
+/// processor.
 ///
 /// # Errors
 ///
 /// The first register that could not be read. The witness is not complete then.
-///
-/// The descriptors of selectors that select none stay as `witness` has them.
 pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<(), Refusal> {
     let words: &mut [u64; size_of::<Witness>() / 8] = transmute_mut!(&mut *witness);
     if let Some(registers) = words.first_chunk_mut() {
@@ -92,17 +91,13 @@ pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<
     witness.gs_selector = selectors.gs.0;
     witness.tr_selector = selectors.tr.0;
     witness.ldtr_selector = selectors.ldtr.0;
-    if let Some(offset) = selectors.fs.global_offset() {
-        witness.fs_descriptor = processor.global_descriptor(offset);
-    }
-    if let Some(offset) = selectors.gs.global_offset() {
-        witness.gs_descriptor = processor.global_descriptor(offset);
-    }
-    if let Some(offset) = selectors.tr.global_offset() {
-        let low = processor.global_descriptor(offset);
-        let high = processor.global_descriptor(offset.wrapping_add(8));
-        witness.tr_descriptor = [low, high];
-    }
+    let mut word = |selector: Selector, index: u16| match selector.global_offset() {
+        Some(offset) => processor.global_descriptor(offset.wrapping_add(8 * index)),
+        None => 0,
+    };
+    witness.fs_descriptor = word(selectors.fs, 0);
+    witness.gs_descriptor = word(selectors.gs, 0);
+    witness.tr_descriptor = [word(selectors.tr, 0), word(selectors.tr, 1)];
     Ok(())
 }
 

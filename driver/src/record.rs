@@ -6,64 +6,92 @@ use amd_svm::{
     cpuid::{self, SvmIdentity},
     witness::{self, Witness},
 };
-use protocol::{Outcome, SnapshotRecord, StatusRecord};
+use protocol::{Outcome, ProcessorId, Record, SnapshotRecord, StatusRecord};
 
 use crate::{this_processor::ThisProcessor, vmcb_page::VmcbPage};
 
 /// Asks the processor whether a capture would succeed. Any IRQL.
-pub(crate) fn rehearse(processor: &mut ThisProcessor, record: &mut StatusRecord) {
+pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &mut StatusRecord) {
     let SvmIdentity {
         revision,
         asids,
         features,
     } = cpuid::svm_identity(processor);
-    record.svm_revision = revision;
-    record.asids = asids;
-    record.svm_features = features.into();
-    record.vendor = cpuid::vendor(processor);
-    record.hypervisor = cpuid::hypervisor(processor).unwrap_or_default();
-    record.outcome = match capture::rehearse(processor) {
-        Ok(admission) => {
-            record.efer = admission.efer.into();
-            Outcome::DONE
-        }
-        Err(refusal) => refusal.into(),
+    let (outcome, efer) = match capture::rehearse(processor) {
+        Ok(admission) => (Outcome::DONE, admission.efer.into()),
+        Err(refusal) => (refusal.into(), 0),
+    };
+    *record = StatusRecord {
+        id,
+        outcome,
+        svm_features: features.into(),
+        efer,
+        asids,
+        svm_revision: revision,
+        reserved: [0; 3],
+        vendor: cpuid::vendor(processor),
+        hypervisor: cpuid::hypervisor(processor).unwrap_or_default(),
     };
 }
 
 /// Captures, copies what VMSAVE stored in the processor's page, and reads the same without VMSAVE.
 /// Any IRQL.
+///
+/// Each value goes from where it is found to where it belongs, once. The record holds something
+/// else before: every field is named here, so that none can be left as it was.
 #[inline]
-pub(crate) fn capture(processor: &mut ThisProcessor, page: &VmcbPage, record: &mut SnapshotRecord) {
-    match capture::capture(processor) {
-        Ok(Capture {
-            tsc,
-            cycles,
-            efer_found,
-            efer_left,
-        }) => {
-            record.outcome = Outcome::DONE;
-            record.tsc = tsc;
-            record.cycles = cycles;
-            record.efer_found = efer_found.into();
-            record.efer_left = efer_left.into();
-        }
+pub(crate) fn capture(
+    processor: &mut ThisProcessor,
+    id: ProcessorId,
+    page: &VmcbPage,
+    record: &mut SnapshotRecord,
+) {
+    let Capture {
+        tsc,
+        cycles,
+        efer_found,
+        efer_left,
+    } = match capture::capture(processor) {
+        Ok(capture) => capture,
         Err(refusal) => {
-            record.outcome = refusal.into();
-            record.witness_outcome = refusal.into();
+            *record = SnapshotRecord {
+                outcome: refusal.into(),
+                witness_outcome: refusal.into(),
+                ..SnapshotRecord::not_reached(id)
+            };
             return;
         }
-    }
-    page.copy_vmsave_state(&mut record.state);
+    };
+    let SnapshotRecord {
+        id: id_place,
+        outcome,
+        witness_outcome,
+        tsc: tsc_place,
+        efer_found: efer_found_place,
+        efer_left: efer_left_place,
+        state,
+        witness,
+        cycles: cycles_place,
+        witness_cycles,
+        reserved,
+    } = record;
+    *id_place = id;
+    *outcome = Outcome::DONE;
+    *tsc_place = tsc;
+    *efer_found_place = efer_found.into();
+    *efer_left_place = efer_left.into();
+    page.copy_vmsave_state(state);
+    *cycles_place = cycles;
+    *reserved = [0; 2];
     let asked = lower_half(processor.tsc());
-    record.witness_outcome = match witness::testify(processor, &mut record.witness) {
+    *witness_outcome = match witness::testify(processor, witness) {
         Ok(()) => Outcome::DONE,
         Err(refusal) => {
-            record.witness = Witness::default();
+            *witness = Witness::default();
             refusal.into()
         }
     };
-    record.witness_cycles = lower_half(processor.tsc()).wrapping_sub(asked);
+    *witness_cycles = lower_half(processor.tsc()).wrapping_sub(asked);
 }
 
 /// The half of a time stamp that the length of a DPC fits into many times.

@@ -11,7 +11,7 @@
 
 use core::ptr::NonNull;
 
-use protocol::{SnapshotRecord, StatusRecord};
+use protocol::{ProcessorId, Record, SnapshotRecord, StatusRecord};
 
 use crate::{
     assembly::Assembly,
@@ -25,14 +25,38 @@ use crate::{
 /// How many DPCs a DPC queues.
 const BRANCHES: usize = 4;
 
-/// The work, and where the record of the first processor is; the others follow. They say that the
-/// processor was not reached until it was.
+/// The work, and the place for the record of the first processor; the others follow.
 #[derive(Clone, Copy)]
 pub(crate) enum Work {
     /// Everything that a capture takes, but for VMSAVE.
     Rehearse(NonNull<StatusRecord>),
     /// VMSAVE.
     Capture(NonNull<SnapshotRecord>),
+}
+
+impl Work {
+    /// Writes the record of a processor that was not reached. `IRQL <= DISPATCH_LEVEL`.
+    ///
+    /// # Safety
+    ///
+    /// There is a place for the record, and nobody else uses it.
+    unsafe fn put_not_reached(self, id: ProcessorId) {
+        /// # Safety
+        ///
+        /// As of the function around it.
+        unsafe fn put<R: Record>(first: NonNull<R>, id: ProcessorId) {
+            // SAFETY: the caller vouches for the place.
+            let place = unsafe { first.add(id.index as usize) };
+            // SAFETY: likewise.
+            unsafe { place.write(R::not_reached(id)) };
+        }
+        match self {
+            // SAFETY: the caller vouches for the place.
+            Self::Rehearse(first) => unsafe { put(first, id) },
+            // SAFETY: likewise.
+            Self::Capture(first) => unsafe { put(first, id) },
+        }
+    }
 }
 
 /// What the DPCs share. It is in the frame of the thread that waits for them, and they use it until
@@ -73,7 +97,7 @@ impl<'survey> Round<'survey> {
             return;
         };
         if !seat.queue(NonNull::from(self).cast()) {
-            self.do_without(index);
+            self.do_without(seat);
         }
     }
 
@@ -91,8 +115,11 @@ impl<'survey> Round<'survey> {
     /// Nobody but a round queues DPCs, so none can be queued already; it is here because the system
     /// may say so all the same, and a thread would wait forever.
     #[cold]
-    fn do_without(&self, index: usize) {
-        self.summon_branches(index);
+    fn do_without(&self, seat: &Seat) {
+        let id = seat.id();
+        self.summon_branches(id.index as usize);
+        // SAFETY: there is a record for each seat, and the DPC of this one was not queued.
+        unsafe { self.work.put_not_reached(id) };
         self.assembly.excuse();
         self.arrivals.arrive();
     }
@@ -102,7 +129,8 @@ impl<'survey> Round<'survey> {
     /// # Safety
     ///
     /// Called once for each seat, with what belongs to it.
-    pub(crate) unsafe fn attend(&self, index: usize, page: &VmcbPage) -> &'survey Arrivals {
+    pub(crate) unsafe fn attend(&self, id: ProcessorId, page: &VmcbPage) -> &'survey Arrivals {
+        let index = id.index as usize;
         self.summon_branches(index);
         match self.work {
             Work::Rehearse(first) => {
@@ -113,7 +141,7 @@ impl<'survey> Round<'survey> {
                 // SAFETY: the page is the seat's own, and a DPC does not change its processor.
                 let mut processor =
                     unsafe { ThisProcessor::with_interrupts_off(page.physical_address()) };
-                record::rehearse(&mut processor, record);
+                record::rehearse(&mut processor, id, record);
             }
             Work::Capture(first) => {
                 // SAFETY: as above.
@@ -124,7 +152,7 @@ impl<'survey> Round<'survey> {
                 // SAFETY: as above.
                 let mut processor =
                     unsafe { ThisProcessor::with_interrupts_off(page.physical_address()) };
-                record::capture(&mut processor, page, record);
+                record::capture(&mut processor, id, page, record);
             }
         }
         self.arrivals

@@ -108,12 +108,12 @@ impl Drop for Seat {
 unsafe extern "C" fn deferred_routine(_: *mut KDPC, state: PVOID, round: PVOID, _: PVOID) {
     let state = state.cast::<State>();
     // SAFETY: the state is there for as long as a DPC can run, and this part of it does not change.
-    let index = unsafe { (*state).id.index } as usize;
+    let id = unsafe { (*state).id };
     // SAFETY: as above.
     let page = unsafe { &(*state).page };
     // SAFETY: the thread that holds the round waits until this processor arrives.
     let round = unsafe { &*round.cast::<Round>() };
     // SAFETY: the DPC of the seat was queued once, for this round.
-    let arrivals = unsafe { round.attend(index, page) };
+    let arrivals = unsafe { round.attend(id, page) };
     arrivals.arrive();
 }

@@ -137,9 +137,6 @@ impl Survey {
         let Some(seats) = seats.get(..active as usize) else {
             return (STATUS_INSUFFICIENT_RESOURCES, 0);
         };
-        for (record, seat) in records.iter_mut().zip(seats) {
-            *record = R::not_reached(seat.id());
-        }
         let work = work(NonNull::from(&mut *records).cast());
         // SAFETY: there is a record for each seat; the seats are held, and with them the arrivals.
         unsafe { Round::hold(&self.arrivals, seats, work) };

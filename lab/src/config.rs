@@ -19,9 +19,10 @@ pub struct Config {
     pub seed: u64,
     /// How long a boot or an answer may take.
     pub timeout: Duration,
-    /// Whether to have QEMU count the VMSAVE instructions that it executes for the
-    /// driver. It then runs one instruction at a time, and boots twice.
-    pub count_vmsaves: bool,
+    /// Whether to have QEMU log the driver's instructions that it executes, see
+    /// [`crate::Lab::executed`]. It then runs one instruction at a time, and boots
+    /// twice.
+    pub log_instructions: bool,
     /// Whether the time-stamp counter counts executed instructions instead of time,
     /// with all processors taking turns, so that it shows the same numbers in
     /// every run.
@@ -41,7 +42,7 @@ impl Default for Config {
             memory: 256,
             seed: 0,
             timeout: Duration::from_secs(30),
-            count_vmsaves: false,
+            log_instructions: false,
             count_instructions: false,
             qemu: PathBuf::from("qemu-system-x86_64"),
             qemu_arguments: Vec::new(),

@@ -75,6 +75,9 @@ pub enum Error {
     /// The count of executed instructions could not be read.
     #[error("the instruction log could not be read: {0}")]
     InstructionLog(#[source] io::Error),
+    /// The driver's file is no image, or cannot be read.
+    #[error("the driver's file cannot be read: {0}")]
+    Image(#[source] io::Error),
 }
 
 fn load_failure(status: u32, refusal: &str) -> String {

@@ -1,27 +1,21 @@
-//! How often each processor executed VMSAVE, counted by QEMU.
+//! Which instructions of the driver each processor executed, by QEMU's own word.
 //!
 //! QEMU can log every translated block that it runs, filtered by address. With
-//! one instruction in a block and the filter on the driver's VMSAVE instructions,
-//! each line of that log is one execution. Their addresses depend on where the
-//! kernel maps the driver, which is the same in every boot with the same seed:
-//! so a machine is booted once to see where, and again to count.
+//! one instruction in a block and the filter on the driver's image, each line of
+//! that log is one execution. Its addresses depend on where the kernel maps the
+//! driver, which is the same in every boot with the same seed: so a machine is
+//! booted once to see where, and again to log.
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
-use object::pe::IMAGE_SCN_MEM_EXECUTE;
-use object::read::pe::PeFile64;
-use object::{LittleEndian, read};
 use tempfile::NamedTempFile;
 
 use crate::Error;
 use crate::qemu::Tracing;
-
-/// The instruction. Assemblers put no prefix in front of it in 64-bit code.
-const VMSAVE: [u8; 3] = [0x0F, 0x01, 0xDB];
 
 /// The first QEMU whose accelerator takes the option for one-instruction blocks.
 const ACCELERATOR_OPTION: (u32, u32) = (8, 1);
@@ -30,63 +24,32 @@ const ACCELERATOR_OPTION: (u32, u32) = (8, 1);
 const STARTED: &str = "Trace ";
 const NOT_RUN: &str = "Stopped execution";
 
-/// Offsets of a driver's VMSAVE instructions from its base.
-pub fn vmsave_offsets(driver: &Path) -> Result<Vec<u64>, Error> {
-    let file = fs::read(driver).map_err(Error::InstructionLog)?;
-    find(&file)
-        .map_err(|error| Error::InstructionLog(io::Error::new(io::ErrorKind::InvalidData, error)))
-}
-
-fn find(file: &[u8]) -> read::Result<Vec<u64>> {
-    let image = PeFile64::parse(file)?;
-    let mut offsets = Vec::new();
-    for section in image.section_table().iter() {
-        let characteristics = section.characteristics.get(LittleEndian);
-        if !characteristics.contains(IMAGE_SCN_MEM_EXECUTE) {
-            continue;
-        }
-        let start = u64::from(section.virtual_address.get(LittleEndian));
-        let code = section.pe_data(file)?;
-        let found = code.windows(VMSAVE.len()).zip(start..);
-        offsets.extend(
-            found
-                .filter(|(bytes, _)| *bytes == VMSAVE)
-                .map(|(_, at)| at),
-        );
-    }
-    Ok(offsets)
-}
-
 /// A log that QEMU writes.
 #[derive(Debug)]
 pub struct InstructionLog {
     file: NamedTempFile,
     processors: usize,
+    image: Range<u64>,
 }
 
 impl InstructionLog {
-    /// An empty log.
-    pub fn new(processors: u32) -> Result<Self, Error> {
+    /// An empty log of what is executed in an image.
+    pub fn new(processors: u32, image: Range<u64>) -> Result<Self, Error> {
         Ok(Self {
             file: NamedTempFile::new().map_err(Error::InstructionLog)?,
             processors: processors as usize,
+            image,
         })
     }
 
-    /// What makes QEMU log the instructions at these offsets from `base`.
-    pub fn tracing(&self, qemu: &Path, base: u64, offsets: &[u64]) -> Result<Tracing, Error> {
-        let ranges: Vec<String> = offsets
-            .iter()
-            .map(|offset| format!("{:#x}+1", base + offset))
-            .collect();
+    /// What makes QEMU write the log.
+    pub fn tracing(&self, qemu: &Path) -> Result<Tracing, Error> {
+        let Range { start, end } = self.image;
+        let range = format!("{start:#x}+{:#x}", end - start);
         let mut arguments: Vec<OsString> = ["-d", "exec,nochain", "-dfilter"]
             .map(OsString::from)
             .into();
-        arguments.extend([
-            ranges.join(",").into(),
-            "-D".into(),
-            self.file.path().into(),
-        ]);
+        arguments.extend([range.into(), "-D".into(), self.file.path().into()]);
         let accelerator_options = if version(qemu)? < ACCELERATOR_OPTION {
             arguments.push("-singlestep".into());
             ""
@@ -99,33 +62,39 @@ impl InstructionLog {
         })
     }
 
-    /// Executions so far, by processor.
-    pub fn count(&self) -> Result<Vec<u64>, Error> {
+    /// What each processor executed so far, as offsets in the image.
+    pub fn executed(&self) -> Result<Vec<Vec<u64>>, Error> {
         let text = fs::read_to_string(self.file.path()).map_err(Error::InstructionLog)?;
-        Ok(count(&text, self.processors))
+        Ok(executed(&text, self.processors, &self.image))
     }
 }
 
-/// Counts lines such as `Trace 3: 0x7f... [.../pc/...]` by the number in them.
-fn count(log: &str, processors: usize) -> Vec<u64> {
-    let mut counts = vec![0; processors];
+/// Sorts lines such as `Trace 3: 0x7f85a44c4780 [0000/fffff8049a7023e6/0050c2b0/ff080201]` by the
+/// processor in front, and keeps the address in the brackets.
+fn executed(log: &str, processors: usize, image: &Range<u64>) -> Vec<Vec<u64>> {
+    let mut executed = vec![Vec::new(); processors];
     let mut last = None;
     for line in log.lines() {
         if let Some(rest) = line.strip_prefix(STARTED) {
-            let number = rest
-                .split_once(':')
-                .and_then(|(number, _)| number.parse().ok());
-            last = number.filter(|&index: &usize| index < processors);
-            if let Some(index) = last {
-                counts[index] += 1;
+            last = parse_line(rest)
+                .filter(|(index, address)| *index < processors && image.contains(address));
+            if let Some((index, address)) = last {
+                executed[index].push(address - image.start);
             }
         } else if line.starts_with(NOT_RUN)
-            && let Some(index) = last.take()
+            && let Some((index, _)) = last.take()
         {
-            counts[index] -= 1;
+            executed[index].pop();
         }
     }
-    counts
+    executed
+}
+
+/// Processor and address in `3: 0x7f85a44c4780 [0000/fffff8049a7023e6/...`.
+fn parse_line(line: &str) -> Option<(usize, u64)> {
+    let (index, rest) = line.split_once(':')?;
+    let address = rest.split('/').nth(1)?;
+    Some((index.parse().ok()?, u64::from_str_radix(address, 16).ok()?))
 }
 
 /// Version of a QEMU, by its own word.
@@ -158,12 +127,16 @@ mod tests {
         assert_eq!(parse_version("no such program"), None);
     }
 
+    const IMAGE: Range<u64> = 0xFFFF_F804_9A70_2000..0xFFFF_F804_9A70_6000;
+
     #[test]
-    fn lines_are_counted_by_processor() {
+    fn lines_are_sorted_by_processor() {
         let log = "Trace 0: 0x7f85a44c4780 [0000/fffff8049a7023e6/0050c2b0/ff080201] \n\
-                   Trace 2: 0x7f85a44c4780 [0000/fffff8049a7023e6/0050c2b0/ff080201] \n\
-                   Trace 2: 0x7f85a44c4780 [0000/fffff8049a7023e6/0050c2b0/ff080201] \n";
-        assert_eq!(count(log, 3), [1, 0, 2]);
+                   Trace 2: 0x7f85a44c4780 [0000/fffff8049a7023e8/0050c2b0/ff080201] \n\
+                   Trace 2: 0x7f85a44c4780 [0000/fffff8049a709000/0050c2b0/ff080201] \n\
+                   Trace 2: 0x7f85a44c4780 [0000/fffff8049a7023eb/0050c2b0/ff080201] \n";
+        let expected = [vec![0x3E6], vec![], vec![0x3E8, 0x3EB]];
+        assert_eq!(executed(log, 3, &IMAGE), expected);
     }
 
     #[test]
@@ -171,6 +144,6 @@ mod tests {
         let log = "Trace 1: 0x7f85a44c4780 [0000/fffff8049a7023e6/0050c2b0/ff080201] \n\
                    Stopped execution of TB chain before 0x7f85a44c4780 [fffff8049a7023e6] \n\
                    Trace 1: 0x7f85a44c4780 [0000/fffff8049a7023e6/0050c2b0/ff080201] \n";
-        assert_eq!(count(log, 2), [0, 1]);
+        assert_eq!(executed(log, 2, &IMAGE), [vec![], vec![0x3E6]]);
     }
 }

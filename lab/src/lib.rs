@@ -27,6 +27,7 @@ mod connection;
 mod error;
 mod instruction_log;
 mod machine;
+pub mod mapped_image;
 mod qemu;
 mod session;
 mod symbols;

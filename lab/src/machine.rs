@@ -9,16 +9,17 @@ use lab_wire::{
 };
 
 use crate::instruction_log::InstructionLog;
+use crate::mapped_image::{MappedImage, VMSAVE};
 use crate::qemu::Tracing;
 use crate::session::Session;
-use crate::{Config, Error, LogLine, instruction_log};
+use crate::{Config, Error, LogLine};
 
 /// A booted machine with a driver.
 #[derive(Debug)]
 pub struct Lab {
     session: Session,
     ready: Ready,
-    instruction_log: Option<InstructionLog>,
+    instruction_log: Option<(InstructionLog, MappedImage)>,
 }
 
 impl Lab {
@@ -34,24 +35,24 @@ impl Lab {
                 "{count} processors: the lab has 1 to 255"
             )));
         }
-        if config.count_vmsaves {
-            Self::boot_counting(config, kernel, driver)
+        if config.log_instructions {
+            Self::boot_logging(config, kernel, driver)
         } else {
             Self::start(config, kernel, driver, None)
         }
     }
 
-    /// Boots twice: once to see where the driver is mapped, then to count what is
+    /// Boots twice: once to see where the driver is mapped, then to log what is
     /// executed there.
-    fn boot_counting(config: &Config, kernel: &Path, driver: &Path) -> Result<Self, Error> {
-        let offsets = instruction_log::vmsave_offsets(driver)?;
+    fn boot_logging(config: &Config, kernel: &Path, driver: &Path) -> Result<Self, Error> {
+        let image = MappedImage::read(driver)?;
         let mut scout = Self::start(config, kernel, driver, None)?;
         let base = scout.load()?;
         drop(scout);
-        let log = InstructionLog::new(config.processors)?;
-        let tracing = log.tracing(&config.qemu, base, &offsets)?;
+        let log = InstructionLog::new(config.processors, base..base + image.size())?;
+        let tracing = log.tracing(&config.qemu)?;
         let mut lab = Self::start(config, kernel, driver, Some(&tracing))?;
-        lab.instruction_log = Some(log);
+        lab.instruction_log = Some((log, image));
         Ok(lab)
     }
 
@@ -322,20 +323,38 @@ impl Lab {
         self.session.finish()
     }
 
-    /// How many VMSAVE instructions of the driver QEMU has executed, by its own
-    /// count, on each processor. Only the first load of the driver is counted: it
-    /// lies elsewhere after the next.
+    /// Which of the driver's instructions QEMU has executed, by its own log: for
+    /// each processor, one after another, as offsets in the image. Only the first
+    /// load of the driver is logged: it lies elsewhere after the next.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] unless [`Config::count_vmsaves`] was set.
-    pub fn executed_vmsaves(&self) -> Result<Vec<u64>, Error> {
+    /// [`Error::Config`] unless [`Config::log_instructions`] was set.
+    pub fn executed(&self) -> Result<Vec<Vec<u64>>, Error> {
         match &self.instruction_log {
-            Some(log) => log.count(),
+            Some((log, _)) => log.executed(),
             None => Err(Error::Config(String::from(
-                "the machine was booted without count_vmsaves",
+                "the machine was booted without log_instructions",
             ))),
         }
+    }
+
+    /// How many VMSAVE instructions of the driver each processor has executed, by
+    /// the same log.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Lab::executed`].
+    pub fn executed_vmsaves(&self) -> Result<Vec<u64>, Error> {
+        let executed = self.executed()?;
+        let Some((_, image)) = &self.instruction_log else {
+            return Ok(Vec::new());
+        };
+        let vmsaves = |offsets: &Vec<u64>| {
+            let vmsaves = offsets.iter().filter(|at| image.is_at(**at, VMSAVE));
+            vmsaves.count() as u64
+        };
+        Ok(executed.iter().map(vmsaves).collect())
     }
 
     fn ask_done(&mut self, request: &Request) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 //! commands are made of and print nothing but their steps.
 
 mod artifact;
+mod bench;
 mod check;
 mod commands;
 mod image;
@@ -31,6 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(commands::bench::Args),
     Setup(commands::setup::Args),
     Build(commands::build::Args),
     Check(commands::check::Args),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match cli.command {
+        Command::Bench(args) => commands::bench::run(&args, &workspace),
         Command::Setup(args) => commands::setup::run(&args, &workspace),
         Command::Build(args) => commands::build::run(&args, &workspace),
         Command::Check(args) => commands::check::run(&args, &workspace),

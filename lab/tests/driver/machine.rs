@@ -13,7 +13,7 @@ use crate::support::{boot, config};
 
 fn counting(processors: u32) -> Config {
     Config {
-        count_vmsaves: true,
+        log_instructions: true,
         ..config(processors)
     }
 }

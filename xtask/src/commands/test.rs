@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::check;
+use super::{bench, check};
 use crate::artifact::{self, CrossBuild, Profile};
+use crate::bench::baseline;
+use crate::check::Check;
 use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};
 use crate::step::step;
@@ -50,6 +52,14 @@ pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     match boot_tests(workspace) {
         Ok(mut command) => tally.suite("lab and demo tests", &mut command),
         Err(error) => tally.judge("the lab", Some(format!("{error:#}"))),
+    }
+    match costs(workspace) {
+        Ok(checks) => {
+            for check in checks {
+                tally.judge(check.rule, check.violation);
+            }
+        }
+        Err(error) => tally.judge("what a snapshot costs", Some(format!("{error:#}"))),
     }
     let changed = read_text(&lock)? != committed;
     let violation = changed.then(|| "a build has changed it".to_owned());
@@ -165,6 +175,12 @@ fn document(workspace: &Workspace) -> Result<()> {
     })?;
     let cross_build = CrossBuild::prepare(workspace)?;
     step("documentation: driver", |_| cross_build.document())
+}
+
+/// What a snapshot costs, against its limits and the baseline.
+fn costs(workspace: &Workspace) -> Result<Vec<Check>> {
+    let figures = bench::measure(workspace)?;
+    Ok(crate::bench::judge(&figures, &baseline::read(workspace)?))
 }
 
 /// The tests that boot the lab with the packaged driver, or run the demo.

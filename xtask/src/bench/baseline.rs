@@ -1,0 +1,104 @@
+//! The committed figures, and what has changed since.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::Figures;
+use crate::workspace::{Workspace, read_text};
+
+/// By how much a figure may differ from the baseline, in percent of it.
+const TOLERANCE_PERCENT: u64 = 5;
+
+/// A figure that is not what it was.
+pub struct Change {
+    /// Its name.
+    pub name: String,
+    /// What the baseline has; nothing if it is new.
+    pub was: Option<u64>,
+    /// What was measured; nothing if it is gone.
+    pub is: Option<u64>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let say = |value: Option<u64>| value.map_or("absent".to_owned(), |value| value.to_string());
+        write!(
+            f,
+            "{} was {} and is {}",
+            self.name,
+            say(self.was),
+            say(self.is)
+        )
+    }
+}
+
+impl Change {
+    /// Whether it is more than measuring again explains.
+    pub fn is_too_much(&self) -> bool {
+        match (self.was, self.is) {
+            (Some(was), Some(is)) => is.abs_diff(was) * 100 > was * TOLERANCE_PERCENT,
+            _ => true,
+        }
+    }
+}
+
+/// Where the committed figures are.
+pub fn path(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("bench").join("baseline.json")
+}
+
+/// The committed figures.
+pub fn read(workspace: &Workspace) -> Result<Figures> {
+    let path = path(workspace);
+    serde_json::from_str(&read_text(&path)?)
+        .with_context(|| format!("{} is no table of figures", path.display()))
+}
+
+/// What is different, by name.
+pub fn compare(was: &Figures, is: &Figures) -> Vec<Change> {
+    let names = was
+        .keys()
+        .chain(is.keys().filter(|name| !was.contains_key(*name)));
+    let changes = names.map(|name| Change {
+        name: name.clone(),
+        was: was.get(name).copied(),
+        is: is.get(name).copied(),
+    });
+    changes.filter(|change| change.was != change.is).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(figures: &[(&str, u64)]) -> Figures {
+        let owned = figures
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value));
+        owned.collect()
+    }
+
+    #[test]
+    fn a_twentieth_more_is_tolerated_and_no_more() {
+        let was = figures(&[("same", 7), ("little", 100), ("much", 100), ("less", 100)]);
+        let is = figures(&[("same", 7), ("little", 105), ("much", 106), ("less", 94)]);
+        let changes = compare(&was, &is);
+        let too_much = |name: &str| {
+            let change = changes.iter().find(|change| change.name == name);
+            change.map(Change::is_too_much)
+        };
+        assert_eq!(too_much("same"), None);
+        assert_eq!(too_much("little"), Some(false));
+        assert_eq!(too_much("much"), Some(true));
+        assert_eq!(too_much("less"), Some(true));
+    }
+
+    #[test]
+    fn figures_that_come_and_go_are_changes() {
+        let changes = compare(&figures(&[("gone", 1)]), &figures(&[("new", 2)]));
+        assert_eq!(changes.len(), 2);
+        assert!(changes.iter().all(Change::is_too_much));
+    }
+}

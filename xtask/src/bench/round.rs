@@ -1,0 +1,127 @@
+//! A snapshot over all its processors: the caller, the DPCs, and the longest way through them.
+
+use anyhow::{Context, Result};
+use lab::mapped_image::MappedImage;
+
+use super::Figures;
+use super::snapshot::Snapshot;
+use super::trace::Dpc;
+
+/// How many DPCs a DPC of the driver queues: those of the processors `4 * index + 1` and on.
+const BRANCHES: usize = 4;
+
+/// What a snapshot was made of.
+pub struct Round<'a> {
+    snapshot: &'a Snapshot,
+    /// The caller's instructions until the first DPC is queued, and after the last has arrived.
+    caller: (u64, u64),
+    /// By processor.
+    dpcs: Vec<Dpc>,
+}
+
+impl<'a> Round<'a> {
+    /// Takes the log apart, knowing where the DPC's routine begins and ends.
+    pub fn of(snapshot: &'a Snapshot, image: &MappedImage, routine: (u64, u64)) -> Result<Self> {
+        let (entry, exit) = routine;
+        let mut caller = (0, 0);
+        let mut dpcs = Vec::new();
+        for (index, executed) in snapshot.executed.iter().enumerate() {
+            let start = executed.iter().position(|at| *at == entry);
+            let start = start.with_context(|| format!("no DPC on processor {index}"))?;
+            let length = executed[start..].iter().position(|at| *at == exit);
+            let end = start + length.context("a DPC that did not return")? + 1;
+            dpcs.push(Dpc::cut(&executed[start..end], image)?);
+            if index == 0 {
+                caller = (start as u64, (executed.len() - end) as u64);
+            }
+        }
+        Ok(Self {
+            snapshot,
+            caller,
+            dpcs,
+        })
+    }
+
+    /// Adds the figures.
+    pub fn report(&self, figures: &mut Figures) {
+        let count = self.snapshot.processors;
+        let mut put = |name: &str, value: u64| figures.insert(format!("{name}.{count}"), value);
+        let (before, after) = self.caller;
+        put("caller", before + after);
+        let totals = self.dpcs.iter().map(Dpc::total);
+        put("total", before + after + totals.sum::<u64>());
+        put("critical_path", self.critical_path());
+        let branches = self.dpcs.iter().map(|dpc| dpc.queued.len() as u64);
+        put("queued_by_dpcs", branches.sum());
+        let (earlier, later) = (&self.snapshot.before, &self.snapshot.after);
+        put("skew", self.skew());
+        put("memory", self.memory());
+        let interrupts = |report: &lab::Report| -> u64 {
+            let all = report.processors.iter().map(|one| one.dpc_interrupts);
+            all.sum()
+        };
+        put("interrupts", interrupts(later) - interrupts(earlier));
+        put(
+            "hopping_skew",
+            hopping_skew(count, self.snapshot.empty_request),
+        );
+        let made = later.allocations_made - earlier.allocations_made;
+        if count == 1 {
+            let dpc = &self.dpcs[0];
+            let mut put = |name: &str, value| figures.insert(name.to_owned(), value);
+            put("dpc", dpc.total());
+            put("dpc.entry", dpc.joined + dpc.preparation);
+            put("dpc.gate", dpc.gate);
+            put("dpc.vmsave", dpc.vmsave);
+            put("dpc.restore", dpc.restore);
+            put("dpc.gate_to_restore", dpc.gate + dpc.vmsave + dpc.restore);
+            put("dpc.copy", dpc.copy);
+            put("dpc.witness", dpc.witness);
+            put("dpc.exit", dpc.end);
+            put("allocations", made);
+            put("empty_request", self.snapshot.empty_request);
+        }
+    }
+
+    /// The longest way from the caller's first instruction to its last, were every processor to
+    /// execute one instruction at a time and an interrupt to take none.
+    fn critical_path(&self) -> u64 {
+        let (before, after) = self.caller;
+        let mut starts = vec![0; self.dpcs.len()];
+        for (index, dpc) in self.dpcs.iter().enumerate() {
+            let branches = index * BRANCHES + 1..;
+            for (branch, queued) in branches.zip(&dpc.queued) {
+                starts[branch] = starts[index] + queued;
+            }
+        }
+        let joined = starts.iter().zip(&self.dpcs);
+        let all_there = joined.map(|(start, dpc)| start + dpc.joined).max();
+        let slowest = self.dpcs.iter().map(Dpc::since_joined).max();
+        before + all_there.unwrap_or(0) + slowest.unwrap_or(0) + after
+    }
+
+    /// The most that two processors' captures can be apart, likewise: what one does more than the
+    /// other between the time when all are there and VMSAVE, and the turn of waiting in which it
+    /// learns of that.
+    fn skew(&self) -> u64 {
+        let ways = || self.dpcs.iter().map(|dpc| dpc.preparation + dpc.gate);
+        let turn = self.dpcs.iter().map(|dpc| dpc.turn).max();
+        let spread = ways().max().unwrap_or(0) - ways().min().unwrap_or(0);
+        spread + turn.unwrap_or(0)
+    }
+
+    /// Bytes of nonpaged memory that the driver holds.
+    fn memory(&self) -> u64 {
+        let allocations = self.snapshot.after.allocations.iter();
+        allocations.map(|allocation| allocation.size).sum()
+    }
+}
+
+/// How far apart the first and the last register would be read by a thread that goes to each
+/// processor in turn and makes a request for each of the eight registers: no less than what the
+/// driver of this project does for as many requests that ask for nothing. Neither the system's
+/// part of a request nor the thread's way to another processor is in it.
+fn hopping_skew(processors: u32, empty_request: u64) -> u64 {
+    const REGISTERS: u64 = 8;
+    (u64::from(processors) * REGISTERS - 1) * empty_request
+}

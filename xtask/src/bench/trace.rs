@@ -1,0 +1,89 @@
+//! A DPC's instructions, cut into its parts.
+
+use anyhow::{Context, Result};
+use lab::mapped_image::{MappedImage, RDTSC};
+
+/// `jmp` through the import table: where a call leaves the driver.
+const IMPORT_JUMP: &[u8] = &[0xFF, 0x25];
+
+/// How often a capture reads the time-stamp counter, waiting apart.
+const STAMPS: usize = 6;
+
+/// Instructions of one DPC, by part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dpc {
+    /// Before which of its own instructions another DPC was queued.
+    pub queued: Vec<u64>,
+    /// Until it was there for the others.
+    pub joined: u64,
+    /// One turn of waiting; nothing if it did not have to.
+    pub turn: u64,
+    /// From then on until the capture began, waiting left out.
+    pub preparation: u64,
+    /// From the beginning of the capture until VMSAVE.
+    pub gate: u64,
+    /// VMSAVE.
+    pub vmsave: u64,
+    /// Putting `EFER` back and reading it.
+    pub restore: u64,
+    /// Copying the record.
+    pub copy: u64,
+    /// Reading the same state without VMSAVE.
+    pub witness: u64,
+    /// Leaving.
+    pub end: u64,
+}
+
+impl Dpc {
+    /// Cuts up what a DPC executed.
+    pub fn cut(executed: &[u64], image: &MappedImage) -> Result<Self> {
+        let at = |instruction: &[u8]| -> Vec<usize> {
+            let found = executed.iter().enumerate();
+            let found = found.filter(|(_, offset)| image.is_at(**offset, instruction));
+            found.map(|(index, _)| index).collect()
+        };
+        let stamps = at(RDTSC);
+        let waited = stamps
+            .len()
+            .checked_sub(STAMPS)
+            .context("a DPC without the stamps of a capture")?;
+        let (waiting, stamps) = stamps.split_at(waited);
+        let &[begun, vmsave, saved, restored, asked, told] = stamps else {
+            unreachable!("split off above");
+        };
+        // Whoever does not have to wait reads no time stamp for it.
+        let joined = waiting.first().copied().unwrap_or(begun);
+        let waited_until = waiting.last().copied().unwrap_or(joined);
+        let queued = at(IMPORT_JUMP).into_iter().filter(|index| *index < joined);
+        let between = |from: usize, to: usize| (to - from) as u64;
+        let turns = waiting.windows(2).map(|turn| between(turn[0], turn[1]));
+        Ok(Self {
+            queued: queued.map(|index| index as u64).collect(),
+            joined: joined as u64,
+            turn: turns.max().unwrap_or(0),
+            preparation: between(waited_until, begun),
+            gate: between(begun, vmsave),
+            vmsave: between(vmsave, saved),
+            restore: between(saved, restored),
+            copy: between(restored, asked),
+            witness: between(asked, told),
+            end: between(told, executed.len()),
+        })
+    }
+
+    /// What the capture and all behind it took.
+    pub fn since_joined(&self) -> u64 {
+        self.preparation
+            + self.gate
+            + self.vmsave
+            + self.restore
+            + self.copy
+            + self.witness
+            + self.end
+    }
+
+    /// All of it, waiting left out.
+    pub fn total(&self) -> u64 {
+        self.joined + self.since_joined()
+    }
+}

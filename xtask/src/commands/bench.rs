@@ -1,0 +1,113 @@
+//! `cargo xtask bench`: what a snapshot costs, compared with the committed figures.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::artifact::{self, Profile};
+use crate::bench::{self, Figures, PROCESSORS, baseline};
+use crate::machine::{self, package, target};
+use crate::workspace::Workspace;
+
+/// Count the instructions of a snapshot in the lab, and compare them with the baseline
+#[derive(clap::Args)]
+pub struct Args {
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Make the figures the baseline
+    #[arg(long)]
+    update: bool,
+}
+
+/// Measures, prints, and fails if a figure is over its limit or far from the baseline.
+pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+    let figures = measure(workspace)?;
+    let json = serde_json::to_string_pretty(&figures)?;
+    if args.update {
+        let path = baseline::path(workspace);
+        fs::write(&path, format!("{json}\n"))
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    if args.json {
+        println!("{json}");
+    } else {
+        println!("{}", parts(&figures).trim_fmt());
+        println!();
+        println!("{}", snapshots(&figures).trim_fmt());
+    }
+    let mut code = ExitCode::SUCCESS;
+    for check in bench::judge(&figures, &baseline::read(workspace)?) {
+        match check.violation {
+            None => eprintln!("ok      {}", check.rule),
+            Some(violation) => {
+                code = ExitCode::FAILURE;
+                eprintln!("FAILED  {}: {violation}", check.rule);
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// Builds what is missing, and measures the package.
+pub fn measure(workspace: &Workspace) -> Result<Figures> {
+    machine::ensure(workspace, package::ALL, target::ALL)?;
+    let package = artifact::build_package(workspace, Profile::Release)?;
+    let kernel = artifact::build_kernel(workspace)?;
+    bench::measure(&package, &kernel)
+}
+
+/// The parts of a DPC, in the order of their execution.
+fn parts(figures: &Figures) -> Table {
+    const PARTS: [(&str, &str); 8] = [
+        ("entry", "dpc.entry"),
+        ("gate, SVME on", "dpc.gate"),
+        ("VMSAVE", "dpc.vmsave"),
+        ("EFER as found", "dpc.restore"),
+        ("record", "dpc.copy"),
+        ("the same without VMSAVE", "dpc.witness"),
+        ("exit", "dpc.exit"),
+        ("DPC", "dpc"),
+    ];
+    let mut table = table(["part", "instructions"]);
+    for (part, name) in PARTS {
+        table.add_row([part.to_owned(), cell(figures, name)]);
+    }
+    table
+}
+
+/// Snapshots, by the number of processors.
+fn snapshots(figures: &Figures) -> Table {
+    const COLUMNS: [(&str, &str); 7] = [
+        ("caller", "caller"),
+        ("all processors", "total"),
+        ("critical path", "critical_path"),
+        ("interrupts", "interrupts"),
+        ("skew", "skew"),
+        ("skew by hopping", "hopping_skew"),
+        ("bytes", "memory"),
+    ];
+    let headings = COLUMNS.map(|(heading, _)| heading);
+    let mut table = table(["processors"].into_iter().chain(headings));
+    for processors in PROCESSORS {
+        let cells = COLUMNS.map(|(_, name)| cell(figures, &format!("{name}.{processors}")));
+        table.add_row([processors.to_string()].into_iter().chain(cells));
+    }
+    table
+}
+
+fn table(headings: impl IntoIterator<Item = &'static str>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn cell(figures: &Figures, name: &str) -> String {
+    figures.get(name).map_or_else(String::new, u64::to_string)
+}
