@@ -11,6 +11,12 @@ pub struct Config {
     pub processors: u32,
     /// Processors of each group, in order, 64 in each at most. Empty: full groups.
     pub groups: Vec<u8>,
+    /// Group, and number inside it, of each processor, in the order in which they
+    /// come online; numbers may be left out. Empty: as `groups` says, from zero on.
+    pub places: Vec<(u16, u8)>,
+    /// How many of the last processors come online only when they are told to, by
+    /// [`crate::Lab::add_processors`].
+    pub parked: u32,
     /// QEMU's processor model with its flags, such as `max,-svm`.
     pub processor_model: String,
     /// Memory in MiB.
@@ -38,6 +44,8 @@ impl Default for Config {
         Self {
             processors: 8,
             groups: Vec::new(),
+            places: Vec::new(),
+            parked: 0,
             processor_model: String::from("max"),
             memory: 256,
             seed: 0,
@@ -62,6 +70,16 @@ impl Config {
             line.push_str(" groups=");
             line.push_str(&groups.join(","));
         }
+        if !self.places.is_empty() {
+            let places = self.places.iter();
+            let places: Vec<String> = places.map(|(group, at)| format!("{group}:{at}")).collect();
+            line.push_str(" places=");
+            line.push_str(&places.join(","));
+        }
+        if self.parked > 0 {
+            line.push_str(" parked=");
+            line.push_str(&self.parked.to_string());
+        }
         line
     }
 }
@@ -81,6 +99,20 @@ mod tests {
         assert_eq!(
             config.command_line("svmsave.sys"),
             "cpus=138 seed=7 driver=svmsave.sys groups=64,64,10"
+        );
+    }
+
+    #[test]
+    fn places_and_parked_processors_are_named() {
+        let config = Config {
+            processors: 3,
+            places: vec![(0, 0), (0, 2), (1, 63)],
+            parked: 1,
+            ..Config::default()
+        };
+        assert_eq!(
+            config.command_line("a.sys"),
+            "cpus=3 seed=0 driver=a.sys places=0:0,0:2,1:63 parked=1"
         );
     }
 

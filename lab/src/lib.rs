@@ -37,7 +37,7 @@ pub use error::Error;
 pub use lab_wire::{
     Access, Activity, Allocation, AllocationKind, DescriptorTable, Device, Exercise, Fault,
     GuardedInstruction, Handle, InjectedException, Injection, IoctlReply, LogSource, Misuse,
-    ModelSpecificRegisters, Operation, Outcome, ProcessorChange, ProcessorCounters,
+    ModelSpecificRegisters, Operation, Outcome, Passage, ProcessorChange, ProcessorCounters,
     ProcessorPosition, ProcessorState, Ready, Registers, Report, Segment, Stop, StopReason,
     SymbolicLink, Thread, Token,
 };

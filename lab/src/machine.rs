@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use lab_wire::{
-    Access, Exercise, Handle, Injection, IoctlReply, Misuse, Operation, Outcome, ProcessorChange,
-    ProcessorState, Ready, Reply, Report, Request, Thread, Token,
+    Access, Exercise, Handle, Injection, IoctlReply, Misuse, Operation, Outcome, Passage,
+    ProcessorChange, ProcessorState, Ready, Reply, Report, Request, Thread, Token,
 };
 
 use crate::instruction_log::InstructionLog;
@@ -265,6 +265,16 @@ impl Lab {
     /// When the machine stops or gives no answer.
     pub fn fail_allocation(&mut self, nth: u64) -> Result<(), Error> {
         self.ask_done(&Request::FailAllocation { nth })
+    }
+
+    /// Brings parked processors online: right after the driver's next call of a routine,
+    /// or now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if fewer are parked, see [`Config::parked`].
+    pub fn add_processors(&mut self, count: u32, after: Option<Passage>) -> Result<(), Error> {
+        self.ask_done(&Request::AddProcessors { count, after })
     }
 
     /// Bytes of physical memory.

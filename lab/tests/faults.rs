@@ -6,6 +6,8 @@ mod image;
 mod support;
 #[path = "support/survey.rs"]
 mod survey;
+#[path = "support/tally.rs"]
+mod tally;
 
 use std::path::Path;
 
@@ -19,6 +21,7 @@ use lab::{
 use protocol::{Outcome, SnapshotRecord, StatusRecord};
 use support::{boot, config};
 use survey::survey;
+use tally::Tally;
 
 const PROCESSORS: u32 = 3;
 
@@ -95,15 +98,17 @@ fn inject(lab: &mut Lab, index: u32, point: &Point, exception: InjectedException
 }
 
 /// Injects a fault at each point, on each processor, and checks the snapshot; the
-/// outcome that `outcome` picks must name the step. Returns how many there were.
-fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Outcome) -> u64 {
+/// outcome that `outcome` picks must name the step.
+fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Outcome) {
     let (mut lab, handle) = opened();
     let before = efers(&mut lab);
+    let mut tally = Tally::default();
     let mut injected = 0;
     for point in points {
         for (exception, fault) in EXCEPTIONS {
             for index in 0..PROCESSORS {
                 inject(&mut lab, index, point, exception);
+                tally.point();
                 let survey = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
                 injected += 1;
                 let step = point.step;
@@ -118,6 +123,7 @@ fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Out
                 }
                 assert_eq!(efers(&mut lab), before, "{step:?} on {index}");
                 assert_eq!(lab.report().unwrap().injected_faults(), injected);
+                tally.survived();
             }
         }
     }
@@ -125,26 +131,26 @@ fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Out
     assert!(last.records.iter().all(|record| record.outcome.is_done()));
     assert!(!last.redacted);
     lab.close(handle).unwrap();
-    assert!(lab.unload().unwrap().is_clean());
+    let report = lab.unload().unwrap();
+    tally.left_over(&report);
+    assert!(report.is_clean(), "{report:?}");
     lab.shutdown().unwrap();
-    injected
+    assert_eq!(tally.tell("injected faults"), injected);
 }
 
 #[test]
 fn every_step_of_a_capture_may_fault_on_every_processor() {
     let points = points_of_the_capture();
-    let injected = every_fault_is_a_record(&points, |record| record.outcome);
-    println!("{injected} faults injected and survived");
+    every_fault_is_a_record(&points, |record| record.outcome);
 }
 
 #[test]
 fn every_independent_read_may_fault_and_leaves_the_capture_whole() {
     let points = points_of_the_witness();
-    let injected = every_fault_is_a_record(&points, |record| {
+    every_fault_is_a_record(&points, |record| {
         assert!(record.outcome.is_done());
         record.witness_outcome
     });
-    println!("{injected} faults injected and survived");
 }
 
 #[test]

@@ -3,51 +3,150 @@
 mod support;
 #[path = "support/survey.rs"]
 mod survey;
+#[path = "support/tally.rs"]
+mod tally;
 
-use lab::{Access, Error};
-use protocol::SnapshotRecord;
+use lab::{Access, Config, Error, Handle, IoctlReply, Lab};
+use protocol::{Reply, SnapshotRecord};
 use support::{boot, config};
-use survey::survey;
+use survey::{ask, survey};
+use tally::Tally;
 
 const PROCESSORS: u32 = 3;
+
+/// What a call fails with that finds no memory, and one that is told no processor.
 const INSUFFICIENT_RESOURCES: u32 = 0xC000_009A;
+const INVALID_PARAMETER: u32 = 0xC000_000D;
+const FAILURES: [u32; 2] = [INSUFFICIENT_RESOURCES, INVALID_PARAMETER];
+
+/// Calls of a seat that may fail: the processor's number, page, state and DPC target.
+const CALLS_OF_A_SEAT: u64 = 4;
+
+fn open(lab: &mut Lab) -> Handle {
+    lab.open(protocol::USER_PATH, Access::READ).unwrap()
+}
+
+fn failable_calls(lab: &mut Lab) -> u64 {
+    lab.report().unwrap().failable_calls
+}
 
 #[test]
 fn loading_fails_cleanly_until_it_needs_no_more() {
     let mut lab = boot(&config(PROCESSORS));
-    let mut failures = 0;
-    loop {
-        lab.fail_allocation(failures + 1).unwrap();
-        let before = lab.report().unwrap().failable_calls;
+    let mut tally = Tally::default();
+    let mut statuses = Vec::new();
+    for call in 1.. {
+        lab.fail_allocation(call).unwrap();
+        let before = failable_calls(&mut lab);
         match lab.load() {
             Ok(_) => break,
-            Err(Error::Load { status, .. }) => assert_eq!(status, INSUFFICIENT_RESOURCES),
-            Err(other) => panic!("call {}: {other}", failures + 1),
+            Err(Error::Load { status, .. }) => statuses.push(status),
+            Err(other) => panic!("call {call}: {other}"),
         }
+        tally.point();
         let report = lab.report().unwrap();
-        assert!(report.is_clean(), "call {}: {report:?}", failures + 1);
-        assert_eq!(
-            report.failable_calls - before,
-            failures + 1,
-            "it ended there"
-        );
-        failures += 1;
+        assert!(report.is_clean(), "call {call}: {report:?}");
+        assert_eq!(report.failable_calls - before, call, "it ended there");
+        tally.left_over(&report);
+        tally.survived();
     }
-    println!("{failures} calls of loading failed and were survived");
+    for status in FAILURES {
+        assert!(statuses.contains(&status), "{statuses:x?}");
+    }
+    assert!(statuses.iter().all(|status| FAILURES.contains(status)));
+    let failures = tally.tell("low resources");
     // The device, its handle, its security, its link; memory for each processor.
-    assert!(failures > u64::from(4 + PROCESSORS), "{failures}");
+    assert!(
+        failures > 4 + CALLS_OF_A_SEAT * u64::from(PROCESSORS),
+        "{failures}"
+    );
 
     lab.fail_allocation(1).unwrap();
-    let before = lab.report().unwrap();
-    let handle = lab.open(protocol::USER_PATH, Access::READ).unwrap();
+    let before = failable_calls(&mut lab);
+    let handle = open(&mut lab);
     let survey = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
     assert!(!survey.redacted);
-    let after = lab.report().unwrap();
-    assert_eq!(
-        after.failable_calls, before.failable_calls,
-        "snapshots take nothing"
-    );
+    assert_eq!(failable_calls(&mut lab), before, "snapshots take nothing");
     lab.close(handle).unwrap();
     assert!(lab.unload().unwrap().is_clean());
     lab.shutdown().unwrap();
+}
+
+/// A machine to which two processors were added when the driver had seen only the first.
+fn grown() -> (Lab, Handle) {
+    let mut lab = boot(&Config {
+        parked: 2,
+        ..config(PROCESSORS)
+    });
+    lab.load().unwrap_or_else(|error| panic!("{error}"));
+    let handle = open(&mut lab);
+    lab.add_processors(2, None).unwrap();
+    (lab, handle)
+}
+
+fn attempt(lab: &mut Lab, handle: Handle) -> IoctlReply {
+    ask::<SnapshotRecord>(lab, handle, PROCESSORS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn assert_complete(reply: &IoctlReply) {
+    assert_eq!(reply.status, 0, "{:#010x}", reply.status);
+    let reply = Reply::<SnapshotRecord>::parse(&reply.output).unwrap();
+    let indexes: Vec<u32> = reply.records().map(|record| record.id.index).collect();
+    assert_eq!(indexes, [0, 1, 2]);
+    assert!(reply.records().all(|record| record.outcome.is_done()));
+}
+
+/// Unloads, and counts what is left.
+fn leave(mut lab: Lab, handle: Handle, tally: &mut Tally) {
+    lab.fail_allocation(0).unwrap();
+    lab.close(handle).unwrap();
+    let report = lab.unload().unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    tally.left_over(&report);
+    lab.shutdown().unwrap();
+}
+
+#[test]
+fn a_growing_snapshot_fails_cleanly_and_the_next_one_is_complete() {
+    let mut tally = Tally::default();
+    for call in 1.. {
+        let (mut lab, handle) = grown();
+        lab.fail_allocation(call).unwrap();
+        let before = failable_calls(&mut lab);
+        let reply = attempt(&mut lab, handle);
+        if reply.status == 0 {
+            // One call fewer than that has been made.
+            assert_eq!(failable_calls(&mut lab) - before, call - 1);
+            assert_complete(&reply);
+            leave(lab, handle, &mut tally);
+            break;
+        }
+        tally.point();
+        assert!(FAILURES.contains(&reply.status), "{:#010x}", reply.status);
+        assert_eq!((reply.information, reply.output.len()), (0, 0));
+        assert_eq!(failable_calls(&mut lab) - before, call, "it ended there");
+        assert_complete(&attempt(&mut lab, handle));
+        let before = failable_calls(&mut lab);
+        assert_complete(&attempt(&mut lab, handle));
+        assert_eq!(failable_calls(&mut lab), before, "snapshots take nothing");
+        leave(lab, handle, &mut tally);
+        tally.survived();
+    }
+    // Room for seats, and two of them.
+    assert_eq!(tally.tell("low resources"), 1 + 2 * CALLS_OF_A_SEAT);
+}
+
+#[test]
+fn a_growing_snapshot_that_keeps_failing_leaves_nothing_at_unload() {
+    let mut tally = Tally::default();
+    let (mut lab, handle) = grown();
+    for _ in 0..20 {
+        lab.fail_allocation(1).unwrap();
+        tally.point();
+        let reply = attempt(&mut lab, handle);
+        assert!(FAILURES.contains(&reply.status), "{:#010x}", reply.status);
+        tally.survived();
+    }
+    leave(lab, handle, &mut tally);
+    tally.tell("low resources");
 }

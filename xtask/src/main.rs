@@ -12,6 +12,7 @@ mod lab_device;
 mod machine;
 mod process;
 mod step;
+mod survival;
 mod wdk;
 mod workspace;
 

@@ -23,7 +23,7 @@ pub use reply::{IoctlReply, LogSource, Message, Outcome, Ready, Reply};
 pub use report::{Allocation, AllocationKind, Device, ProcessorCounters, Report, SymbolicLink};
 pub use request::{
     Access, Exercise, GuardedInstruction, Handle, InjectedException, Injection, Misuse, Operation,
-    Request, Thread, Token,
+    Passage, Request, Thread, Token,
 };
 pub use stop::{Activity, Fault, ProcessorPosition, Registers, Stop, StopReason};
 

@@ -40,9 +40,9 @@ pub enum Message {
 /// What booted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
-    /// Active processors.
+    /// Active processors; parked ones do not count.
     pub processors: u32,
-    /// Processors of each group.
+    /// Active processors of each group.
     pub groups: Vec<u8>,
     /// Physical memory in bytes that the kernel found.
     pub memory: u64,

@@ -90,8 +90,10 @@ pub struct Report {
     pub failable_calls: u64,
     /// Allocations made since boot.
     pub allocations_made: u64,
-    /// By processor index.
+    /// By processor index, parked ones too.
     pub processors: Vec<ProcessorCounters>,
+    /// Processors that are online.
+    pub active_processors: u32,
 }
 
 impl Report {
@@ -104,13 +106,20 @@ impl Report {
     /// Whether the driver has left nothing behind.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.allocations.is_empty()
-            && self.devices.is_empty()
-            && self.links.is_empty()
-            && self.handles == 0
-            && self.kernel_handles == 0
-            && self.pending_requests == 0
-            && self.queued_dpcs == 0
-            && self.waiting_threads == 0
+        self.left_over() == 0
+    }
+
+    /// How many things of all kinds the driver has left behind.
+    #[must_use]
+    pub fn left_over(&self) -> usize {
+        let counts = [
+            self.handles,
+            self.kernel_handles,
+            self.pending_requests,
+            self.queued_dpcs,
+            self.waiting_threads,
+        ];
+        let counted: usize = counts.into_iter().map(|count| count as usize).sum();
+        counted + self.allocations.len() + self.devices.len() + self.links.len()
     }
 }

@@ -134,6 +134,18 @@ pub struct Injection {
     pub count: u32,
 }
 
+/// A routine that a driver calls, as the moment for something else to happen: right
+/// after it has done its work, and before its caller goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Passage {
+    /// `KeQueryActiveProcessorCountEx`.
+    CountQueried,
+    /// `KeGetProcessorNumberFromIndex`.
+    NumberAsked,
+    /// `KeInsertQueueDpc`.
+    DpcQueued,
+}
+
 /// What the host asks; see [`crate::Reply`] for the answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -196,6 +208,13 @@ pub enum Request {
     Diagnose,
     /// Ends the run in good order.
     Shutdown,
+    /// Brings parked processors online.
+    AddProcessors {
+        /// How many.
+        count: u32,
+        /// When: after the driver's next call of a routine, or now.
+        after: Option<Passage>,
+    },
 }
 
 /// A promise of the kernel routines that the lab itself checks.

@@ -12,6 +12,7 @@ use crate::check::Check;
 use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};
 use crate::step::step;
+use crate::survival;
 use crate::workspace::{Workspace, read_text};
 
 /// Check formatting, lints, documentation, units, the package and the lab
@@ -105,6 +106,10 @@ impl Tally {
                     "{what}: {} passed, {} failed",
                     counted.passed, counted.failed
                 );
+                for (what, sum) in survival::add_up(&said.stdout) {
+                    println!("{what}: {sum}");
+                    self.judge(what, sum.violation());
+                }
             }
             Err(error) => self.judge(what, Some(format!("{error:#}"))),
         }
@@ -203,11 +208,14 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
             "--test",
             "faults",
             "--test",
+            "processors",
+            "--test",
             "promises",
             "--test",
             "resources",
         ])
         .args(["--test", "rules", "--test", "demo"])
+        .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.driver);
     Ok(cargo)

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::nt::processors::Place;
+
 /// Processors in a group at most, as in Windows.
 const GROUP_LIMIT: u32 = 64;
 
@@ -11,8 +13,11 @@ const GROUP_LIMIT: u32 = 64;
 pub struct CommandLine {
     /// `cpus=N`: how many processors to start.
     pub processors: u32,
-    /// `groups=A,B,...`: processors of each group; by default full groups.
-    pub groups: Vec<u8>,
+    /// `places=G:N,G:N,...`: group and number of each processor. By default as many as
+    /// `groups=A,B,...` says, numbered from zero; without that, full groups.
+    pub places: Vec<Place>,
+    /// `parked=N`: how many of the last processors Windows would not know yet.
+    pub parked: u32,
     /// `seed=N`: where addresses come from.
     pub seed: u64,
     /// `driver=NAME`: file name of the boot module.
@@ -25,28 +30,40 @@ impl CommandLine {
     pub fn parse(text: &str) -> Self {
         let mut processors = 1;
         let mut groups = Vec::new();
+        let mut places = Vec::new();
+        let mut parked = 0;
         let mut seed = 0;
         let mut driver = String::from("driver.sys");
         for word in text.split_ascii_whitespace() {
             match word.split_once('=') {
                 Some(("cpus", value)) => processors = number(value),
+                Some(("parked", value)) => parked = number(value),
                 Some(("seed", value)) => seed = number(value),
                 Some(("driver", value)) => driver = String::from(value),
                 Some(("groups", value)) => groups = value.split(',').map(number).collect(),
+                Some(("places", value)) => places = value.split(',').map(place).collect(),
                 _ => panic!("{word:?} on the command line is unknown"),
             }
         }
         if groups.is_empty() {
             groups = default_groups(processors);
         }
-        let placed: u32 = groups.iter().map(|&size| u32::from(size)).sum();
+        if places.is_empty() {
+            places = in_order(&groups);
+        }
         assert!(
-            placed == processors,
-            "{processors} processors don't fill groups of {groups:?}"
+            places.len() == processors as usize,
+            "{processors} processors don't fill {places:?}"
         );
+        assert!(
+            (0..places.len()).all(|at| !places[..at].contains(&places[at])),
+            "a place is given twice in {places:?}"
+        );
+        assert!(parked < processors, "the boot processor cannot be parked");
         Self {
             processors,
-            groups,
+            places,
+            parked,
             seed,
             driver,
         }
@@ -60,10 +77,30 @@ fn number<T: core::str::FromStr>(text: &str) -> T {
     value
 }
 
+fn place(text: &str) -> Place {
+    let Some((group, member)) = text.split_once(':') else {
+        panic!("{text:?} on the command line is no group and number")
+    };
+    let member = number(member);
+    assert!(
+        u32::from(member) < GROUP_LIMIT,
+        "{text:?} is beyond a group"
+    );
+    (number(group), member)
+}
+
 /// Full groups, in order.
 fn default_groups(processors: u32) -> Vec<u8> {
     (0..processors)
         .step_by(64)
         .map(|first| (processors - first).min(GROUP_LIMIT) as u8)
+        .collect()
+}
+
+/// One group after the other, each numbered from zero.
+fn in_order(groups: &[u8]) -> Vec<Place> {
+    (0..)
+        .zip(groups)
+        .flat_map(|(group, &size)| (0..size).map(move |number| (group, number)))
         .collect()
 }

@@ -65,7 +65,7 @@ extern "C" fn boot_processor(start_info: u32) -> ! {
     let file = unsafe { slice::from_raw_parts(start, length) };
     image::initialize(&command_line.driver, file);
     registers::randomize();
-    nt::initialize(&command_line.groups);
+    nt::initialize(command_line.places, command_line.parked);
     apic::initialize();
     processor::initialize(command_line.processors);
     let here = processor::get(0).expect("one processor at least");
@@ -133,7 +133,7 @@ extern "C" fn boot_processor_on_own_stack() -> ! {
     channel::enable_receiving();
     x86_64::instructions::interrupts::enable();
     channel::send(&Message::Ready(Ready {
-        processors: processor::count(),
+        processors: processors::active(),
         groups: processors::shape(),
         memory: memory::end_of_memory(),
     }));

@@ -16,7 +16,7 @@ use super::{channel, misuse};
 use crate::memory::{self, paging};
 use crate::nt::exception::injection;
 use crate::nt::io::{driver, file};
-use crate::nt::{report, resources};
+use crate::nt::{hot_add, processors, report, resources};
 use crate::processor::apic::{self, Vector};
 use crate::processor::{self, Processor, idle, registers};
 use crate::stop;
@@ -80,6 +80,13 @@ fn answer(request: Request) -> Reply {
             as_thread(|| misuse::commit(kind));
             Reply::Refused(format!("{kind:?} went unnoticed"))
         }
+        Request::AddProcessors { count, after } => {
+            if hot_add::add(count, after) {
+                Reply::Done
+            } else {
+                Reply::Refused(format!("{} processors are parked", processors::parked()))
+            }
+        }
         // The channel has answered it already.
         Request::Diagnose | Request::Shutdown => Reply::Done,
     }
@@ -92,9 +99,14 @@ fn as_thread<R>(f: impl FnOnce() -> R) -> R {
     result.expect("a thread runs to its end")
 }
 
+/// The processor with an index, if it is online.
+fn online(index: u32) -> Option<&'static Processor> {
+    processors::number(index).and_then(|_| processor::get(index))
+}
+
 /// Runs something as a thread of another processor, and waits for it.
 fn on_processor(index: u32, f: impl FnOnce(&'static Processor) -> Reply + Send + 'static) -> Reply {
-    let Some(target) = processor::get(index) else {
+    let Some(target) = online(index) else {
         return Reply::Refused(format!("there is no processor {index}"));
     };
     if index == processor::current().index {
@@ -178,7 +190,7 @@ struct Gathering {
 fn run(threads: Vec<Thread>) -> Reply {
     let unknown = threads
         .iter()
-        .find(|thread| processor::get(thread.processor).is_none());
+        .find(|thread| online(thread.processor).is_none());
     if let Some(thread) = unknown {
         return Reply::Refused(format!("there is no processor {}", thread.processor));
     }

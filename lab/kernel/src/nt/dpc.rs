@@ -9,12 +9,13 @@ use core::ffi::c_void;
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use lab_wire::Passage;
 use windows_sys::Win32::System::Kernel::SINGLE_LIST_ENTRY;
 use x86_64::instructions::interrupts;
 
 use super::rules::{Object, Routine};
 use super::structures::{Field, KDPC, PROCESSOR_NUMBER, field};
-use super::{irql, processors, status};
+use super::{hot_add, irql, processors, resources, status};
 use crate::image::symbol;
 use crate::memory::shootdown;
 use crate::processor::activity::Kind;
@@ -270,7 +271,8 @@ pub extern "win64" fn set_target_processor(dpc: *mut KDPC, number: *const PROCES
         Number: number.get(field!(PROCESSOR_NUMBER, Number)),
         Reserved: number.get(field!(PROCESSOR_NUMBER, Reserved)),
     };
-    let Some(index) = processors::index_of(number) else {
+    let index = processors::index_of(number);
+    let Some(index) = index.filter(|_| !resources::are_exhausted()) else {
         return status::INVALID_PARAMETER;
     };
     let index = u16::try_from(index).expect("fewer processors than that");
@@ -333,6 +335,7 @@ pub extern "win64" fn insert_queue(
         target.dpcs.delayed.store(true, Ordering::SeqCst);
         timer::request_tick();
     }
+    hot_add::passed(Passage::DpcQueued);
     1
 }
 

@@ -11,6 +11,7 @@ pub mod dispatcher;
 pub mod dpc;
 pub mod exception;
 pub mod exports;
+pub mod hot_add;
 pub mod io;
 pub mod irql;
 pub mod pool;
@@ -24,9 +25,13 @@ pub mod status;
 mod structures;
 pub mod thread;
 
+use alloc::vec::Vec;
+
+use processors::Place;
+
 /// Sets everything up that has a place in the address space or a shape.
-pub fn initialize(groups: &[u8]) {
-    processors::initialize(groups);
+pub fn initialize(places: Vec<Place>, parked: u32) {
+    processors::initialize(places, parked);
     pool::initialize();
     contiguous::initialize();
 }

@@ -6,14 +6,14 @@ use lab_wire::{ProcessorCounters, Report};
 
 use super::io::{device, file, namespace, request};
 use super::security::handle;
-use super::{contiguous, dispatcher, pool, resources};
+use super::{contiguous, dispatcher, pool, processors, resources};
 use crate::processor;
 
 /// Gathers everything.
 pub fn make() -> Report {
     let mut allocations = pool::report();
     allocations.extend(contiguous::report());
-    let processors = processor::all();
+    let all = processor::all();
     Report {
         allocations,
         devices: device::report(),
@@ -21,11 +21,11 @@ pub fn make() -> Report {
         handles: file::open_handles(),
         kernel_handles: handle::open_handles(),
         pending_requests: request::pending(),
-        queued_dpcs: processors.iter().map(|here| here.dpcs.len()).sum(),
+        queued_dpcs: all.iter().map(|here| here.dpcs.len()).sum(),
         waiting_threads: dispatcher::waiting(),
         failable_calls: resources::calls(),
         allocations_made: pool::allocations_made(),
-        processors: processors
+        processors: all
             .iter()
             .map(|here| {
                 let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -38,5 +38,6 @@ pub fn make() -> Report {
                 }
             })
             .collect(),
+        active_processors: processors::active(),
     }
 }

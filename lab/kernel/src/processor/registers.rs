@@ -139,7 +139,7 @@ pub fn read(here: &'static Processor) -> ProcessorState {
     let gdt = tables::sgdt();
     let idt = tables::sidt();
     let (cr3_frame, cr3_flags) = Cr3::read();
-    let (group, number) = processors::number(here.index).expect("an active processor");
+    let (group, number) = processors::number(here.index).expect("the lab runs on active ones");
     let segment = |selector: u16| segment(here, selector);
     ProcessorState {
         index: here.index,

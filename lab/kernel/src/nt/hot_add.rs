@@ -1,0 +1,35 @@
+//! Processors that come online while a driver runs, at a moment that a test chooses.
+
+use lab_wire::Passage;
+
+use super::processors;
+use crate::sync::Lock;
+
+/// Processors that are to come, and after which call of the driver's.
+struct Plan {
+    count: u32,
+    after: Passage,
+}
+
+static PLAN: Lock<Option<Plan>> = Lock::new(None);
+
+/// Brings processors online, now or after the driver's next call of a routine. Tells
+/// whether as many are parked.
+pub fn add(count: u32, after: Option<Passage>) -> bool {
+    if count > processors::parked() {
+        return false;
+    }
+    match after {
+        None => processors::activate(count),
+        Some(after) => *PLAN.lock() = Some(Plan { count, after }),
+    }
+    true
+}
+
+/// A routine has done its work for the driver.
+pub fn passed(passage: Passage) {
+    let mut plan = PLAN.lock();
+    if let Some(planned) = plan.take_if(|plan| plan.after == passage) {
+        processors::activate(planned.count);
+    }
+}
