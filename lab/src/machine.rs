@@ -277,6 +277,16 @@ impl Lab {
         self.ask_done(&Request::AddProcessors { count, after })
     }
 
+    /// From now on makes `KeSetEvent` return late to DPCs, by so many turns of a spin
+    /// loop.
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer.
+    pub fn linger(&mut self, turns: u32) -> Result<(), Error> {
+        self.ask_done(&Request::Linger { turns })
+    }
+
     /// Bytes of physical memory.
     ///
     /// # Errors

@@ -8,13 +8,14 @@ mod support;
 mod survey;
 #[path = "support/tally.rs"]
 mod tally;
+#[path = "support/unwind_tables.rs"]
+mod unwind_tables;
 
 use std::path::Path;
 
 use amd_svm::Fault;
 use amd_svm::gate::{Refusal, Step};
 use amd_svm::msr::Msr;
-use image::DriverImage;
 use lab::{
     Access, Config, Error, GuardedInstruction, InjectedException, Injection, Lab, StopReason,
 };
@@ -22,6 +23,7 @@ use protocol::{Outcome, SnapshotRecord, StatusRecord};
 use support::{boot, config};
 use survey::survey;
 use tally::Tally;
+use unwind_tables::UnwindTables;
 
 const PROCESSORS: u32 = 3;
 
@@ -215,8 +217,8 @@ fn boot_driver(config: &Config, driver: &Path) -> Lab {
 
 /// What ends a run whose driver's file was changed so: at loading, or at the first
 /// fault.
-fn end_of_run_with(change: impl FnOnce(&mut DriverImage)) -> StopReason {
-    let mut image = DriverImage::read(&support::driver());
+fn end_of_run_with(change: impl FnOnce(&mut UnwindTables)) -> StopReason {
+    let mut image = UnwindTables::read(&support::driver());
     change(&mut image);
     let file = image.write();
     let mut lab = boot_driver(&config(1), file.path());
@@ -238,7 +240,7 @@ fn end_of_run_with(change: impl FnOnce(&mut DriverImage)) -> StopReason {
     }
 }
 
-fn rule_against(change: impl FnOnce(&mut DriverImage)) -> String {
+fn rule_against(change: impl FnOnce(&mut UnwindTables)) -> String {
     match end_of_run_with(change) {
         StopReason::Violation { rule, .. } => rule,
         other => panic!("{other}"),
@@ -279,7 +281,7 @@ fn unwind_tables_that_are_wrong_are_named() {
 }
 
 /// Changes a field of the first scope of every guarded function.
-fn with_scope_field(index: u32, value: u32) -> impl FnOnce(&mut DriverImage) {
+fn with_scope_field(index: u32, value: u32) -> impl FnOnce(&mut UnwindTables) {
     move |image| {
         for (_, data) in image.guarded_functions() {
             image.set_u32(data + 4 + 4 * index, value);
@@ -329,7 +331,7 @@ fn a_walk_that_loses_its_way_is_noticed() {
 #[test]
 fn a_filter_may_be_the_constant_one() {
     // The landing code then returns what the frame held; the run goes on.
-    let mut image = DriverImage::read(&support::driver());
+    let mut image = UnwindTables::read(&support::driver());
     with_scope_field(2, 1)(&mut image);
     let file = image.write();
     let mut lab = boot_driver(&config(1), file.path());

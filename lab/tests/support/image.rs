@@ -1,27 +1,19 @@
-//! The driver's file with changes in its exception tables.
+//! A driver's file with changes.
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use object::LittleEndian as LE;
-use object::pe;
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, PeFile64};
 use tempfile::NamedTempFile;
-
-/// Bytes of a `RUNTIME_FUNCTION`.
-const FUNCTION_SIZE: u32 = 12;
 
 /// Offset of the checksum from the new executable header.
 const CHECKSUM: usize = 0x58;
 
-/// A driver's file; everything is addressed by offsets from the image's base.
+/// A driver's file.
 pub struct DriverImage {
-    bytes: Vec<u8>,
-    /// Address, file offset and length of each section.
-    sections: Vec<(u32, u32, u32)>,
-    table: u32,
-    count: u32,
+    /// All of it, to be changed at will.
+    pub bytes: Vec<u8>,
     checksum: usize,
 }
 
@@ -30,92 +22,12 @@ impl DriverImage {
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let file = PeFile64::parse(bytes.as_slice()).unwrap();
-        let sections = file.section_table();
-        let sections = sections.iter().map(|section| {
-            let (offset, length) = section.pe_file_range();
-            (section.virtual_address.get(LE), offset, length)
-        });
-        let sections = sections.collect();
-        let directory = file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_EXCEPTION);
-        let directory = directory.expect("an exception directory");
-        let (table, size) = (directory.virtual_address.get(LE), directory.size.get(LE));
         let headers = file.dos_header().nt_headers_offset() as usize;
         assert!(file.nt_headers().optional_header().check_sum() != 0);
         Self {
-            sections,
-            table,
-            count: size / FUNCTION_SIZE,
             checksum: headers + CHECKSUM,
             bytes,
         }
-    }
-
-    /// How many functions the table has.
-    pub fn functions(&self) -> u32 {
-        self.count
-    }
-
-    /// Begin, end and unwind information of a function.
-    pub fn function(&self, index: u32) -> [u32; 3] {
-        [0, 4, 8].map(|field| self.u32(self.table + index * FUNCTION_SIZE + field))
-    }
-
-    /// Overwrites a function's entry.
-    pub fn set_function(&mut self, index: u32, function: [u32; 3]) {
-        for (field, value) in (0..).step_by(4).zip(function) {
-            self.set_u32(self.table + index * FUNCTION_SIZE + field, value);
-        }
-    }
-
-    /// Begins of the functions that have an exception handler, and addresses of the
-    /// data for it.
-    pub fn guarded_functions(&self) -> Vec<(u32, u32)> {
-        let all = (0..self.count).map(|index| self.function(index));
-        let guarded = all.filter_map(|[begin, _, info]| {
-            let [head, _, codes, _] = self.u32(info).to_le_bytes();
-            let handler = info + 4 + 2 * u32::from(codes).next_multiple_of(2);
-            (head >> 3 == 1).then_some((begin, handler + 4))
-        });
-        guarded.collect()
-    }
-
-    /// The unwind information of the function that begins at an address.
-    pub fn unwind_info(&self, address: u32) -> u32 {
-        let mut all = (0..self.count).map(|index| self.function(index));
-        let function = all.find(|[begin, ..]| *begin == address);
-        let [_, _, info] = function.expect("a function");
-        info
-    }
-
-    /// A byte.
-    pub fn byte(&self, address: u32) -> u8 {
-        self.bytes[self.offset(address)]
-    }
-
-    fn offset(&self, address: u32) -> usize {
-        let holding = self
-            .sections
-            .iter()
-            .find(|(start, _, length)| (*start..start + length).contains(&address));
-        let (start, offset, _) = holding.expect("an address in the file");
-        (address - start + offset) as usize
-    }
-
-    fn u32(&self, address: u32) -> u32 {
-        let offset = self.offset(address);
-        u32::from_le_bytes(self.bytes[offset..offset + 4].try_into().unwrap())
-    }
-
-    /// Overwrites four bytes.
-    pub fn set_u32(&mut self, address: u32, value: u32) {
-        let offset = self.offset(address);
-        self.bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
-    }
-
-    /// Overwrites a byte.
-    pub fn set_byte(&mut self, address: u32, value: u8) {
-        let offset = self.offset(address);
-        self.bytes[offset] = value;
     }
 
     /// Writes it to a file, with a checksum that is right.

@@ -91,6 +91,13 @@ pub enum Outcome {
     Close(u32),
     /// Of [`crate::Operation::Ioctl`].
     Ioctl(IoctlReply),
+    /// Of [`crate::Operation::Cancel`]: how many requests were asked to be given up.
+    Cancel(u32),
+    /// Of [`crate::Operation::Unload`]: an NTSTATUS, of success also when the driver
+    /// goes later.
+    Unload(u32),
+    /// Of operations that order threads.
+    Done,
 }
 
 /// What `DeviceIoControl` brought back.

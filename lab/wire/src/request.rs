@@ -88,6 +88,25 @@ pub enum Operation {
         /// Bytes that the output buffer has room for.
         output_length: u32,
     },
+    /// `CancelIoEx`: asks the driver to give up every request of a handle, as the I/O
+    /// manager does for a thread that is terminated.
+    Cancel {
+        /// Whose requests.
+        handle: Handle,
+    },
+    /// `NtUnloadDriver`: now, or when the last file object is gone.
+    Unload,
+    /// Keeps the DPCs of this processor from running until [`Self::ReleaseDpcs`].
+    HoldDpcs,
+    /// Waits until some processor holds its DPCs.
+    AwaitHeldDpcs,
+    /// Lets DPCs run that are held.
+    ReleaseDpcs,
+    /// Waits until the driver has this many requests that it has not completed.
+    AwaitPending {
+        /// How many.
+        requests: u32,
+    },
 }
 
 /// System calls made one after another by one thread.
@@ -214,6 +233,12 @@ pub enum Request {
         count: u32,
         /// When: after the driver's next call of a routine, or now.
         after: Option<Passage>,
+    },
+    /// From now on makes `KeSetEvent` return late to a DPC, so that the DPC still runs
+    /// when those who waited for it are long gone.
+    Linger {
+        /// Turns of a spin loop.
+        turns: u32,
     },
 }
 

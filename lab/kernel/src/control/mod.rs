@@ -5,3 +5,4 @@ mod exercise;
 mod misuse;
 mod own_driver;
 pub mod server;
+mod staging;

@@ -12,11 +12,11 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use lab_wire::{Message, Operation, Outcome, ProcessorChange, Reply, Request, Thread};
 
 use super::exercise::{self, Broken};
-use super::{channel, misuse};
+use super::{channel, misuse, staging};
 use crate::memory::{self, paging};
 use crate::nt::exception::injection;
 use crate::nt::io::{driver, file};
-use crate::nt::{hot_add, processors, report, resources};
+use crate::nt::{dispatcher, hot_add, processors, report, resources};
 use crate::processor::apic::{self, Vector};
 use crate::processor::{self, Processor, idle, registers};
 use crate::stop;
@@ -86,6 +86,10 @@ fn answer(request: Request) -> Reply {
             } else {
                 Reply::Refused(format!("{} processors are parked", processors::parked()))
             }
+        }
+        Request::Linger { turns } => {
+            dispatcher::linger(turns);
+            Reply::Done
         }
         // The channel has answered it already.
         Request::Diagnose | Request::Shutdown => Reply::Done,
@@ -259,5 +263,11 @@ fn perform(operation: Operation) -> Outcome {
             input,
             output_length,
         } => Outcome::Ioctl(file::control(handle, code, &input, output_length)),
+        Operation::Cancel { handle } => Outcome::Cancel(file::cancel(handle)),
+        Operation::Unload => Outcome::Unload(driver::request_unload()),
+        Operation::HoldDpcs => staging::hold_dpcs(),
+        Operation::AwaitHeldDpcs => staging::await_held_dpcs(),
+        Operation::ReleaseDpcs => staging::release_dpcs(),
+        Operation::AwaitPending { requests } => staging::await_pending(requests),
     }
 }

@@ -6,6 +6,8 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hint;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use windows_sys::Win32::System::Kernel::LIST_ENTRY;
 use x86_64::instructions::interrupts;
@@ -211,7 +213,20 @@ pub extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -
     };
     // From here on the event may be gone: whoever waited for it may free it.
     wake(address);
+    if processor::current().activity.kind() == Kind::Dpc {
+        for _ in 0..LINGERING.load(Ordering::Relaxed) {
+            hint::spin_loop();
+        }
+    }
     previous
+}
+
+/// Turns of a spin loop by which [`set_event`] returns late to a DPC.
+static LINGERING: AtomicU32 = AtomicU32::new(0);
+
+/// Makes DPCs that set an event run on for this many turns of a spin loop.
+pub fn linger(turns: u32) {
+    LINGERING.store(turns, Ordering::Relaxed);
 }
 
 /// `KeClearEvent`: `<= DISPATCH_LEVEL`.
@@ -357,7 +372,7 @@ fn wait(routine: Routine, object: Object<Header>, timeout: Timeout) -> u32 {
     let _activity = here
         .activity
         .enter(Kind::Waiting, object.address(), symbol::caller());
-    let now = || here.ticks.load(core::sync::atomic::Ordering::SeqCst);
+    let now = || here.ticks.load(Ordering::SeqCst);
     let deadline = ticks.map(|ticks| now() + ticks);
     let status = idle::wait_until(|| {
         let _waiters = WAITERS.lock();

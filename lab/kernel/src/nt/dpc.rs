@@ -187,9 +187,20 @@ pub fn forbid_queued_in(routine: Routine, start: u64, end: u64) {
     }
 }
 
-/// Ends the run if a queued DPC would call a routine that is about to go away.
+/// Ends the run if a DPC runs, or is queued to call, a routine that is about to go away.
 pub fn forbid_routines_in(routine: Routine, start: u64, end: u64) {
     for processor in processor::all() {
+        let running = processor.activity.dpc_routine();
+        if let Some(address) = running.filter(|address| (start..end).contains(address)) {
+            routine.violated(
+                "running-dpc",
+                format_args!(
+                    "a DPC runs on processor {} that has not returned from {}",
+                    processor.index,
+                    symbol::name(address)
+                ),
+            );
+        }
         let entries = processor.dpcs.entries.lock();
         let calls = entries.iter().find_map(|entry| match entry {
             Entry::Dpc(dpc) => {

@@ -65,6 +65,11 @@ impl ActivityCell {
         KINDS[usize::from(self.kind.load(Ordering::Relaxed))]
     }
 
+    /// The routine of the DPC that the processor runs, if it runs one.
+    pub fn dpc_routine(&self) -> Option<u64> {
+        (self.kind() == Kind::Dpc).then(|| self.subject.load(Ordering::Relaxed))
+    }
+
     /// What the processor does, in words.
     pub fn describe(&self) -> Activity {
         let subject = self.subject.load(Ordering::Relaxed);

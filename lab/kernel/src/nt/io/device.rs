@@ -43,6 +43,8 @@ struct Record {
     name: String,
     references: u32,
     deleted: bool,
+    /// Its driver is to be unloaded when nobody has it open any more.
+    unload_pending: bool,
     /// Who may open it; none lets everybody in, as the default does.
     dacl: Option<Dacl>,
 }
@@ -80,7 +82,7 @@ pub fn open(address: u64) -> Result<(), u32> {
     let mut devices = DEVICES.lock();
     let record = devices.iter_mut().find(|record| record.object == address);
     let record = record.ok_or(status::NO_SUCH_DEVICE)?;
-    if record.deleted || flags & flag::INITIALIZING != 0 {
+    if record.deleted || record.unload_pending || flags & flag::INITIALIZING != 0 {
         return Err(status::NO_SUCH_DEVICE);
     }
     if flags & flag::EXCLUSIVE != 0 && record.references > 0 {
@@ -134,20 +136,38 @@ pub fn admits(address: u64, token: Token, desired: u32, has_path: bool) -> bool 
     })
 }
 
-/// Gives a reference back; a deleted device goes with its last.
-pub fn close(address: u64) {
-    let gone = {
+/// Lets nobody open a device any more, because the driver is to go. Tells whether it
+/// can go now; otherwise [`close`] tells when.
+pub fn begin_unload() -> bool {
+    let mut devices = DEVICES.lock();
+    for record in devices.iter_mut() {
+        record.unload_pending = true;
+    }
+    devices.iter().all(|record| record.references == 0)
+}
+
+/// Gives a reference back; a deleted device goes with its last. Tells whether the driver
+/// was waiting for that in order to be unloaded.
+#[must_use]
+pub fn close(address: u64) -> bool {
+    let (gone, unload_is_due) = {
         let mut devices = DEVICES.lock();
         let position = devices.iter().position(|record| record.object == address);
         let position = position.expect("a referenced device stays");
         let record = &mut devices[position];
         record.references -= 1;
         set_reference_count(record);
-        (record.deleted && record.references == 0).then(|| devices.remove(position))
+        let gone = record.deleted && record.references == 0;
+        let gone = gone.then(|| devices.remove(position));
+        let mut rest = devices.iter();
+        let is_due = !devices.is_empty()
+            && rest.all(|record| record.unload_pending && record.references == 0);
+        (gone, is_due)
     };
     if let Some(record) = gone {
         free(Routine("IoDeleteDevice"), &record);
     }
+    unload_is_due
 }
 
 fn set_reference_count(record: &Record) {
@@ -235,6 +255,7 @@ pub extern "win64" fn create_device(
         name,
         references: 0,
         deleted: false,
+        unload_pending: false,
         dacl: None,
     });
     result.write(device.pointer());

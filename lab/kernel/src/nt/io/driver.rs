@@ -133,6 +133,25 @@ pub fn unload() -> (u32, lab_wire::Report) {
     (status::SUCCESS, left)
 }
 
+/// `NtUnloadDriver`: as [`unload`], or later, when the last file object goes.
+pub fn request_unload() -> u32 {
+    if DRIVER.lock().is_none() {
+        return status::OBJECT_NAME_NOT_FOUND;
+    }
+    if device::begin_unload() {
+        unload().0
+    } else {
+        status::SUCCESS
+    }
+}
+
+/// What a file object that is gone gave back: the driver may have waited for it.
+pub fn close_device(device: u64) {
+    if device::close(device) {
+        unload();
+    }
+}
+
 impl Driver {
     fn new(image: Image) -> Self {
         let mut blocks = Vec::new();

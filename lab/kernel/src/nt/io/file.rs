@@ -1,4 +1,7 @@
 //! File objects and the system calls on them: open, close, control.
+//!
+//! All are opened for overlapped use: nothing keeps the requests on one handle, and its
+//! closing, apart from each other.
 
 #![expect(unsafe_code, reason = "file objects are raw memory that drivers see")]
 
@@ -9,7 +12,7 @@ use lab_wire::{Access, Handle, IoctlReply, Token};
 
 use super::buffers::{Buffers, Method};
 use super::request::{self, MAJOR_FUNCTIONS, Parameters};
-use super::{device, major, namespace};
+use super::{device, driver, major, namespace};
 use crate::memory::paging;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
@@ -19,9 +22,6 @@ use crate::sync::Lock;
 
 /// `IO_TYPE_FILE`.
 const TYPE_FILE: i16 = 5;
-
-/// `FO_SYNCHRONOUS_IO`.
-const SYNCHRONOUS_IO: u32 = 0x2;
 
 /// `FILE_OPEN` in the upper byte, as `Parameters.Create.Options` has it.
 const OPEN_EXISTING: u32 = 0x0100_0000;
@@ -51,13 +51,46 @@ unsafe impl Send for File {}
 
 struct Handles {
     open: BTreeMap<u32, File>,
+    /// By address of the file object: its handle's reference, and one for each request.
+    references: BTreeMap<u64, u32>,
     next: u32,
 }
 
 static HANDLES: Lock<Handles> = Lock::new(Handles {
     open: BTreeMap::new(),
+    references: BTreeMap::new(),
     next: 1,
 });
+
+impl Handles {
+    /// Makes the first handle of a file object.
+    fn add(&mut self, file: File) -> Handle {
+        let handle = self.next;
+        self.next += 1;
+        self.references.insert(file.object.address(), 1);
+        self.open.insert(handle, file);
+        Handle(handle)
+    }
+
+    /// The file object of a handle, with a reference for a request.
+    fn reference(&mut self, handle: Handle) -> Option<File> {
+        let file = *self.open.get(&handle.0)?;
+        *self.references.get_mut(&file.object.address())? += 1;
+        Some(file)
+    }
+
+    /// Gives a reference back, and tells whether it was the last.
+    fn release(&mut self, file: &File) -> bool {
+        let address = file.object.address();
+        let references = self.references.get_mut(&address).expect("it is referenced");
+        *references -= 1;
+        let is_last = *references == 0;
+        if is_last {
+            self.references.remove(&address);
+        }
+        is_last
+    }
+}
 
 /// How many handles are open.
 pub fn open_handles() -> u32 {
@@ -74,15 +107,13 @@ pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
     } else {
         Err(status::ACCESS_DENIED)
     };
-    if opened.is_err() {
-        device::close(target.device);
+    match opened {
+        Ok(file) => Ok(HANDLES.lock().add(file)),
+        Err(status) => {
+            driver::close_device(target.device);
+            Err(status)
+        }
     }
-    let file = opened?;
-    let mut handles = HANDLES.lock();
-    let handle = handles.next;
-    handles.next += 1;
-    handles.open.insert(handle, file);
-    Ok(Handle(handle))
 }
 
 /// Makes a file object and lets the driver say yes to it.
@@ -157,7 +188,6 @@ fn allocate(device: u64, rest: &str, access: Access, token: Token) -> Option<Fil
         field!(FILE_OBJECT, DeviceObject),
         device::object(device).pointer(),
     );
-    object.set(field!(FILE_OBJECT, Flags), SYNCHRONOUS_IO);
     let mut file = File {
         device,
         object,
@@ -204,19 +234,39 @@ fn free(file: &File) {
     pool::free_system(ROUTINE, file.object.address());
 }
 
-/// `CloseHandle`: the driver hears of it twice, first that the last handle goes,
-/// then that the file object goes.
+/// `CloseHandle`: the driver hears of it twice, first that the last handle goes, then
+/// that the file object goes, which requests under way may put off.
 pub fn close(handle: Handle) -> u32 {
     let Some(file) = HANDLES.lock().open.remove(&handle.0) else {
         return status::INVALID_HANDLE;
     };
     thread::with_token(file.token, || {
         tell(&file, Parameters::Cleanup, "IRP_MJ_CLEANUP");
-        tell(&file, Parameters::Close, "IRP_MJ_CLOSE");
     });
-    free(&file);
-    device::close(file.device);
+    release(&file);
     status::SUCCESS
+}
+
+/// Gives a reference back; the file object goes with the last.
+fn release(file: &File) {
+    let is_last = HANDLES.lock().release(file);
+    if is_last {
+        thread::with_token(file.token, || {
+            tell(file, Parameters::Close, "IRP_MJ_CLOSE");
+        });
+        free(file);
+        driver::close_device(file.device);
+    }
+}
+
+/// `CancelIoEx` for all requests of a handle; returns how many there were.
+pub fn cancel(handle: Handle) -> u32 {
+    let Some(file) = HANDLES.lock().reference(handle) else {
+        return 0;
+    };
+    let cancelled = request::cancel(file.object.pointer());
+    release(&file);
+    cancelled
 }
 
 /// Sends a request that a driver may not refuse.
@@ -265,11 +315,19 @@ fn try_control(
     input: &[u8],
     output_length: u32,
 ) -> Result<IoctlReply, u32> {
-    let file = *HANDLES
-        .lock()
-        .open
-        .get(&handle.0)
-        .ok_or(status::INVALID_HANDLE)?;
+    let file = HANDLES.lock().reference(handle);
+    let file = file.ok_or(status::INVALID_HANDLE)?;
+    let reply = control_file(&file, code, input, output_length);
+    release(&file);
+    reply
+}
+
+fn control_file(
+    file: &File,
+    code: u32,
+    input: &[u8],
+    output_length: u32,
+) -> Result<IoctlReply, u32> {
     let denied =
         code & CODE_READ != 0 && !file.access.read || code & CODE_WRITE != 0 && !file.access.write;
     if denied {

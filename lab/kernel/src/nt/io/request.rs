@@ -112,10 +112,14 @@ pub struct Completion {
 struct Live {
     buffers: Buffers,
     parameters: Parameters,
+    file: *mut FILE_OBJECT,
     /// Where its thread waits.
     processor: u32,
     completion: Option<Completion>,
 }
+
+// SAFETY: The file object is the lab's own, and is only compared.
+unsafe impl Send for Live {}
 
 /// By address of the IRP, with a number: addresses don't come back, but the
 /// entry outlives the IRP.
@@ -126,6 +130,25 @@ pub fn pending() -> u32 {
     let live = LIVE.lock();
     let pending = live.values().filter(|live| live.completion.is_none());
     u32::try_from(pending.count()).expect("few requests")
+}
+
+/// `IoCancelIrp` for every request of a file object that is under way; returns how many.
+pub fn cancel(file: *mut FILE_OBJECT) -> u32 {
+    const ROUTINE: Routine = Routine("IoCancelIrp");
+    let live = LIVE.lock();
+    let of_file = live
+        .iter()
+        .filter(|(_, live)| live.file == file && live.completion.is_none());
+    let cancelled = of_file.map(|(&address, _)| {
+        let irp = Object::own(paging::pointer::<IRP>(address));
+        irp.set(field!(IRP, Cancel), true);
+        ROUTINE.require(
+            irp.get(field!(IRP, CancelRoutine)).is_none(),
+            "cancel-routine",
+            format_args!("the lab has no cancel spin lock to call it with"),
+        );
+    });
+    u32::try_from(cancelled.count()).expect("few requests")
 }
 
 /// Sends a request to a device and waits for its completion.
@@ -147,6 +170,7 @@ pub fn send(
         Live {
             buffers,
             parameters,
+            file,
             processor: processor::current().index,
             completion: None,
         },

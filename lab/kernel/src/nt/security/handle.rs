@@ -8,7 +8,7 @@ use windows_sys::Win32::Security::SECURITY_DESCRIPTOR;
 
 use super::descriptor;
 use crate::memory::paging;
-use crate::nt::io::device;
+use crate::nt::io::{device, driver};
 use crate::nt::rules::Routine;
 use crate::nt::{irql, resources, status};
 use crate::sync::Lock;
@@ -142,6 +142,6 @@ pub extern "win64" fn close(handle: *mut c_void) -> u32 {
     ROUTINE.irql_at_most(irql::PASSIVE_LEVEL);
     let opened = find(ROUTINE, handle);
     HANDLES.lock().open.remove(&(handle.addr() as u64));
-    device::close(opened.device);
+    driver::close_device(opened.device);
     status::SUCCESS
 }
