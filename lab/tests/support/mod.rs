@@ -7,7 +7,7 @@ use std::time::Duration;
 use lab::{Config, Error, Lab};
 
 /// A file that `cargo xtask test` has built.
-fn built(variable: &str) -> PathBuf {
+pub fn built(variable: &str) -> PathBuf {
     env::var_os(variable)
         .unwrap_or_else(|| panic!("{variable} is not set: run cargo xtask test"))
         .into()

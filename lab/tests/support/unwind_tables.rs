@@ -12,6 +12,22 @@ use crate::image::DriverImage;
 /// Bytes of a `RUNTIME_FUNCTION`.
 const FUNCTION_SIZE: u32 = 12;
 
+const UD2: [u8; 2] = [0x0F, 0x0B];
+
+/// `UNW_FLAG_CHAININFO`.
+const CHAINED: u8 = 4;
+
+/// What one instruction of a prologue did.
+#[derive(Debug, Clone, Copy)]
+pub struct UnwindCode {
+    /// Where the code is.
+    pub address: u32,
+    /// What was done.
+    pub operation: u8,
+    /// The register, or whatever else the operation has in its place.
+    pub register: u8,
+}
+
 /// The tables of a driver's file; everything is addressed by offsets from the image's
 /// base.
 pub struct UnwindTables {
@@ -59,6 +75,42 @@ impl UnwindTables {
         for (field, value) in (0..).step_by(4).zip(function) {
             self.set_u32(self.table + index * FUNCTION_SIZE + field, value);
         }
+    }
+
+    /// What the prologues did of those functions that end in `UD2`.
+    pub fn codes_of_faulting_functions(&self) -> Vec<UnwindCode> {
+        let all = (0..self.count).map(|index| self.function(index));
+        let faulting = all.filter(|[_, end, _]| [self.byte(end - 2), self.byte(end - 1)] == UD2);
+        faulting.flat_map(|[.., info]| self.codes(info)).collect()
+    }
+
+    /// Whether some part of a function refers to another part.
+    pub fn has_chained_function(&self) -> bool {
+        let mut all = (0..self.count).map(|index| self.function(index));
+        all.any(|[.., info]| self.byte(info) >> 3 == CHAINED)
+    }
+
+    fn codes(&self, info: u32) -> Vec<UnwindCode> {
+        let slots = u32::from(self.byte(info + 2));
+        let mut codes = Vec::new();
+        let mut slot = 0;
+        while slot < slots {
+            let address = info + 4 + 2 * slot;
+            let operation = self.byte(address + 1);
+            let (operation, register) = (operation & 0xF, operation >> 4);
+            codes.push(UnwindCode {
+                address,
+                operation,
+                register,
+            });
+            // Numbers that follow the code take slots too.
+            slot += match (operation, register) {
+                (1, 0) | (4 | 8, _) => 2,
+                (1 | 5 | 9, _) => 3,
+                _ => 1,
+            };
+        }
+        codes
     }
 
     /// Begins of the functions that have an exception handler, and addresses of the

@@ -2,6 +2,7 @@
 
 mod client;
 mod driver;
+mod frames;
 mod inf;
 mod kernel;
 
@@ -13,6 +14,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 pub use self::driver::CrossBuild;
+pub use self::frames::{build as build_frames, lint as lint_frames};
 pub use self::kernel::{build as build_kernel, lint as lint_kernel};
 use crate::image::{identity, rules};
 use crate::machine::{self, package, target};

@@ -16,6 +16,7 @@ pub struct Args {}
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let cross_build = CrossBuild::prepare(workspace)?;
     step("clippy: driver", |_| cross_build.lint())?;
+    artifact::lint_frames(workspace)?;
     artifact::lint_kernel(workspace)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -168,6 +168,7 @@ fn lint(workspace: &Workspace) -> Result<()> {
     })?;
     let cross_build = CrossBuild::prepare(workspace)?;
     step("clippy: driver", |_| cross_build.lint())?;
+    artifact::lint_frames(workspace)?;
     artifact::lint_kernel(workspace)
 }
 
@@ -192,6 +193,7 @@ fn costs(workspace: &Workspace) -> Result<Vec<Check>> {
 fn boot_tests(workspace: &Workspace) -> Result<Command> {
     let package = artifact::build_package(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
+    let frames = artifact::build_frames(workspace)?;
     let mut cargo = workspace.cargo();
     cargo
         .args([
@@ -225,7 +227,8 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
         .args(["--test", "rules", "--test", "demo"])
         .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
-        .env("LAB_DRIVER", package.driver);
+        .env("LAB_DRIVER", package.driver)
+        .env("LAB_FRAMES", frames);
     Ok(cargo)
 }
 
