@@ -333,6 +333,27 @@ impl Lab {
         self.ask_done(&Request::Misuse(kind))
     }
 
+    /// From now on fills memory whose content is not promised, and the stack below the
+    /// driver's frames, with a byte, to show where it comes out.
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer.
+    pub fn fill_memory(&mut self, byte: u8) -> Result<(), Error> {
+        self.ask_done(&Request::FillMemory { byte })
+    }
+
+    /// Calls a routine that drivers may import at an IRQL at which that is forbidden.
+    ///
+    /// # Errors
+    ///
+    /// Always: [`Error::Stopped`] with the rule, or [`Error::Refused`] if nobody
+    /// noticed.
+    pub fn call_at(&mut self, routine: &str, irql: u8) -> Result<(), Error> {
+        let routine = routine.to_owned();
+        self.ask_done(&Request::CallAt { routine, irql })
+    }
+
     /// Ends the machine in good order.
     ///
     /// # Errors

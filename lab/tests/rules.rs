@@ -2,9 +2,12 @@
 
 mod support;
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use lab::{Config, Error, Misuse, Stop, StopReason};
+use object::read::pe::PeFile64;
+use object::{NameOrOrdinal, Object};
 use support::{boot, config};
 
 /// What the stop of a misuse must say.
@@ -42,6 +45,9 @@ fn expected(misuse: Misuse) -> &'static str {
         Misuse::WriteBehindPool => "rule ExFreePoolWithTag/overrun",
         Misuse::WriteBeforePool => "rule ExFreePoolWithTag/underrun",
         Misuse::ReadPastPool => "(behind pool block",
+        Misuse::ReadBeforePool => "(in front of pool block",
+        Misuse::FreeHeldMutex => "rule ExFreePoolWithTag/held-mutex",
+        Misuse::DispatchReturnsWithMutex => "rule DRIVER_DISPATCH/mutex",
         Misuse::ReadFreedPool | Misuse::ReadFreedPoolElsewhere => "(in freed pool block",
         Misuse::ExecutePool => "execution of non-executable memory",
         Misuse::ContiguousWithoutProtection => "rule MmAllocateContiguousNodeMemory/protect",
@@ -146,4 +152,84 @@ fn a_stopped_machine_stays_stopped() {
         Err(Error::Stopped { .. })
     ));
     assert!(matches!(lab.report(), Err(Error::Ended { .. })));
+}
+
+/// Highest IRQLs, as documentation pages have them.
+const PASSIVE_LEVEL: u8 = 0;
+const APC_LEVEL: u8 = 1;
+const DISPATCH_LEVEL: u8 = 2;
+
+/// The highest IRQL that the documentation of a routine allows; none for any.
+fn highest_irql(routine: &str) -> Option<u8> {
+    match routine {
+        "IoCreateSymbolicLink"
+        | "IoDeleteSymbolicLink"
+        | "KeFlushQueuedDpcs"
+        | "ObOpenObjectByPointer"
+        | "SeSinglePrivilegeCheck"
+        | "ZwClose"
+        | "ZwSetSecurityObject" => Some(PASSIVE_LEVEL),
+        "IoCreateDevice"
+        | "IoDeleteDevice"
+        | "KeWaitForSingleObject"
+        | "RtlAddAccessAllowedAce"
+        | "RtlCreateAcl"
+        | "RtlCreateSecurityDescriptor"
+        | "RtlSetDaclSecurityDescriptor" => Some(APC_LEVEL),
+        "ExAllocatePool2"
+        | "ExFreePool"
+        | "IofCompleteRequest"
+        | "KeClearEvent"
+        | "KeReleaseMutex"
+        | "KeSetEvent"
+        | "MmAllocateContiguousNodeMemory"
+        | "MmFreeContiguousMemory" => Some(DISPATCH_LEVEL),
+        "KeBugCheckEx"
+        | "KeGetProcessorNumberFromIndex"
+        | "KeInitializeDpc"
+        | "KeInitializeEvent"
+        | "KeInitializeMutex"
+        | "KeInsertQueueDpc"
+        | "KeQueryActiveProcessorCountEx"
+        | "KeQueryMaximumProcessorCountEx"
+        | "KeSetImportanceDpc"
+        | "KeSetTargetProcessorDpcEx"
+        | "MmGetPhysicalAddress"
+        | "__C_specific_handler"
+        | "memcmp"
+        | "memcpy"
+        | "memmove"
+        | "memset" => None,
+        _ => panic!("{routine} is imported: look its IRQL up"),
+    }
+}
+
+#[test]
+fn every_routine_that_the_driver_imports_minds_its_irql() {
+    let driver = fs::read(support::driver()).unwrap();
+    let driver = PeFile64::parse(driver.as_slice()).unwrap();
+    let mut minding = 0;
+    for import in driver.imports().unwrap() {
+        let import = import.unwrap();
+        let NameOrOrdinal::Name(name) = import.name() else {
+            panic!("{import:?} has no name");
+        };
+        let routine = str::from_utf8(name).unwrap();
+        // This one looks at the pool that is asked for first: see the misuses.
+        let Some(highest) = highest_irql(routine).filter(|_| routine != "ExAllocatePool2") else {
+            continue;
+        };
+        let mut lab = boot(&config(1));
+        match lab.call_at(routine, highest + 1) {
+            Err(Error::Stopped { stop, .. }) => match &stop.reason {
+                StopReason::Violation { rule, .. } => {
+                    assert_eq!(*rule, format!("{routine}/irql"));
+                }
+                other => panic!("{routine}: {other}"),
+            },
+            other => panic!("{routine}: {other:?}"),
+        }
+        minding += 1;
+    }
+    assert!(minding > 15, "{minding}");
 }

@@ -7,6 +7,8 @@ mod support;
 mod survey;
 
 mod client;
+mod dispatch_level;
 mod machine;
+mod padding;
 mod requests;
 mod snapshot;

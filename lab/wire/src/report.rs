@@ -64,6 +64,9 @@ pub struct ProcessorCounters {
     pub threads: u64,
     /// Faults of [`crate::Request::InjectFault`] that were delivered.
     pub injected_faults: u64,
+    /// Ticks of the time-stamp counter that the longest DPC routine took: instructions,
+    /// where the counter counts those.
+    pub longest_dpc: u64,
 }
 
 /// What is allocated, open and queued now, and what happened so far.

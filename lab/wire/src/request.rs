@@ -240,6 +240,20 @@ pub enum Request {
         /// Turns of a spin loop.
         turns: u32,
     },
+    /// From now on fills memory whose content is not promised, and the stack below a
+    /// driver's frames, with a byte, to show where it comes out.
+    FillMemory {
+        /// The byte.
+        byte: u8,
+    },
+    /// Calls one of the routines that a driver may import, with zero for every argument,
+    /// at an IRQL at which that is forbidden.
+    CallAt {
+        /// The routine's name.
+        routine: String,
+        /// The IRQL.
+        irql: u8,
+    },
 }
 
 /// A promise of the kernel routines that the lab itself checks.
@@ -275,6 +289,11 @@ pub enum Exercise {
     PathBehindDevice,
     /// Control codes that demand access which the handle lacks.
     AccessDenied,
+    /// Output that the driver never wrote is filled as memory whose content is not
+    /// promised.
+    UnwrittenOutput,
+    /// What is allocated, open, queued or pending is in the report.
+    ReportOfRemains,
 }
 
 impl Exercise {
@@ -344,6 +363,8 @@ pub enum Misuse {
     WriteBeforePool,
     /// A read past the page of a pool block.
     ReadPastPool,
+    /// A read in front of the page of a pool block.
+    ReadBeforePool,
     /// A read of pool that was freed.
     ReadFreedPool,
     /// A read of pool that was freed, on a processor that had it in its
@@ -381,6 +402,10 @@ pub enum Misuse {
     DispatchReturnsAtOtherIrql,
     /// A dispatch routine that returns with interrupts disabled.
     DispatchReturnsWithInterruptsOff,
+    /// A dispatch routine that returns while its thread holds a mutex.
+    DispatchReturnsWithMutex,
+    /// `ExFreePoolWithTag` while the block holds a mutex that a thread holds.
+    FreeHeldMutex,
     /// A dispatch routine that reads an IRP after completing it.
     ReadCompletedIrp,
     /// `IoCreateDevice` above `APC_LEVEL`.

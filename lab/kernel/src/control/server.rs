@@ -13,12 +13,12 @@ use lab_wire::{Message, Operation, Outcome, ProcessorChange, Reply, Request, Thr
 
 use super::exercise::{self, Broken};
 use super::{channel, misuse, staging};
-use crate::memory::{self, paging};
+use crate::memory::{self, guarded, paging};
 use crate::nt::exception::injection;
 use crate::nt::io::{driver, file};
 use crate::nt::{dispatcher, hot_add, processors, report, resources};
 use crate::processor::apic::{self, Vector};
-use crate::processor::{self, Processor, idle, registers};
+use crate::processor::{self, Processor, idle, registers, stack};
 use crate::stop;
 use crate::sync::Lock;
 
@@ -90,6 +90,15 @@ fn answer(request: Request) -> Reply {
         Request::Linger { turns } => {
             dispatcher::linger(turns);
             Reply::Done
+        }
+        Request::FillMemory { byte } => {
+            guarded::set_uninitialized(byte);
+            stack::begin_filling();
+            Reply::Done
+        }
+        Request::CallAt { routine, irql } => {
+            as_thread(|| misuse::call_at(&routine, irql));
+            Reply::Refused(format!("{routine} at IRQL {irql} went unnoticed"))
         }
         // The channel has answered it already.
         Request::Diagnose | Request::Shutdown => Reply::Done,

@@ -6,6 +6,8 @@
 
 #![expect(unsafe_code, reason = "the slack around blocks is raw memory")]
 
+use core::sync::atomic::{AtomicU8, Ordering};
+
 use super::layout::{self, PAGE_SIZE};
 use super::paging::{self, Protection};
 use super::region::Region;
@@ -14,7 +16,17 @@ use super::region::Region;
 const SLACK: u8 = 0xA7;
 
 /// Fills memory whose content is not promised.
-pub const UNINITIALIZED: u8 = 0xCB;
+static UNINITIALIZED: AtomicU8 = AtomicU8::new(0xCB);
+
+/// The byte that fills memory whose content is not promised.
+pub fn uninitialized() -> u8 {
+    UNINITIALIZED.load(Ordering::Relaxed)
+}
+
+/// Chooses that byte.
+pub fn set_uninitialized(byte: u8) {
+    UNINITIALIZED.store(byte, Ordering::Relaxed);
+}
 
 /// A block of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -92,7 +92,7 @@ pub extern "win64" fn allocate_node_memory(
     };
     let frames: Vec<u64> = (0..pages).map(|page| physical + page * PAGE_SIZE).collect();
     let block = Block::over_pages(map_frames(&frames), pages, size);
-    block.set(guarded::UNINITIALIZED);
+    block.set(guarded::uninitialized());
     BLOCKS.lock().insert(block.start, block);
     paging::pointer(block.start)
 }

@@ -20,7 +20,7 @@ use crate::image::symbol;
 use crate::memory::shootdown;
 use crate::processor::activity::Kind;
 use crate::processor::apic::{self, Vector};
-use crate::processor::{self, Processor, count_one, timer};
+use crate::processor::{self, Processor, count_one, stack, timer};
 use crate::sync::Lock;
 
 /// `DpcObject` of `KOBJECTS`, which marks an initialised `KDPC`.
@@ -141,8 +141,14 @@ fn run(here: &Processor, dpc: Object<KDPC>) {
     let _activity = here.activity.enter(Kind::Dpc, address, 0);
     // SAFETY: `KeInitializeDpc` was given a routine of this type.
     let routine = unsafe { mem::transmute::<*const (), DeferredRoutine>(routine) };
+    stack::fill();
+    let start = timer::ticks();
     // SAFETY: This is the call that the driver asked for, with its own arguments.
     unsafe { routine(dpc.pointer(), context, argument_1, argument_2) };
+    let taken = timer::ticks() - start;
+    here.counters
+        .longest_dpc
+        .fetch_max(taken, Ordering::Relaxed);
 
     let irql = irql::current();
     ROUTINE.require(

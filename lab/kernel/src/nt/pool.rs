@@ -88,7 +88,7 @@ pub fn allocate(owner: Owner, size: u64, alignment: u64, tag: u32) -> Option<u64
         _ => &NONPAGED,
     };
     let block = Block::allocate(region, size, alignment)?;
-    block.set(guarded::UNINITIALIZED);
+    block.set(guarded::uninitialized());
     let mut blocks = BLOCKS.lock();
     if let Owner::Driver(_) = owner {
         blocks.made += 1;
@@ -124,6 +124,7 @@ fn release(routine: Routine, record: Record) {
     }
     dpc::forbid_queued_in(routine, block.start, block.start + block.size);
     dispatcher::forbid_waiters_in(routine, block.start, block.start + block.size);
+    dispatcher::forbid_held_in(routine, block.start, block.start + block.size);
     BLOCKS.lock().remember_freed(record);
     block.free();
 }

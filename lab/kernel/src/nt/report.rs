@@ -35,6 +35,7 @@ pub fn make() -> Report {
                     wake_interrupts: get(&here.counters.wake_interrupts),
                     threads: get(&here.counters.threads),
                     injected_faults: get(&here.counters.injected_faults),
+                    longest_dpc: get(&here.counters.longest_dpc),
                 }
             })
             .collect(),

@@ -15,6 +15,7 @@ pub mod exceptions;
 pub mod idle;
 pub mod interrupts;
 pub mod registers;
+pub mod stack;
 pub mod timer;
 
 use alloc::boxed::Box;
@@ -89,6 +90,8 @@ pub struct Counters {
     pub threads: AtomicU64,
     /// Faults that were injected.
     pub injected_faults: AtomicU64,
+    /// Ticks of the time-stamp counter that the longest DPC routine took.
+    pub longest_dpc: AtomicU64,
 }
 
 // SAFETY: The descriptors are only changed by the processor that they belong

@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use core::slice;
 
 use super::{NON_PAGED, Outcome, TAG, promise};
-use crate::memory::guarded::UNINITIALIZED;
+use crate::memory::guarded::uninitialized;
 use crate::memory::layout::PAGE_SIZE;
 use crate::nt::{contiguous, pool};
 
@@ -31,7 +31,7 @@ pub fn pool() -> Outcome {
         let aligned = pool::allocate_pool_2(NON_PAGED | CACHE_ALIGNED, size, TAG);
         promise!(holds(zeroed, size, 0), "{size} bytes are not zeroed");
         promise!(
-            holds(kept, size, UNINITIALIZED),
+            holds(kept, size, uninitialized()),
             "{size} uninitialised bytes hold no pattern"
         );
         let alignment = if size < 4096 { 16 } else { 4096 };
@@ -56,7 +56,7 @@ pub fn contiguous() -> Outcome {
     let whole = contiguous::allocate_node_memory(SIZE, 0, u64::MAX, BOUNDARY, READ_WRITE, ANY_NODE);
     promise!(!whole.is_null(), "no contiguous memory");
     promise!(
-        holds(whole, SIZE, UNINITIALIZED),
+        holds(whole, SIZE, uninitialized()),
         "contiguous memory holds no pattern"
     );
     let first = contiguous::get_physical_address(whole);

@@ -3,6 +3,7 @@
 
 mod dpcs;
 mod memory;
+mod remains;
 mod requests;
 mod waits;
 
@@ -53,6 +54,8 @@ pub fn perform(kind: Exercise) -> Outcome {
         Exercise::DirectTransfer => requests::direct_transfer(),
         Exercise::PathBehindDevice => requests::path_behind_device(),
         Exercise::AccessDenied => requests::access_denied(),
+        Exercise::UnwrittenOutput => requests::unwritten_output(),
+        Exercise::ReportOfRemains => remains::reported(),
     }
 }
 

@@ -11,6 +11,7 @@ use windows_sys::Wdk::Foundation::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, KDPC};
 
 use super::{Outcome, allocate, free, promise};
 use crate::control::own_driver::{self, agree, complete};
+use crate::memory::guarded;
 use crate::nt::io::{buffers, file};
 use crate::nt::{dpc, status};
 use crate::processor;
@@ -155,5 +156,28 @@ pub fn access_denied() -> Outcome {
     own_driver::remove();
     promise!(denied == status::ACCESS_DENIED, "reader: {denied:#x}");
     promise!(granted == status::SUCCESS, "writer: {granted:#x}");
+    Ok(())
+}
+
+/// Claims eight bytes of output, and writes none.
+unsafe extern "win64" fn claim(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
+    complete(irp, status::SUCCESS, UNWRITTEN)
+}
+
+const UNWRITTEN: usize = 8;
+
+pub fn unwritten_output() -> Outcome {
+    own_driver::install(agree, claim);
+    let handle = file::open(own_driver::PATH, Access::READ, Token::Administrator)
+        .expect("the device is there");
+    let replies = [BUFFERED, DIRECT].map(|code| file::control(handle, code, &[], 16).output);
+    file::close(handle);
+    own_driver::remove();
+    for output in replies {
+        promise!(
+            output == [guarded::uninitialized(); UNWRITTEN],
+            "{output:x?} came back"
+        );
+    }
     Ok(())
 }

@@ -19,7 +19,7 @@ use x86_64::instructions::interrupts;
 use crate::memory::layout::PAGE_SIZE;
 use crate::memory::paging;
 use crate::nt::io::{device, namespace};
-use crate::nt::{contiguous, debug, dispatcher, dpc, irql, pool};
+use crate::nt::{contiguous, debug, dispatcher, dpc, exports, irql, pool};
 use crate::processor::{self, idle};
 
 /// `POOL_FLAG_NON_PAGED`, `POOL_FLAG_NON_PAGED_EXECUTE`, `POOL_FLAG_PAGED`.
@@ -49,7 +49,8 @@ pub fn commit(kind: Misuse) {
         | Misuse::SetEventAboveDispatch
         | Misuse::SetNullEvent
         | Misuse::EventInPagedPool
-        | Misuse::ReleaseForeignMutex => misuse_dispatcher_object(kind),
+        | Misuse::ReleaseForeignMutex
+        | Misuse::FreeHeldMutex => misuse_dispatcher_object(kind),
         Misuse::QueueUninitializedDpc
         | Misuse::InitializeQueuedDpc
         | Misuse::UnknownImportance
@@ -70,6 +71,7 @@ pub fn commit(kind: Misuse) {
         | Misuse::WriteBehindPool
         | Misuse::WriteBeforePool
         | Misuse::ReadPastPool
+        | Misuse::ReadBeforePool
         | Misuse::ReadFreedPool
         | Misuse::ReadFreedPoolElsewhere
         | Misuse::ExecutePool => misuse_block(kind),
@@ -87,6 +89,7 @@ pub fn commit(kind: Misuse) {
         | Misuse::ReturnPendingUnmarked
         | Misuse::DispatchReturnsAtOtherIrql
         | Misuse::DispatchReturnsWithInterruptsOff
+        | Misuse::DispatchReturnsWithMutex
         | Misuse::ReadCompletedIrp => requests::misuse(kind),
         Misuse::CreateDeviceAtDispatch | Misuse::DeleteForeignDevice | Misuse::CreateLinkAtApc => {
             misuse_name(kind);
@@ -106,9 +109,33 @@ pub fn commit(kind: Misuse) {
     }
 }
 
+/// A routine whose arguments don't matter, because it is not to look at them.
+type AnyRoutine = extern "win64" fn(usize, usize, usize, usize, usize, usize, usize);
+
+/// Calls an exported routine with zeros at an IRQL. Returns if there is none of that name,
+/// or if it didn't mind.
+pub fn call_at(routine: &str, irql: u8) {
+    let Some(address) = exports::resolve(routine) else {
+        return;
+    };
+    let routine = paging::pointer::<()>(address);
+    // SAFETY: A routine that checks its IRQL first looks at no argument, and the stack
+    // has room for more than it takes.
+    let routine = unsafe { core::mem::transmute::<*mut (), AnyRoutine>(routine) };
+    irql::raise(irql);
+    routine(0, 0, 0, 0, 0, 0, 0);
+}
+
 /// A nonpaged block; it is zeroed.
 fn block(size: usize) -> *mut c_void {
     pool::allocate_pool_2(NON_PAGED, size, TAG)
+}
+
+/// A mutex that nobody holds.
+fn mutex() -> *mut KMUTANT {
+    let mutex = block(size_of::<KMUTANT>()).cast();
+    dispatcher::initialize_mutex(mutex, 0);
+    mutex
 }
 
 fn wait(event: *const KEVENT) {
@@ -124,10 +151,13 @@ fn misuse_dispatcher_object(kind: Misuse) {
             return dispatcher::initialize_event(event.cast(), 0, 0);
         }
         Misuse::ReleaseForeignMutex => {
-            let mutex = block(size_of::<KMUTANT>()).cast();
-            dispatcher::initialize_mutex(mutex, 0);
-            dispatcher::release_mutex(mutex, 0);
+            dispatcher::release_mutex(mutex(), 0);
             return;
+        }
+        Misuse::FreeHeldMutex => {
+            let mutex = mutex();
+            wait(mutex.cast());
+            return pool::free_pool_with_tag(mutex.cast(), TAG);
         }
         Misuse::SetNullEvent => {
             dispatcher::set_event(ptr::null_mut(), 0, 0);
@@ -254,6 +284,10 @@ fn misuse_block(kind: Misuse) {
         Misuse::ReadPastPool => {
             let page = bytes.addr() as u64 & !(PAGE_SIZE - 1);
             read(paging::pointer(page + PAGE_SIZE));
+        }
+        Misuse::ReadBeforePool => {
+            let page = bytes.addr() as u64 & !(PAGE_SIZE - 1);
+            read(paging::pointer(page - 1));
         }
         Misuse::ReadFreedPool => {
             free();

@@ -49,6 +49,10 @@ unsafe extern "win64" fn misbehave(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 
             irql::raise(irql::APC_LEVEL);
             complete(irp, status::SUCCESS, 0)
         }
+        Misuse::DispatchReturnsWithMutex => {
+            super::wait(super::mutex().cast());
+            complete(irp, status::SUCCESS, 0)
+        }
         Misuse::DispatchReturnsWithInterruptsOff => {
             interrupts::disable();
             complete(irp, status::SUCCESS, 0)

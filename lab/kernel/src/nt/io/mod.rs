@@ -12,6 +12,8 @@ use x86_64::instructions::interrupts;
 use super::irql;
 use super::rules::Routine;
 use crate::image::symbol;
+use crate::nt::{dispatcher, thread};
+use crate::processor::stack;
 
 /// `IRP_MJ_*` codes that the lab sends.
 pub mod major {
@@ -29,6 +31,7 @@ pub mod major {
 /// was called.
 fn call_driver<R>(kind: Routine, address: u64, call: impl FnOnce() -> R) -> R {
     debug_assert!(irql::current() == irql::PASSIVE_LEVEL && interrupts::are_enabled());
+    stack::fill();
     let result = call();
     let irql = irql::current();
     kind.require(
@@ -46,6 +49,11 @@ fn call_driver<R>(kind: Routine, address: u64, call: impl FnOnce() -> R) -> R {
             "{} returned with interrupts disabled, it was called with interrupts enabled",
             symbol::name(address)
         ),
+    );
+    kind.require(
+        !dispatcher::holds_mutex(thread::current()),
+        "mutex",
+        format_args!("{} returned with a mutex held", symbol::name(address)),
     );
     result
 }

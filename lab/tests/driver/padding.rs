@@ -1,0 +1,66 @@
+//! Memory of the kernel that was never meant for the caller: none of it is in a reply.
+
+use lab::{Access, Handle, IoctlReply, Lab, Token};
+use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
+use zerocopy::IntoBytes;
+
+use crate::client::ROOM;
+use crate::support::{boot, config};
+
+const PROCESSORS: u32 = 4;
+
+/// What memory is filled with whose content nobody promised, one after the other. A byte
+/// that follows all three of them comes from there.
+const FILLERS: [u8; 3] = [0xA5, 0x5A, 0xC3];
+
+/// A reply to each kind of request, granted or refused.
+fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlReply> {
+    let mut ask = |code, request: Request, room| {
+        let reply = lab.ioctl(handle, code, request.as_bytes(), room);
+        reply.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let mut replies = vec![ask(CONTROL_STATUS, Request::any_version(), ROOM)];
+    for code in [CONTROL_STATUS, CONTROL_SNAPSHOT] {
+        for room in [0, 8, 32, 100, ROOM] {
+            replies.push(ask(code, Request::new(), room));
+        }
+        let other = Request {
+            version: u16::MAX,
+            ..Request::new()
+        };
+        replies.push(ask(code, other, ROOM));
+        replies.push(ask(code ^ 4, Request::new(), ROOM));
+    }
+    replies
+}
+
+#[test]
+fn no_byte_of_unpromised_memory_reaches_a_reply() {
+    let mut lab = boot(&config(PROCESSORS));
+    // With addresses and without them.
+    for token in [Token::Administrator, Token::AdministratorWithoutDebug] {
+        let filled = FILLERS.map(|filler| {
+            lab.fill_memory(filler).unwrap();
+            lab.load().unwrap_or_else(|error| panic!("{error}"));
+            let handle = lab
+                .open_as(token, protocol::USER_PATH, Access::READ)
+                .unwrap();
+            let replies = replies(&mut lab, handle);
+            lab.close(handle).unwrap();
+            assert!(lab.unload().unwrap().is_clean());
+            replies
+        });
+        let [first, second, third] = &filled;
+        let mut bytes = 0;
+        for (kind, ((a, b), c)) in first.iter().zip(second).zip(third).enumerate() {
+            let length = a.output.len();
+            assert_eq!([b.output.len(), c.output.len()], [length; 2]);
+            for at in 0..length {
+                let seen = [a, b, c].map(|reply| reply.output[at]);
+                assert_ne!(seen, FILLERS, "byte {at} of reply {kind}");
+            }
+            bytes += length;
+        }
+        assert!(bytes > 2000, "{bytes} bytes of replies were looked at");
+    }
+}
