@@ -7,6 +7,7 @@ mod artifact;
 mod bench;
 mod check;
 mod commands;
+mod evidence;
 mod image;
 mod lab_device;
 mod machine;

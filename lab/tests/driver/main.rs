@@ -8,6 +8,7 @@ mod survey;
 
 mod client;
 mod dispatch_level;
+mod instructions;
 mod machine;
 mod padding;
 mod requests;

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::artifact::{self, CrossBuild, Profile};
 use crate::check::Check;
+use crate::evidence;
 use crate::image::rules::Facts;
 use crate::step::step;
 use crate::workspace::Workspace;
@@ -54,5 +55,6 @@ pub fn checks(workspace: &Workspace) -> Result<Vec<Check>> {
         rule: "the stand-in WDK has Microsoft's layouts, signatures and constants",
         violation: abi.map(|error| format!("{error:#}")),
     });
+    checks.extend(evidence::checks(workspace)?);
     Ok(checks)
 }
