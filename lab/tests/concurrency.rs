@@ -18,7 +18,7 @@ const STATUS_INVALID_HANDLE: u32 = 0xC000_0008;
 const STATUS_NO_SUCH_DEVICE: u32 = 0xC000_000E;
 
 /// Long enough for a thread to close its handle and unload the driver meanwhile.
-const LINGER_TURNS: u32 = 3_000_000;
+const LINGER_TURNS: u32 = 200_000;
 
 fn loaded() -> Lab {
     let mut lab = boot(&config(PROCESSORS));
@@ -109,7 +109,7 @@ fn a_client_that_dies_inside_a_snapshot_takes_nobody_along() {
                     3,
                     [
                         Operation::AwaitHeldDpcs,
-                        Operation::AwaitPending { requests: 2 },
+                        Operation::AwaitWaiting { threads: 2 },
                         Operation::Cancel { handle: dying },
                         Operation::Close { handle: dying },
                         Operation::Cancel { handle: waiting },
@@ -250,14 +250,28 @@ fn unload_past_lingering_dpc(lab: &mut Lab) -> Result<Vec<Vec<Outcome>>, Error> 
     lab.load()?;
     lab.linger(LINGER_TURNS)?;
     let handle = lab.open(protocol::USER_PATH, Access::READ)?;
-    lab.run(vec![thread(
-        0,
-        [
-            snapshot(handle),
-            Operation::Close { handle },
-            Operation::Unload,
-        ],
-    )])
+    let all = vec![
+        thread(
+            0,
+            [
+                Operation::AwaitHeldDpcs,
+                snapshot(handle),
+                Operation::Close { handle },
+                Operation::Unload,
+            ],
+        ),
+        thread(1, [Operation::HoldDpcs]),
+        // When the first thread waits for the event, the held DPC is left to set it.
+        thread(
+            2,
+            [
+                Operation::AwaitHeldDpcs,
+                Operation::AwaitWaiting { threads: 1 },
+                Operation::ReleaseDpcs,
+            ],
+        ),
+    ];
+    lab.run(all)
 }
 
 #[test]
@@ -266,7 +280,7 @@ fn unloading_waits_for_dpcs_in_flight() {
     for _ in 0..10 {
         let outcomes = unload_past_lingering_dpc(&mut lab);
         let outcomes = outcomes.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(outcomes[0][1..], [Outcome::Close(0), Outcome::Unload(0)]);
+        assert_eq!(outcomes[0][2..], [Outcome::Close(0), Outcome::Unload(0)]);
         let report = lab.report().unwrap();
         assert!(report.is_clean(), "{report:?}");
     }

@@ -107,6 +107,11 @@ pub enum Operation {
         /// How many.
         requests: u32,
     },
+    /// Waits until this many threads wait inside the driver.
+    AwaitWaiting {
+        /// How many.
+        threads: u32,
+    },
 }
 
 /// System calls made one after another by one thread.

@@ -278,5 +278,6 @@ fn perform(operation: Operation) -> Outcome {
         Operation::AwaitHeldDpcs => staging::await_held_dpcs(),
         Operation::ReleaseDpcs => staging::release_dpcs(),
         Operation::AwaitPending { requests } => staging::await_pending(requests),
+        Operation::AwaitWaiting { threads } => staging::await_waiting(threads),
     }
 }

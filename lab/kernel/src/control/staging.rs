@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use lab_wire::Outcome;
 
 use crate::nt::io::request;
-use crate::nt::irql;
+use crate::nt::{dispatcher, irql};
 
 /// Whether some processor keeps its DPCs waiting.
 static HELD: AtomicBool = AtomicBool::new(false);
@@ -42,4 +42,9 @@ pub fn await_held_dpcs() -> Outcome {
 /// Waits until the driver has this many requests that it has not completed.
 pub fn await_pending(requests: u32) -> Outcome {
     spin_until(|| request::pending() == requests)
+}
+
+/// Waits until this many threads wait inside the driver.
+pub fn await_waiting(threads: u32) -> Outcome {
+    spin_until(|| dispatcher::waiting() == threads)
 }
