@@ -333,6 +333,16 @@ impl Lab {
         self.ask_done(&Request::Misuse(kind))
     }
 
+    /// Makes the n-th call of `KeInsertQueueDpc` from now on refuse the DPC; zero takes that
+    /// back.
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer.
+    pub fn refuse_dpc(&mut self, nth: u64) -> Result<(), Error> {
+        self.ask_done(&Request::RefuseDpc { nth })
+    }
+
     /// From now on fills memory whose content is not promised, and the stack below the
     /// driver's frames, with a byte, to show where it comes out.
     ///

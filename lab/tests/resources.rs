@@ -1,4 +1,5 @@
-//! Low resources: each call that may fail does, one after the other.
+//! Low resources: each call that may fail does, one after the other; and DPCs that are not
+//! taken.
 
 mod support;
 #[path = "support/survey.rs"]
@@ -6,8 +7,10 @@ mod survey;
 #[path = "support/tally.rs"]
 mod tally;
 
+use std::collections::BTreeSet;
+
 use lab::{Access, Config, Error, Handle, IoctlReply, Lab};
-use protocol::{Reply, SnapshotRecord};
+use protocol::{Outcome, Reply, SnapshotRecord};
 use support::{boot, config};
 use survey::{ask, survey};
 use tally::Tally;
@@ -149,4 +152,35 @@ fn a_growing_snapshot_that_keeps_failing_leaves_nothing_at_unload() {
     }
     leave(lab, handle, &mut tally);
     tally.tell("low resources");
+}
+
+#[test]
+fn a_dpc_that_cannot_be_queued_costs_its_processor_the_record_and_nobody_else() {
+    // More than one DPC queues, so that some of those which are refused would have queued
+    // others.
+    const MANY: u32 = 23;
+    let mut lab = boot(&config(MANY));
+    lab.load().unwrap_or_else(|error| panic!("{error}"));
+    let handle = open(&mut lab);
+    let mut tally = Tally::default();
+    let mut refused = BTreeSet::new();
+    for nth in 1..=MANY.into() {
+        lab.refuse_dpc(nth).unwrap();
+        tally.point();
+        let survey = survey::<SnapshotRecord>(&mut lab, handle, MANY);
+        let (done, missing): (Vec<&SnapshotRecord>, Vec<_>) = survey
+            .records
+            .iter()
+            .partition(|record| record.outcome.is_done());
+        assert_eq!((done.len(), missing.len()), (MANY as usize - 1, 1));
+        assert_eq!(missing[0].outcome, Outcome::NOT_REACHED);
+        refused.insert(missing[0].id.index);
+        tally.survived();
+    }
+    // The first to be queued is always that of the first processor.
+    assert!(refused.contains(&0) && refused.len() > 5, "{refused:?}");
+    let survey = survey::<SnapshotRecord>(&mut lab, handle, MANY);
+    assert!(survey.records.iter().all(|record| record.outcome.is_done()));
+    leave(lab, handle, &mut tally);
+    assert_eq!(tally.tell("refused DPCs"), MANY.into());
 }

@@ -245,6 +245,11 @@ pub enum Request {
         /// Turns of a spin loop.
         turns: u32,
     },
+    /// Makes `KeInsertQueueDpc` refuse one DPC, as if it were queued already.
+    RefuseDpc {
+        /// Which one from now on, counted from 1; 0 for none.
+        nth: u64,
+    },
     /// From now on fills memory whose content is not promised, and the stack below a
     /// driver's frames, with a byte, to show where it comes out.
     FillMemory {

@@ -16,7 +16,7 @@ use super::{channel, misuse, staging};
 use crate::memory::{self, guarded, paging};
 use crate::nt::exception::injection;
 use crate::nt::io::{driver, file};
-use crate::nt::{dispatcher, hot_add, processors, report, resources};
+use crate::nt::{dispatcher, dpc, hot_add, processors, report, resources};
 use crate::processor::apic::{self, Vector};
 use crate::processor::{self, Processor, idle, registers, stack};
 use crate::stop;
@@ -89,6 +89,10 @@ fn answer(request: Request) -> Reply {
         }
         Request::Linger { turns } => {
             dispatcher::linger(turns);
+            Reply::Done
+        }
+        Request::RefuseDpc { nth } => {
+            dpc::refuse(nth);
             Reply::Done
         }
         Request::FillMemory { byte } => {

@@ -7,7 +7,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::ffi::c_void;
 use core::mem;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use lab_wire::Passage;
 use windows_sys::Win32::System::Kernel::SINGLE_LIST_ENTRY;
@@ -312,6 +312,20 @@ pub extern "win64" fn set_importance(dpc: *mut KDPC, importance: u32) {
     }
 }
 
+/// Insertions that are still to come until one is refused; zero for none.
+static UNTIL_REFUSAL: AtomicU64 = AtomicU64::new(0);
+
+/// Makes the n-th insertion from now on be refused; zero takes the wish back.
+pub fn refuse(nth: u64) {
+    UNTIL_REFUSAL.store(nth, Ordering::SeqCst);
+}
+
+/// Counts an insertion, and tells whether it is to be refused.
+fn is_refused() -> bool {
+    let one_less = |left: u64| left.checked_sub(1);
+    UNTIL_REFUSAL.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) == Ok(1)
+}
+
 /// `KeInsertQueueDpc`: any level; false if the DPC is queued already.
 pub extern "win64" fn insert_queue(
     dpc: *mut KDPC,
@@ -331,7 +345,7 @@ pub extern "win64" fn insert_queue(
     let importance = dpc.get(field!(KDPC, Anonymous.Anonymous.Importance));
     {
         let _inserting = INSERTING.lock();
-        if !dpc.get(field!(KDPC, DpcData)).is_null() {
+        if !dpc.get(field!(KDPC, DpcData)).is_null() || is_refused() {
             return 0;
         }
         dpc.set(field!(KDPC, SystemArgument1), argument_1);
