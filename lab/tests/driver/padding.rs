@@ -1,6 +1,9 @@
 //! Memory of the kernel that was never meant for the caller: none of it is in a reply.
 
-use lab::{Access, Handle, IoctlReply, Lab, Token};
+use amd_svm::msr::Msr;
+use lab::{
+    Access, GuardedInstruction, Handle, InjectedException, Injection, IoctlReply, Lab, Token,
+};
 use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
 use zerocopy::IntoBytes;
 
@@ -13,14 +16,22 @@ const PROCESSORS: u32 = 4;
 /// that follows all three of them comes from there.
 const FILLERS: [u8; 3] = [0xA5, 0x5A, 0xC3];
 
+fn ask(lab: &mut Lab, handle: Handle, code: u32, request: Request, room: u32) -> IoctlReply {
+    let reply = lab.ioctl(handle, code, request.as_bytes(), room);
+    reply.unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A reply to each kind of request, granted or refused.
 fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlReply> {
-    let mut ask = |code, request: Request, room| {
-        let reply = lab.ioctl(handle, code, request.as_bytes(), room);
-        reply.unwrap_or_else(|error| panic!("{error}"))
-    };
-    let mut replies = vec![ask(CONTROL_STATUS, Request::any_version(), ROOM)];
+    let mut replies = Vec::new();
     for code in [CONTROL_STATUS, CONTROL_SNAPSHOT] {
+        // Processors that are not reached have a record all the same.
+        for nth in 1..=PROCESSORS {
+            lab.refuse_dpc(nth.into()).unwrap();
+            replies.push(ask(lab, handle, code, Request::new(), ROOM));
+        }
+        let mut ask = |code, request, room| ask(lab, handle, code, request, room);
+        replies.push(ask(code, Request::any_version(), ROOM));
         for room in [0, 8, 32, 100, ROOM] {
             replies.push(ask(code, Request::new(), room));
         }
@@ -31,7 +42,27 @@ fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlReply> {
         replies.push(ask(code, other, ROOM));
         replies.push(ask(code ^ 4, Request::new(), ROOM));
     }
+    // Nor does one that faults leave a part of its record as it was.
+    for msr in Msr::ALL {
+        let instruction = GuardedInstruction::ReadRegister(msr.number());
+        replies.push(faulting(lab, handle, instruction));
+    }
+    for instruction in [GuardedInstruction::WriteEfer, GuardedInstruction::Vmsave] {
+        replies.push(faulting(lab, handle, instruction));
+    }
     replies
+}
+
+/// The reply to a snapshot in which an instruction of one processor faults.
+fn faulting(lab: &mut Lab, handle: Handle, instruction: GuardedInstruction) -> IoctlReply {
+    let injection = Injection {
+        instruction,
+        exception: InjectedException::GeneralProtection,
+        skip: 0,
+        count: 1,
+    };
+    lab.inject_fault(1, injection).unwrap();
+    ask(lab, handle, CONTROL_SNAPSHOT, Request::new(), ROOM)
 }
 
 #[test]

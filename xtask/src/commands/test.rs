@@ -205,20 +205,11 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
             "xtask",
         ])
         .args(["--features", "lab/boot,xtask/boot"])
-        .args([
-            "--test",
-            "access",
-            "--test",
-            "boot",
-            "--test",
-            "concurrency",
-        ])
-        .args(["--test", "driver"])
+        .args(["--test", "access", "--test", "boot", "--test", "driver"])
+        .args(["--test", "concurrency", "--test", "processors"])
         .args([
             "--test",
             "faults",
-            "--test",
-            "processors",
             "--test",
             "promises",
             "--test",
