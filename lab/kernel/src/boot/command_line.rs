@@ -1,5 +1,6 @@
 //! What the host library puts on the kernel's command line: `name=value` words.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -53,7 +54,8 @@ impl CommandLine {
         }
         assert!(
             places.len() == processors as usize,
-            "{processors} processors don't fill {places:?}"
+            "{processors} processors don't fill groups of {:?}",
+            sizes(&places)
         );
         assert!(
             (0..places.len()).all(|at| !places[..at].contains(&places[at])),
@@ -95,6 +97,15 @@ fn default_groups(processors: u32) -> Vec<u8> {
         .step_by(64)
         .map(|first| (processors - first).min(GROUP_LIMIT) as u8)
         .collect()
+}
+
+/// How many places there are in each group.
+fn sizes(places: &[Place]) -> BTreeMap<u16, usize> {
+    let mut sizes = BTreeMap::new();
+    for (group, _) in places {
+        *sizes.entry(*group).or_default() += 1;
+    }
+    sizes
 }
 
 /// One group after the other, each numbered from zero.
