@@ -15,6 +15,7 @@ mod reply;
 mod report;
 mod request;
 mod stop;
+mod trial;
 
 pub use processor::{
     DescriptorTable, ModelSpecificRegisters, ProcessorChange, ProcessorState, Segment,
@@ -22,10 +23,11 @@ pub use processor::{
 pub use reply::{IoctlReply, LogSource, Message, Outcome, Ready, Reply};
 pub use report::{Allocation, AllocationKind, Device, ProcessorCounters, Report, SymbolicLink};
 pub use request::{
-    Access, Exercise, GuardedInstruction, Handle, InjectedException, Injection, Misuse, Operation,
-    Passage, Request, Thread, Token,
+    Access, GuardedInstruction, Handle, InjectedException, Injection, Operation, Passage, Request,
+    Thread, Token,
 };
 pub use stop::{Activity, Fault, ProcessorPosition, Registers, Stop, StopReason};
+pub use trial::{Exercise, Misuse};
 
 /// Exit status that QEMU ends with after an orderly [`Request::Shutdown`].
 ///

@@ -14,7 +14,7 @@ use x86_64::instructions::interrupts;
 
 use super::rules::{Object, Routine};
 use super::structures::{KEVENT, KMUTANT, field};
-use super::{irql, status, thread};
+use super::{held, irql, status, thread};
 use crate::image::symbol;
 use crate::memory::layout;
 use crate::processor::activity::Kind;
@@ -43,26 +43,6 @@ struct Waiter {
 
 /// All waits, and the right to change a dispatcher object.
 static WAITERS: Lock<Vec<Waiter>> = Lock::new(Vec::new());
-
-/// Mutexes that are held, and the threads that hold them.
-static HELD: Lock<Vec<(u64, usize)>> = Lock::new(Vec::new());
-
-/// Whether a thread holds a mutex.
-pub fn holds_mutex(thread: *mut isize) -> bool {
-    let held = HELD.lock();
-    held.iter().any(|&(_, holder)| holder == thread.addr())
-}
-
-/// Ends the run if a held mutex lies in memory that is about to go away.
-pub fn forbid_held_in(routine: Routine, start: u64, end: u64) {
-    let held = HELD.lock();
-    if let Some((mutex, thread)) = held.iter().find(|held| (start..end).contains(&held.0)) {
-        routine.violated(
-            "held-mutex",
-            format_args!("the memory holds the mutex {mutex:#x}, which thread {thread:#x} holds"),
-        );
-    }
-}
 
 /// The part that all dispatcher objects begin with; an event is nothing more.
 type Header = KEVENT;
@@ -183,7 +163,7 @@ fn try_satisfy(object: Object<Header>, thread: *mut isize) -> bool {
             object.set(field!(KEVENT, Header.SignalState), state - 1);
             mutex.set(field!(KMUTANT, OwnerThread), thread);
             if owner != thread {
-                HELD.lock().push((mutex.address(), thread.addr()));
+                held::note(mutex.address(), thread);
             }
             true
         }
@@ -315,7 +295,7 @@ pub extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
         let released = previous + 1 == 1;
         if released {
             mutex.set(field!(KMUTANT, OwnerThread), core::ptr::null_mut());
-            HELD.lock().retain(|&(held, _)| held != mutex.address());
+            held::forget(mutex.address());
         }
         (previous, released)
     };

@@ -11,6 +11,7 @@ pub mod dispatcher;
 pub mod dpc;
 pub mod exception;
 pub mod exports;
+pub mod held;
 pub mod hot_add;
 pub mod io;
 pub mod irql;

@@ -12,7 +12,7 @@ use core::ptr;
 use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
-use super::{dispatcher, dpc, irql, resources};
+use super::{dispatcher, dpc, held, irql, resources};
 use crate::memory::guarded::{self, Block};
 use crate::memory::layout;
 use crate::memory::paging;
@@ -124,7 +124,7 @@ fn release(routine: Routine, record: Record) {
     }
     dpc::forbid_queued_in(routine, block.start, block.start + block.size);
     dispatcher::forbid_waiters_in(routine, block.start, block.start + block.size);
-    dispatcher::forbid_held_in(routine, block.start, block.start + block.size);
+    held::forbid_in(routine, block.start, block.start + block.size);
     BLOCKS.lock().remember_freed(record);
     block.free();
 }

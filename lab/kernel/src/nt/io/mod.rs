@@ -12,7 +12,7 @@ use x86_64::instructions::interrupts;
 use super::irql;
 use super::rules::Routine;
 use crate::image::symbol;
-use crate::nt::{dispatcher, thread};
+use crate::nt::{held, thread};
 use crate::processor::stack;
 
 /// `IRP_MJ_*` codes that the lab sends.
@@ -51,7 +51,7 @@ fn call_driver<R>(kind: Routine, address: u64, call: impl FnOnce() -> R) -> R {
         ),
     );
     kind.require(
-        !dispatcher::holds_mutex(thread::current()),
+        !held::any_by(thread::current()),
         "mutex",
         format_args!("{} returned with a mutex held", symbol::name(address)),
     );
