@@ -1,5 +1,15 @@
-//! Tells rustc how to compile and link against the WDK.
+//! Tells rustc how to compile and link against the WDK, and with which version resource.
 
-fn main() -> Result<(), wdk_build::ConfigError> {
-    wdk_build::configure_wdk_binary_build()
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    wdk_build::configure_wdk_binary_build()?;
+    let version = env!("CARGO_PKG_VERSION");
+    let macros = [
+        format!("VERSION={version}.0"),
+        format!("VERSION_WORDS={},0", version.replace('.', ",")),
+    ];
+    println!("cargo::rerun-if-changed=svmsave.rc");
+    embed_resource::compile_for_everything("svmsave.rc", &macros).manifest_required()?;
+    Ok(())
 }

@@ -42,6 +42,15 @@ pub const WINDOWS_LIBRARIES: Package = Package {
     found: || mingw::libraries().is_some(),
 };
 
+/// mingw-w64's resource compiler.
+pub const WINDRES: &str = "x86_64-w64-mingw32-windres";
+
+/// What has the resource compiler.
+pub const WINDOWS_BINUTILS: Package = Package {
+    name: "binutils-mingw-w64-x86-64",
+    found: || on_path(WINDRES),
+};
+
 /// The linker of client.exe.
 pub const WINDOWS_LINKER: Package = Package {
     name: "gcc-mingw-w64-x86-64-win32",
@@ -49,10 +58,21 @@ pub const WINDOWS_LINKER: Package = Package {
 };
 
 /// What the driver is built with.
-pub const DRIVER: &[Package] = &[LIBCLANG, WINDOWS_HEADERS, WINDOWS_LIBRARIES];
+pub const DRIVER: &[Package] = &[
+    LIBCLANG,
+    WINDOWS_HEADERS,
+    WINDOWS_LIBRARIES,
+    WINDOWS_BINUTILS,
+];
 
 /// What the driver package is built with: driver and client.
-pub const PACKAGE: &[Package] = &[LIBCLANG, WINDOWS_HEADERS, WINDOWS_LIBRARIES, WINDOWS_LINKER];
+pub const PACKAGE: &[Package] = &[
+    LIBCLANG,
+    WINDOWS_HEADERS,
+    WINDOWS_LIBRARIES,
+    WINDOWS_BINUTILS,
+    WINDOWS_LINKER,
+];
 
 /// Everything that any command needs.
 pub const ALL: &[Package] = &[
@@ -60,6 +80,7 @@ pub const ALL: &[Package] = &[
     LIBCLANG,
     WINDOWS_HEADERS,
     WINDOWS_LIBRARIES,
+    WINDOWS_BINUTILS,
     WINDOWS_LINKER,
 ];
 

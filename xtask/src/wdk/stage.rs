@@ -12,6 +12,7 @@ use cargo_metadata::{MetadataCommand, Package};
 use toml_edit::{Array, DocumentMut, Item, table, value};
 
 use super::{carry, kit, mingw};
+use crate::machine::package::WINDRES;
 use crate::machine::target;
 use crate::machine::toolchain::Toolchain;
 use crate::process::{self, BUILD_LIMIT};
@@ -74,6 +75,8 @@ impl Stage {
                 "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER",
                 toolchain.linker(),
             )
+            // It writes an object that the linker takes as it takes a compiled resource.
+            .env("RC_x86_64_pc_windows_msvc", WINDRES)
             .env("WDKContentRoot", self.kit())
             // A developer prompt's choice of version doesn't hold for the stand-in.
             .env_remove("Version_Number");
