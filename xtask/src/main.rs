@@ -7,11 +7,13 @@ mod artifact;
 mod bench;
 mod check;
 mod commands;
+mod distribution;
 mod evidence;
 mod image;
 mod lab_device;
 mod machine;
 mod process;
+mod source_date;
 mod step;
 mod survival;
 mod wdk;
@@ -40,6 +42,7 @@ enum Command {
     Check(commands::check::Args),
     Clippy(commands::clippy::Args),
     Demo(commands::demo::Args),
+    Package(commands::package::Args),
     Test(commands::test::Args),
 }
 
@@ -59,6 +62,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(args) => commands::check::run(&args, &workspace),
         Command::Clippy(args) => commands::clippy::run(&args, &workspace),
         Command::Demo(args) => commands::demo::run(&args, &workspace),
+        Command::Package(args) => commands::package::run(&args, &workspace),
         Command::Test(args) => commands::test::run(&args, &workspace),
     }
 }

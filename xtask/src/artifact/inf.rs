@@ -1,19 +1,16 @@
 //! `svmsave.inf`: the committed `inf/svmsave.inx` with its placeholders filled, as Microsoft's
 //! `StampInf` does it in the `cargo make` flow.
 
-use std::env;
-use std::process::Command;
-
 use anyhow::{Context as _, Result, bail};
 use toml_edit::{DocumentMut, Item};
 
-use crate::process::{self, QUERY_LIMIT};
+use crate::source_date::SourceDate;
 use crate::workspace::{Workspace, read_text};
 
 /// The INF of this version of the workspace.
 pub fn stamped(workspace: &Workspace) -> Result<String> {
     let template = read_text(&workspace.root().join("inf/svmsave.inx"))?;
-    let date = date(workspace)?;
+    let date = SourceDate::find(workspace)?.for_inf()?;
     let version = workspace_version(&read_text(&workspace.root().join("Cargo.toml"))?)?;
     stamp(&template, &format!("{date},{version}.0"))
 }
@@ -43,6 +40,14 @@ fn stamp(template: &str, driver_version: &str) -> Result<String> {
     Ok(lines.join("\r\n") + "\r\n")
 }
 
+/// What a stamped INF says as its `DriverVer`.
+pub fn driver_version(inf: &str) -> Option<&str> {
+    inf.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "DriverVer").then(|| value.trim())
+    })
+}
+
 fn workspace_version(manifest: &str) -> Result<String> {
     let manifest: DocumentMut = manifest.parse().context("the root Cargo.toml")?;
     ["workspace", "package", "version"]
@@ -51,23 +56,6 @@ fn workspace_version(manifest: &str) -> Result<String> {
         .and_then(Item::as_str)
         .map(str::to_owned)
         .context("the root Cargo.toml has no workspace.package.version")
-}
-
-/// The date of the sources, so that the same sources make the same INF: `SOURCE_DATE_EPOCH`, or
-/// that of the last commit, or today if neither is known.
-fn date(workspace: &Workspace) -> Result<String> {
-    let epoch = env::var("SOURCE_DATE_EPOCH").ok().or_else(|| {
-        let mut git = workspace.tool("git");
-        git.args(["log", "-1", "--format=%ct"]);
-        Some(process::run(&mut git, QUERY_LIMIT).ok()?.stdout)
-    });
-    let moment = epoch.map_or_else(|| "now".to_owned(), |epoch| format!("@{}", epoch.trim()));
-    let mut date = Command::new("date");
-    date.args(["--utc", "--date", &moment, "+%m/%d/%Y"]);
-    Ok(process::run(&mut date, QUERY_LIMIT)?
-        .stdout
-        .trim()
-        .to_owned())
 }
 
 #[cfg(test)]

@@ -5,5 +5,6 @@ pub mod build;
 pub mod check;
 pub mod clippy;
 pub mod demo;
+pub mod package;
 pub mod setup;
 pub mod test;

@@ -2,6 +2,7 @@
 
 pub mod identity;
 pub mod rules;
+pub mod version;
 
 use std::ops::Range;
 

@@ -57,6 +57,21 @@ pub const WINDOWS_LINKER: Package = Package {
     found: || on_path("x86_64-w64-mingw32-gcc"),
 };
 
+/// What signs images and catalogs in the manner of Windows.
+pub const SIGNER: Package = Package {
+    name: "osslsigncode",
+    found: || on_path("osslsigncode"),
+};
+
+/// What makes a certificate to sign with.
+pub const CERTIFIER: Package = Package {
+    name: "openssl",
+    found: || on_path("openssl"),
+};
+
+/// What signatures are made with.
+pub const SIGNING: &[Package] = &[SIGNER, CERTIFIER];
+
 /// What the driver is built with.
 pub const DRIVER: &[Package] = &[
     LIBCLANG,
@@ -82,6 +97,8 @@ pub const ALL: &[Package] = &[
     WINDOWS_LIBRARIES,
     WINDOWS_BINUTILS,
     WINDOWS_LINKER,
+    SIGNER,
+    CERTIFIER,
 ];
 
 /// Installs those packages whose files are missing.

@@ -1,0 +1,84 @@
+//! The driver package as it goes to a Windows machine: what `artifact` builds, with signatures, a
+//! catalog, the certificate and the scripts that install and remove it.
+//!
+//! What is made here depends on the sources, their date and the certificate only.
+
+mod catalog;
+mod certificate;
+mod digest;
+pub mod listing;
+mod signature;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use self::catalog::{Catalog, Member};
+pub use self::certificate::Certificate;
+use self::signature::Signer;
+use crate::artifact::{self, Profile};
+use crate::machine::{self, package};
+use crate::source_date::SourceDate;
+use crate::step::step;
+use crate::workspace::Workspace;
+
+/// What a Windows user runs as Administrator.
+const SCRIPTS: &[&str] = &["install.ps1", "uninstall.ps1"];
+
+/// The folder of the finished package.
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("svmsave_package")
+}
+
+/// Builds the package and signs it with the certificate in `certificate`, a PEM file that has its
+/// private key too, or with a test certificate of this workspace.
+pub fn assemble(workspace: &Workspace, certificate: Option<&Path>) -> Result<PathBuf> {
+    machine::ensure(workspace, package::SIGNING, &[])?;
+    let built = artifact::build_package(workspace, Profile::Release)?;
+    let date = SourceDate::find(workspace)?;
+    let certificate = match certificate {
+        Some(file) => Certificate::of(file)?,
+        None => Certificate::for_tests(workspace)?,
+    };
+    let folder = folder(workspace);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    step("signing", |_| {
+        let signer = Signer::new(workspace, &certificate, date);
+        signer.sign(&built.driver, &folder.join("svmsave.sys"))?;
+        signer.sign(&built.client, &folder.join("client.exe"))?;
+        copy(&built.inf, &folder)?;
+        copy(&built.driver.with_extension("pdb"), &folder)?;
+        for script in SCRIPTS {
+            copy(&workspace.root().join("inf").join(script), &folder)?;
+        }
+        fs::write(folder.join("svmsave.cer"), certificate.der()?)?;
+        let unsigned = workspace.target().join("svmsave.cat");
+        fs::write(&unsigned, catalog_of(&folder, date)?)?;
+        signer.sign(&unsigned, &folder.join("svmsave.cat"))
+    })?;
+    Ok(folder)
+}
+
+/// The catalog of the files that the INF installs, and of the INF.
+fn catalog_of(folder: &Path, date: SourceDate) -> Result<Vec<u8>> {
+    let inf = fs::read_to_string(folder.join("svmsave.inf"))?;
+    let driver_version =
+        artifact::driver_version(&inf).context("svmsave.inf has no DriverVer directive")?;
+    let image = fs::read(folder.join("svmsave.sys"))?;
+    let members = [
+        Member::image("svmsave.sys", &image)?,
+        Member::flat("svmsave.inf", inf.as_bytes()),
+    ];
+    Catalog::new(&members, driver_version, date)?.unsigned()
+}
+
+fn copy(file: &Path, folder: &Path) -> Result<()> {
+    let name = file.file_name().context("a file has a name")?;
+    fs::copy(file, folder.join(name)).with_context(|| format!("cannot copy {}", file.display()))?;
+    Ok(())
+}
