@@ -215,7 +215,7 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
             "--test",
             "resources",
         ])
-        .args(["--test", "rules", "--test", "demo"])
+        .args(["--test", "rules", "--test", "demo", "--test", "package"])
         .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.driver)

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use der::Document;
 
+use crate::machine::{self, package};
 use crate::process::{self, QUERY_LIMIT};
 use crate::step::step;
 use crate::workspace::{Workspace, read_text, write_if_changed};
@@ -25,29 +27,23 @@ extendedKeyUsage = codeSigning
 subjectKeyIdentifier = hash
 ";
 
+/// Where the certificate itself begins and ends in a PEM file.
+const MARKS: [&str; 2] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
+
 /// A PEM file with a certificate and its private key.
 pub struct Certificate {
     file: PathBuf,
+    der: Vec<u8>,
 }
 
 impl Certificate {
-    /// The one in `file`, with its private key.
-    pub fn of(file: &Path) -> Result<Self> {
-        let text = read_text(file)?;
-        for part in ["CERTIFICATE", "PRIVATE KEY"] {
-            let begins = |line: &str| line.starts_with("-----BEGIN ") && line.contains(part);
-            text.lines()
-                .find(|line| begins(line))
-                .with_context(|| format!("{} has no {part} in PEM", file.display()))?;
+    /// The one in `file`, or else a test certificate of this workspace, which is made when it is
+    /// first asked for and which nobody trusts until it is installed.
+    pub fn find(workspace: &Workspace, file: Option<&Path>) -> Result<Self> {
+        if let Some(file) = file {
+            return Self::of(file);
         }
-        Ok(Self {
-            file: file.to_owned(),
-        })
-    }
-
-    /// The workspace's own, created when it is first asked for; nobody trusts it until it is
-    /// installed.
-    pub fn for_tests(workspace: &Workspace) -> Result<Self> {
+        machine::ensure(workspace, package::SIGNING, &[])?;
         let folder = workspace.target().join("test-certificate");
         let file = folder.join("svmsave.pem");
         if !file.is_file() {
@@ -56,24 +52,38 @@ impl Certificate {
         Self::of(&file)
     }
 
+    fn of(file: &Path) -> Result<Self> {
+        let text = read_text(file)?;
+        if !text.contains("PRIVATE KEY-----") {
+            bail!("{} has no private key in PEM", file.display());
+        }
+        let der = first_certificate(&text)
+            .with_context(|| format!("{} has no certificate in PEM", file.display()))?;
+        Ok(Self {
+            file: file.to_owned(),
+            der,
+        })
+    }
+
     /// The file with both.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
     /// The certificate alone, as Windows wants it.
-    pub fn der(&self) -> Result<Vec<u8>> {
-        let der = self.file.with_extension("cer");
-        let mut openssl = Command::new("openssl");
-        openssl
-            .args(["x509", "-outform", "DER", "-in"])
-            .arg(&self.file);
-        openssl.arg("-out").arg(&der);
-        process::run(&mut openssl, QUERY_LIMIT)?;
-        let bytes = fs::read(&der).with_context(|| format!("cannot read {}", der.display()))?;
-        fs::remove_file(&der)?;
-        Ok(bytes)
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
+}
+
+/// The certificate that stands first: of those in a chain, the one that signs.
+fn first_certificate(text: &str) -> Result<Vec<u8>> {
+    let [begin, end] = MARKS.map(|mark| text.find(mark));
+    let begin = begin.context("no certificate begins")?;
+    let end = end.context("no certificate ends")? + MARKS[1].len();
+    let block = text.get(begin..end).context("it ends before it begins")?;
+    let (_, document) = Document::from_pem(block)?;
+    Ok(document.into_vec())
 }
 
 fn create(folder: &Path, file: &Path) -> Result<()> {
@@ -94,4 +104,32 @@ fn create(folder: &Path, file: &Path) -> Result<()> {
     fs::write(&key, both)?;
     fs::rename(&key, file)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_certificate_of_a_chain_is_the_one() {
+        let [begin, end] = MARKS;
+        let chain = format!(
+            "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n\
+             {begin}\nMAMCAQE=\n{end}\n{begin}\nMAMCAQI=\n{end}\n"
+        );
+        assert_eq!(first_certificate(&chain).unwrap(), b"0\x03\x02\x01\x01");
+    }
+
+    #[test]
+    fn a_file_without_a_whole_certificate_is_an_error() {
+        let [begin, end] = MARKS;
+        for text in [
+            String::new(),
+            format!("{begin}\nMAMCAQE=\n"),
+            format!("{end}\n{begin}\nMAMCAQE=\n"),
+            format!("{begin}\nno base64\n{end}\n"),
+        ] {
+            assert!(first_certificate(&text).is_err(), "{text}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod certificate;
 mod digest;
 pub mod listing;
 mod signature;
+pub mod verification;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,42 +27,32 @@ use crate::workspace::Workspace;
 /// What a Windows user runs as Administrator.
 const SCRIPTS: &[&str] = &["install.ps1", "uninstall.ps1"];
 
-/// The folder of the finished package.
-pub fn folder(workspace: &Workspace) -> PathBuf {
+/// The folder of the package, if nothing else is asked for.
+pub fn default_folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("svmsave_package")
 }
 
-/// Builds the package and signs it with the certificate in `certificate`, a PEM file that has its
-/// private key too, or with a test certificate of this workspace.
-pub fn assemble(workspace: &Workspace, certificate: Option<&Path>) -> Result<PathBuf> {
+/// Builds the package, signs it with `certificate`, and puts it into `folder`.
+pub fn assemble(workspace: &Workspace, certificate: &Certificate, folder: &Path) -> Result<()> {
     machine::ensure(workspace, package::SIGNING, &[])?;
     let built = artifact::build_package(workspace, Profile::Release)?;
     let date = SourceDate::find(workspace)?;
-    let certificate = match certificate {
-        Some(file) => Certificate::of(file)?,
-        None => Certificate::for_tests(workspace)?,
-    };
-    let folder = folder(workspace);
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     step("signing", |_| {
-        let signer = Signer::new(workspace, &certificate, date);
+        let signer = Signer::new(workspace, certificate, date);
         signer.sign(&built.driver, &folder.join("svmsave.sys"))?;
         signer.sign(&built.client, &folder.join("client.exe"))?;
-        copy(&built.inf, &folder)?;
-        copy(&built.driver.with_extension("pdb"), &folder)?;
+        copy(&built.inf, folder)?;
+        copy(&built.driver.with_extension("pdb"), folder)?;
         for script in SCRIPTS {
-            copy(&workspace.root().join("inf").join(script), &folder)?;
+            copy(&workspace.root().join("inf").join(script), folder)?;
         }
-        fs::write(folder.join("svmsave.cer"), certificate.der()?)?;
-        let unsigned = workspace.target().join("svmsave.cat");
-        fs::write(&unsigned, catalog_of(&folder, date)?)?;
-        signer.sign(&unsigned, &folder.join("svmsave.cat"))
-    })?;
-    Ok(folder)
+        fs::write(folder.join("svmsave.cer"), certificate.der())?;
+        let unsigned = folder.join("unsigned.cat");
+        fs::write(&unsigned, catalog_of(folder, date)?)?;
+        signer.sign(&unsigned, &folder.join("svmsave.cat"))?;
+        Ok(fs::remove_file(unsigned)?)
+    })
 }
 
 /// The catalog of the files that the INF installs, and of the INF.

@@ -1,5 +1,6 @@
 //! Authenticode signatures on images and catalogs, made by osslsigncode.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -26,17 +27,22 @@ impl<'a> Signer<'a> {
         }
     }
 
-    /// Writes `file` with a signature, and the checksum that an image then has, to `signed`.
-    pub fn sign(&self, file: &Path, signed: &Path) -> Result<()> {
-        let mut signer = self.workspace.tool("osslsigncode");
-        signer.args(["sign", "-h", "sha256", "-n", "svmsave"]);
-        signer.arg("-certs").arg(self.certificate.file());
-        signer.arg("-key").arg(self.certificate.file());
-        signer
+    /// Writes `file` with a signature, and the checksum that an image then has, to `output`.
+    pub fn sign(&self, file: &Path, output: &Path) -> Result<()> {
+        // osslsigncode doesn't write over a file.
+        if output.exists() {
+            fs::remove_file(output)
+                .with_context(|| format!("cannot replace {}", output.display()))?;
+        }
+        let mut command = self.workspace.tool("osslsigncode");
+        command.args(["sign", "-h", "sha256", "-n", "svmsave"]);
+        command.arg("-certs").arg(self.certificate.file());
+        command.arg("-key").arg(self.certificate.file());
+        command
             .arg("-time")
             .arg(self.date.since_epoch().as_secs().to_string());
-        signer.arg("-in").arg(file).arg("-out").arg(signed);
-        process::run(&mut signer, QUERY_LIMIT)
+        command.arg("-in").arg(file).arg("-out").arg(output);
+        process::run(&mut command, QUERY_LIMIT)
             .with_context(|| format!("cannot sign {}", file.display()))?;
         Ok(())
     }

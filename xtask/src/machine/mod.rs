@@ -3,6 +3,7 @@
 //! Callers ask for the part that they need: whoever boots the lab needs no Windows headers.
 
 pub mod package;
+pub mod python;
 pub mod target;
 pub mod toolchain;
 

@@ -69,6 +69,16 @@ pub const CERTIFIER: Package = Package {
     found: || on_path("openssl"),
 };
 
+/// What makes a place for packages of Python's own index.
+pub const PYTHON: Package = Package {
+    name: "python3-venv",
+    found: || {
+        let mut python = Command::new("python3");
+        python.args(["-c", "import ensurepip, venv"]);
+        process::run(&mut python, QUERY_LIMIT).is_ok()
+    },
+};
+
 /// What signatures are made with.
 pub const SIGNING: &[Package] = &[SIGNER, CERTIFIER];
 
@@ -99,6 +109,7 @@ pub const ALL: &[Package] = &[
     WINDOWS_LINKER,
     SIGNER,
     CERTIFIER,
+    PYTHON,
 ];
 
 /// Installs those packages whose files are missing.
