@@ -1,6 +1,9 @@
 //! `svmsave.inf`: the committed `inf/svmsave.inx` with its placeholders filled, as Microsoft's
 //! `StampInf` does it in the `cargo make` flow.
 
+mod document;
+mod rules;
+
 use anyhow::{Context as _, Result, bail};
 use toml_edit::{DocumentMut, Item};
 
@@ -12,7 +15,9 @@ pub fn stamped(workspace: &Workspace) -> Result<String> {
     let template = read_text(&workspace.root().join("inf/svmsave.inx"))?;
     let date = SourceDate::find(workspace)?.for_inf()?;
     let version = workspace_version(&read_text(&workspace.root().join("Cargo.toml"))?)?;
-    stamp(&template, &format!("{date},{version}.0"))
+    let inf = stamp(&template, &format!("{date},{version}.0"))?;
+    rules::require(&inf)?;
+    Ok(inf)
 }
 
 /// Fills what `StampInf` fills: the architecture, and date and version of the driver. An INF is
