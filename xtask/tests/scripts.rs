@@ -1,11 +1,12 @@
-//! The PowerShell scripts, which need Windows to run: whether they are PowerShell at all, and
-//! whether they call what there is.
+//! What only Windows and GitHub run, the PowerShell scripts and the workflow: whether they are what
+//! they should be in form, and whether they call what there is.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use tree_sitter::{Node, Parser, Tree};
+use yaml_rust2::YamlLoader;
 
 const SCRIPTS: [&str; 3] = [
     "inf/install.ps1",
@@ -143,4 +144,32 @@ fn the_scripts_know_each_file_by_its_name() {
             );
         }
     }
+}
+
+/// Whoever moves a tag of an action can't change what runs here.
+#[test]
+fn every_action_is_pinned_by_the_hash_of_a_commit() {
+    let workflow = source(".github/workflows/ci.yml");
+    let documents = YamlLoader::load_from_str(&workflow).unwrap();
+    let jobs = documents[0]["jobs"].as_hash().unwrap();
+    let mut actions = 0;
+    for (name, job) in jobs {
+        for step in job["steps"].as_vec().unwrap() {
+            assert_ne!(
+                step["uses"].is_badvalue(),
+                step["run"].is_badvalue(),
+                "{name:?}"
+            );
+            let Some(action) = step["uses"].as_str() else {
+                continue;
+            };
+            let (_, version) = action.split_once('@').unwrap();
+            assert!(
+                version.len() == 40 && version.bytes().all(|digit| digit.is_ascii_hexdigit()),
+                "{action}"
+            );
+            actions += 1;
+        }
+    }
+    assert_eq!(actions, workflow.matches("uses:").count());
 }

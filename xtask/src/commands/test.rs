@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{bench, check};
-use crate::artifact::{self, CrossBuild, Profile};
+use crate::artifact::{self, CrossBuild};
 use crate::bench::baseline;
 use crate::check::Check;
+use crate::distribution::{self, Certificate};
 use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};
 use crate::step::step;
@@ -191,7 +192,9 @@ fn costs(workspace: &Workspace) -> Result<Vec<Check>> {
 
 /// The tests that boot the lab with the packaged driver, or run the demo.
 fn boot_tests(workspace: &Workspace) -> Result<Command> {
-    let package = artifact::build_package(workspace, Profile::Release)?;
+    let certificate = Certificate::find(workspace, None)?;
+    let package = distribution::default_folder(workspace);
+    distribution::assemble(workspace, &certificate, &package)?;
     let kernel = artifact::build_kernel(workspace)?;
     let frames = artifact::build_frames(workspace)?;
     let mut cargo = workspace.cargo();
@@ -218,7 +221,7 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
         .args(["--test", "rules", "--test", "demo", "--test", "package"])
         .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
-        .env("LAB_DRIVER", package.driver)
+        .env("LAB_DRIVER", package.join("svmsave.sys"))
         .env("LAB_FRAMES", frames);
     Ok(cargo)
 }
