@@ -10,6 +10,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         format!("VERSION_WORDS={},0", version.replace('.', ",")),
     ];
     println!("cargo::rerun-if-changed=svmsave.rc");
-    embed_resource::compile_for_everything("svmsave.rc", &macros).manifest_required()?;
+    embed_resource::compile_for_cdylib("svmsave.rc", &macros).manifest_required()?;
     Ok(())
 }

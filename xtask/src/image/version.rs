@@ -60,3 +60,16 @@ fn version_resource(image: &[u8]) -> Result<&[u8]> {
         .ok()
         .context("the version resource is cut off")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::example;
+
+    #[test]
+    fn an_image_without_a_version_is_an_error_that_says_so() {
+        let error = file_version(&example::image()).unwrap_err();
+        assert_eq!(error.to_string(), "the image has no resources");
+        assert!(file_version(b"MZ").is_err());
+    }
+}

@@ -2,12 +2,12 @@
 
 use authenticode::SpcIndirectDataContent;
 use authenticode::{DigestInfo, SPC_INDIRECT_DATA_OBJID, SpcAttributeTypeAndOptionalValue};
-use const_oid::db::rfc5912::ID_SHA_256;
 use der::asn1::{BitString, BmpString, ObjectIdentifier, OctetString, SetOfVec, UtcTime};
+use der::oid::db::rfc5912::ID_SHA_256;
 use der::{Any, Decode as _, Encode as _, Sequence, Tag, TagNumber};
-use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attribute;
 use x509_cert::ext::Extension;
+use x509_cert::spki::AlgorithmIdentifierOwned;
 
 /// Microsoft's object identifiers, by their names in `mscat.h`, `wintrust.h` and `wincrypt.h`.
 pub mod oid {

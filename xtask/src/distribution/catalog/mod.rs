@@ -9,8 +9,8 @@ mod asn1;
 use anyhow::{Context as _, Result, ensure};
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{EncapsulatedContentInfo, SignedData, SignerInfos};
-use const_oid::db::rfc5911::ID_SIGNED_DATA;
 use der::asn1::{OctetString, SetOfVec, UtcTime};
+use der::oid::db::rfc5911::ID_SIGNED_DATA;
 use der::{Any, Decode as _, Encode as _};
 use sha2::{Digest as _, Sha256};
 
