@@ -1,7 +1,8 @@
 //! The driver package as it goes to a Windows machine: what `artifact` builds, with signatures, a
 //! catalog, the certificate and the scripts that install and remove it.
 //!
-//! What is made here depends on the sources, their date and the certificate only.
+//! What is made here depends on the sources, their date, the certificate, and the versions of the tools
+//! that the machine has: two of osslsigncode lay out an image's signature differently.
 
 mod catalog;
 mod certificate;
