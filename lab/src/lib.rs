@@ -25,6 +25,7 @@
 mod config;
 mod connection;
 mod error;
+pub mod fuzz;
 mod instruction_log;
 mod machine;
 pub mod mapped_image;
@@ -35,11 +36,11 @@ mod symbols;
 pub use config::Config;
 pub use error::Error;
 pub use lab_wire::{
-    Access, Activity, Allocation, AllocationKind, DescriptorTable, Device, Exercise, Fault,
-    GuardedInstruction, Handle, InjectedException, Injection, IoctlReply, LogSource, Misuse,
-    ModelSpecificRegisters, Operation, Outcome, Passage, ProcessorChange, ProcessorCounters,
-    ProcessorPosition, ProcessorState, Ready, Registers, Report, Segment, Stop, StopReason,
-    SymbolicLink, Thread, Token,
+    Access, Activity, Allocation, AllocationKind, CallPosition, Campaign, Campaigned, Complaint,
+    DescriptorTable, Device, Exercise, Fault, GuardedInstruction, Handle, InjectedException,
+    Injection, IoctlReply, LogSource, Misuse, ModelSpecificRegisters, Operation, Outcome, Passage,
+    ProcessorChange, ProcessorCounters, ProcessorPosition, ProcessorState, Ready, Registers,
+    Report, Segment, Stop, StopReason, SymbolicLink, Tally, Thread, Token,
 };
 pub use machine::Lab;
 pub use session::LogLine;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use lab_wire::{
-    Access, Exercise, Handle, Injection, IoctlReply, Misuse, Operation, Outcome, Passage,
-    ProcessorChange, ProcessorState, Ready, Reply, Report, Request, Thread, Token,
+    Access, Campaign, Campaigned, Exercise, Handle, Injection, IoctlReply, Misuse, Operation,
+    Outcome, Passage, ProcessorChange, ProcessorState, Ready, Reply, Report, Request, Thread,
+    Token,
 };
 
 use crate::instruction_log::InstructionLog;
@@ -362,6 +363,20 @@ impl Lab {
     pub fn call_at(&mut self, routine: &str, irql: u8) -> Result<(), Error> {
         let routine = routine.to_owned();
         self.ask_done(&Request::CallAt { routine, irql })
+    }
+
+    /// Makes random calls on all processors at once, with the driver loaded before
+    /// and after.
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer. A call that was not answered as
+    /// promised is part of the result.
+    pub fn fuzz(&mut self, campaign: Campaign) -> Result<Campaigned, Error> {
+        match self.session.ask(&Request::Fuzz(campaign))? {
+            Reply::Fuzz(campaigned) => Ok(*campaigned),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Ends the machine in good order.

@@ -82,6 +82,7 @@ mod tests {
             processor: 0,
             irql: 0,
             others: Vec::new(),
+            calls: Vec::new(),
         }
     }
 

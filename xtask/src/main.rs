@@ -7,8 +7,10 @@ mod artifact;
 mod bench;
 mod check;
 mod commands;
+mod decoders;
 mod distribution;
 mod evidence;
+mod fuzzing;
 mod image;
 mod lab_device;
 mod machine;
@@ -42,6 +44,8 @@ enum Command {
     Check(commands::check::Args),
     Clippy(commands::clippy::Args),
     Demo(commands::demo::Args),
+    Fuzz(commands::fuzz::Args),
+    FuzzDecoders(commands::fuzz_decoders::Args),
     Package(commands::package::Args),
     Test(commands::test::Args),
 }
@@ -62,6 +66,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(args) => commands::check::run(&args, &workspace),
         Command::Clippy(args) => commands::clippy::run(&args, &workspace),
         Command::Demo(args) => commands::demo::run(&args, &workspace),
+        Command::Fuzz(args) => commands::fuzz::run(&args, &workspace),
+        Command::FuzzDecoders(args) => commands::fuzz_decoders::run(&args, &workspace),
         Command::Package(args) => commands::package::run(&args, &workspace),
         Command::Test(args) => commands::test::run(&args, &workspace),
     }

@@ -18,7 +18,7 @@ use lab_wire::{Fault, Message, ProcessorPosition, Registers, Stop, StopReason};
 use x86_64::instructions::port::PortWriteOnly;
 use x86_64::instructions::{hlt, interrupts};
 
-use crate::control::channel;
+use crate::control::{channel, fuzz};
 use crate::image::symbol;
 use crate::memory::{self, paging};
 use crate::nt::irql;
@@ -147,6 +147,7 @@ fn stop(reason: impl FnOnce() -> StopReason) -> ! {
         processor: here.map_or(0, |here| here.index),
         irql: irql::current(),
         others: positions(here.map(|here| here.index)),
+        calls: fuzz::positions(),
     };
     channel::send_last(&Message::Stop(Box::new(stop)));
     exit(lab_wire::EXIT_STOP)

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod frame;
+mod fuzz;
 mod processor;
 mod reply;
 mod report;
@@ -17,6 +18,7 @@ mod request;
 mod stop;
 mod trial;
 
+pub use fuzz::{CallPosition, Campaign, Campaigned, Complaint, Tally};
 pub use processor::{
     DescriptorTable, ModelSpecificRegisters, ProcessorChange, ProcessorState, Segment,
 };

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Handle, ProcessorState, Report, Stop};
+use crate::{Campaigned, Handle, ProcessorState, Report, Stop};
 
 /// Who wrote a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,8 @@ pub enum Reply {
     Done,
     /// A request that cannot be served, in words.
     Refused(String),
+    /// To [`crate::Request::Fuzz`].
+    Fuzz(Box<Campaigned>),
 }
 
 /// How one [`crate::Operation`] ended.

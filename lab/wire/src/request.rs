@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Exercise, Misuse, ProcessorChange};
+use crate::{Campaign, Exercise, Misuse, ProcessorChange};
 
 /// An open file object of the lab's I/O manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -264,4 +264,7 @@ pub enum Request {
         /// The IRQL.
         irql: u8,
     },
+    /// Makes random calls on all processors at once, with the driver loaded before
+    /// and after.
+    Fuzz(Campaign),
 }

@@ -6,6 +6,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::CallPosition;
+
 /// The last message of a run that did not end in good order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
@@ -17,6 +19,8 @@ pub struct Stop {
     pub irql: u8,
     /// Where the other processors were.
     pub others: Vec<ProcessorPosition>,
+    /// Where the calls of a [`crate::Campaign`] stood.
+    pub calls: Vec<CallPosition>,
 }
 
 /// What ended the run.

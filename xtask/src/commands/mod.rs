@@ -5,6 +5,8 @@ pub mod build;
 pub mod check;
 pub mod clippy;
 pub mod demo;
+pub mod fuzz;
+pub mod fuzz_decoders;
 pub mod package;
 pub mod setup;
 pub mod test;

@@ -9,7 +9,9 @@ use super::{bench, check};
 use crate::artifact::{self, CrossBuild};
 use crate::bench::baseline;
 use crate::check::Check;
+use crate::decoders;
 use crate::distribution::{self, Certificate};
+use crate::fuzzing;
 use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};
 use crate::step::step;
@@ -63,6 +65,8 @@ pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
         }
         Err(error) => tally.judge("what a snapshot costs", Some(format!("{error:#}"))),
     }
+    tally.count("fuzzing the driver", fuzzing::check(workspace));
+    tally.count("fuzzing the decoders", decoders::check(workspace));
     let changed = read_text(&lock)? != committed;
     let violation = changed.then(|| "a build has changed it".to_owned());
     tally.judge("Cargo.lock stays as committed", violation);
@@ -161,6 +165,7 @@ fn lint(workspace: &Workspace) -> Result<()> {
         cargo.args(["--features", "lab/boot,xtask/boot"]).args(DENY);
         process::run(&mut cargo, BUILD_LIMIT)
     })?;
+    decoders::lint(workspace)?;
     step("clippy: client for Windows", |_| {
         let mut cargo = workspace.cargo();
         cargo.args(["clippy", "--quiet", "--package", "client"]);
@@ -218,8 +223,8 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
             "--test",
             "resources",
         ])
-        .args(["--test", "rules", "--test", "demo", "--test", "package"])
-        .args(["--", "--show-output"])
+        .args(["--test", "fuzz", "--test", "rules", "--test", "demo"])
+        .args(["--test", "package", "--", "--show-output"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.join("svmsave.sys"))
         .env("LAB_FRAMES", frames);

@@ -82,6 +82,12 @@ pub const PYTHON: Package = Package {
 /// What signatures are made with.
 pub const SIGNING: &[Package] = &[SIGNER, CERTIFIER];
 
+/// What libFuzzer is built with.
+pub const CPP_COMPILER: Package = Package {
+    name: "g++",
+    found: || on_path("c++"),
+};
+
 /// What the driver is built with.
 pub const DRIVER: &[Package] = &[
     LIBCLANG,
@@ -110,6 +116,7 @@ pub const ALL: &[Package] = &[
     SIGNER,
     CERTIFIER,
     PYTHON,
+    CPP_COMPILER,
 ];
 
 /// Installs those packages whose files are missing.

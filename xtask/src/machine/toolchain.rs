@@ -38,6 +38,11 @@ impl Toolchain {
         })
     }
 
+    /// The target that programs for this machine are compiled for.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Whether the standard library of `target` is installed.
     pub fn has_target(&self, target: &str) -> bool {
         self.rustlib.join(target).join("lib").is_dir()

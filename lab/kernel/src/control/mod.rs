@@ -2,7 +2,9 @@
 
 pub mod channel;
 mod exercise;
+pub mod fuzz;
 mod misuse;
 mod own_driver;
 pub mod server;
 mod staging;
+mod together;

@@ -7,18 +7,18 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use lab_wire::{Message, Operation, Outcome, ProcessorChange, Reply, Request, Thread};
 
 use super::exercise::{self, Broken};
-use super::{channel, misuse, staging};
+use super::{channel, fuzz, misuse, staging, together};
 use crate::memory::{self, guarded, paging};
 use crate::nt::exception::injection;
 use crate::nt::io::{driver, file};
 use crate::nt::{dispatcher, dpc, hot_add, processors, report, resources};
 use crate::processor::apic::{self, Vector};
-use crate::processor::{self, Processor, idle, registers, stack};
+use crate::processor::idle::{self, Job};
+use crate::processor::{self, Processor, registers, stack};
 use crate::stop;
 use crate::sync::Lock;
 
@@ -104,6 +104,7 @@ fn answer(request: Request) -> Reply {
             as_thread(|| misuse::call_at(&routine, irql));
             Reply::Refused(format!("{routine} at IRQL {irql} went unnoticed"))
         }
+        Request::Fuzz(campaign) => Reply::Fuzz(Box::new(fuzz::run(campaign))),
         // The channel has answered it already.
         Request::Diagnose | Request::Shutdown => Reply::Done,
     }
@@ -194,15 +195,6 @@ fn write_physical(address: u64, bytes: &[u8]) -> Reply {
     Reply::Done
 }
 
-/// What running threads share.
-struct Gathering {
-    /// Processors that have not reached the start line.
-    missing: AtomicUsize,
-    /// Processors that still work.
-    working: AtomicUsize,
-    outcomes: Lock<Vec<Vec<Outcome>>>,
-}
-
 /// Runs threads on their processors, all released together.
 fn run(threads: Vec<Thread>) -> Reply {
     let unknown = threads
@@ -211,55 +203,28 @@ fn run(threads: Vec<Thread>) -> Reply {
     if let Some(thread) = unknown {
         return Reply::Refused(format!("there is no processor {}", thread.processor));
     }
-    let home = processor::current();
-    let outcomes = threads.iter().map(|_| Vec::new()).collect();
+    let outcomes: Vec<Vec<Outcome>> = threads.iter().map(|_| Vec::new()).collect();
+    let outcomes = Arc::new(Lock::new(outcomes));
     let mut work: Vec<Vec<(usize, Thread)>> = Vec::new();
     work.resize_with(processor::all().len(), Vec::new);
     for (position, thread) in threads.into_iter().enumerate() {
         work[thread.processor as usize].push((position, thread));
     }
-    let busy = work.iter().filter(|threads| !threads.is_empty()).count();
-    let gathering = Arc::new(Gathering {
-        missing: AtomicUsize::new(busy),
-        working: AtomicUsize::new(busy),
-        outcomes: Lock::new(outcomes),
+    let busy = processor::all().iter().zip(work);
+    let busy = busy.filter(|(_, threads)| !threads.is_empty());
+    let jobs = busy.map(|(&target, threads)| {
+        let outcomes = outcomes.clone();
+        let job: Job = Box::new(move || {
+            for (position, thread) in threads {
+                let done = thread.operations.into_iter().map(perform).collect();
+                outcomes.lock()[position] = done;
+            }
+        });
+        (target, job)
     });
-    let mut own = Vec::new();
-    for (target, threads) in processor::all().iter().zip(work) {
-        if target.index == home.index {
-            own = threads;
-        } else if !threads.is_empty() {
-            let gathering = gathering.clone();
-            idle::post(
-                target,
-                Box::new(move || {
-                    gathering.run(threads);
-                    apic::interrupt(home, Vector::Wake);
-                }),
-            );
-        }
-    }
-    if !own.is_empty() {
-        as_thread(|| gathering.run(own));
-    }
-    idle::wait_until(|| (gathering.working.load(Ordering::SeqCst) == 0).then_some(()));
-    let outcomes = core::mem::take(&mut *gathering.outcomes.lock());
+    together::run(jobs.collect());
+    let outcomes = core::mem::take(&mut *outcomes.lock());
     Reply::Run(outcomes)
-}
-
-impl Gathering {
-    /// Runs the threads of this processor.
-    fn run(&self, threads: Vec<(usize, Thread)>) {
-        self.missing.fetch_sub(1, Ordering::SeqCst);
-        while self.missing.load(Ordering::SeqCst) > 0 {
-            core::hint::spin_loop();
-        }
-        for (position, thread) in threads {
-            let outcomes = thread.operations.into_iter().map(perform).collect();
-            self.outcomes.lock()[position] = outcomes;
-        }
-        self.working.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 fn perform(operation: Operation) -> Outcome {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::ptr;
 
+use crate::memory::guarded;
 use crate::memory::layout::{self, PAGE_SIZE};
 use crate::memory::paging;
 use crate::nt::pool::{self, Owner};
@@ -56,6 +57,9 @@ pub struct Buffers {
     pub user: u64,
     /// The caller's input address, for [`Method::Neither`].
     pub type_3_input: u64,
+    /// Bytes of the system buffer, and how many of them are input.
+    system_length: usize,
+    input_length: usize,
     /// Pages that the descriptor list describes.
     locked: u64,
     locked_length: u32,
@@ -80,6 +84,8 @@ impl Buffers {
         if system_length > 0 {
             let owner = Owner::System("system buffer");
             buffers.system = pool::allocate(owner, system_length as u64, 16, 0)?;
+            buffers.system_length = system_length;
+            buffers.input_length = input.len();
             write(buffers.system, input);
         }
         if method == Method::Direct && output_length > 0 && !buffers.lock_output(output_length) {
@@ -142,6 +148,21 @@ impl Buffers {
         let source = paging::pointer::<u8>(source);
         // SAFETY: The caller has checked the length against the buffer's.
         unsafe { core::slice::from_raw_parts(source, length) }.to_vec()
+    }
+
+    /// Whether the system buffer still holds the pattern for uninitialised memory
+    /// behind the input and the first `length` bytes.
+    pub fn rest_untouched(&self, length: usize) -> bool {
+        let start = length.max(self.input_length);
+        let rest = self.system_length.saturating_sub(start);
+        if rest == 0 {
+            return true;
+        }
+        let rest_start = paging::pointer::<u8>(self.system).wrapping_add(start);
+        // SAFETY: These are the last bytes of the buffer, which is the lab's own.
+        let rest = unsafe { core::slice::from_raw_parts(rest_start, rest) };
+        let pattern = guarded::uninitialized();
+        rest.iter().all(|&byte| byte == pattern)
     }
 
     /// Takes the buffers away.

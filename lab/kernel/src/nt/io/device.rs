@@ -4,6 +4,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use lab_wire::{Device, Token};
 
@@ -51,6 +52,9 @@ struct Record {
 
 static DEVICES: Lock<Vec<Record>> = Lock::new(Vec::new());
 
+/// Whether no device can be opened, because the driver is being unloaded.
+static BARRED: AtomicBool = AtomicBool::new(false);
+
 /// The structure at a device's address.
 pub fn object(address: u64) -> Object<DEVICE_OBJECT> {
     Object::own(paging::pointer(address))
@@ -76,13 +80,21 @@ pub fn by_name(name: &str) -> Option<u64> {
     named.next().map(|record| record.object)
 }
 
+/// Bars all devices, or lifts the bar: until then nobody opens one who has not done
+/// so already.
+pub fn bar(barred: bool) {
+    let _devices = DEVICES.lock();
+    BARRED.store(barred, Ordering::SeqCst);
+}
+
 /// Takes a reference for a new file object.
 pub fn open(address: u64) -> Result<(), u32> {
-    let flags = object(address).get(field!(DEVICE_OBJECT, Flags));
     let mut devices = DEVICES.lock();
     let record = devices.iter_mut().find(|record| record.object == address);
     let record = record.ok_or(status::NO_SUCH_DEVICE)?;
-    if record.deleted || record.unload_pending || flags & flag::INITIALIZING != 0 {
+    let flags = object(address).get(field!(DEVICE_OBJECT, Flags));
+    let unloading = BARRED.load(Ordering::SeqCst) || record.unload_pending;
+    if unloading || record.deleted || flags & flag::INITIALIZING != 0 {
         return Err(status::NO_SUCH_DEVICE);
     }
     if flags & flag::EXCLUSIVE != 0 && record.references > 0 {

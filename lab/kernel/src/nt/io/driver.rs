@@ -108,11 +108,20 @@ fn forbid_remains(status: u32) {
 /// Calls the unload routine and takes the driver away, unless it is in use.
 /// Returns a status and what the driver left.
 pub fn unload() -> (u32, lab_wire::Report) {
+    device::bar(true);
+    let unloaded = if file::files() > 0 {
+        (status::DEVICE_BUSY, report::make())
+    } else {
+        unload_unused()
+    };
+    device::bar(false);
+    unloaded
+}
+
+/// Unloads a driver that nobody can use any more.
+fn unload_unused() -> (u32, lab_wire::Report) {
     const ROUTINE: Routine = Routine("DRIVER_UNLOAD");
     let refuse = |status| (status, report::make());
-    if file::open_handles() > 0 {
-        return refuse(status::DEVICE_BUSY);
-    }
     let Some(driver) = DRIVER.lock().take() else {
         return refuse(status::OBJECT_NAME_NOT_FOUND);
     };
@@ -145,7 +154,7 @@ pub fn request_unload() -> u32 {
     }
 }
 
-/// What a file object that is gone gave back: the driver may have waited for it.
+/// What a handle that is gone gave back: the driver may have waited for it.
 pub fn close_device(device: u64) {
     if device::close(device) {
         unload();

@@ -7,11 +7,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use lab_wire::{Access, Handle, IoctlReply, Token};
 
 use super::buffers::{Buffers, Method};
-use super::request::{self, MAJOR_FUNCTIONS, Parameters};
+use super::request::{self, Completion, MAJOR_FUNCTIONS, Parameters};
 use super::{device, driver, major, namespace};
 use crate::memory::paging;
 use crate::nt::pool::{self, Owner};
@@ -35,6 +36,8 @@ const READ_ATTRIBUTES: u32 = 0x0010_0080;
 const CODE_READ: u32 = 1 << 14;
 const CODE_WRITE: u32 = 2 << 14;
 
+/// A file object. Its handle has a reference, and so has every call that uses the
+/// handle: the driver hears that the handle goes while calls are still under way.
 #[derive(Clone, Copy)]
 struct File {
     device: u64,
@@ -92,6 +95,14 @@ impl Handles {
     }
 }
 
+/// Files that are open or being opened, those without a handle too.
+static FILES: AtomicU32 = AtomicU32::new(0);
+
+/// How many files are open or being opened.
+pub fn files() -> u32 {
+    FILES.load(Ordering::SeqCst)
+}
+
 /// How many handles are open.
 pub fn open_handles() -> u32 {
     u32::try_from(HANDLES.lock().open.len()).expect("few handles")
@@ -99,8 +110,26 @@ pub fn open_handles() -> u32 {
 
 /// `CreateFile` on a device.
 pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
-    let target = namespace::resolve(path)?;
-    device::open(target.device)?;
+    FILES.fetch_add(1, Ordering::SeqCst);
+    try_open(path, access, token).map_err(|(status, last)| {
+        gone(last);
+        status
+    })
+}
+
+/// Counts a file that is gone. The driver may have waited for that with its unloading.
+fn gone(unloads: bool) {
+    FILES.fetch_sub(1, Ordering::SeqCst);
+    if unloads {
+        driver::unload();
+    }
+}
+
+/// The error tells too whether the driver is to be unloaded now.
+fn try_open(path: &str, access: Access, token: Token) -> Result<Handle, (u32, bool)> {
+    let in_use = |status| (status, false);
+    let target = namespace::resolve(path).map_err(in_use)?;
+    device::open(target.device).map_err(in_use)?;
     let has_path = !target.rest.is_empty();
     let opened = if device::admits(target.device, token, desired(access), has_path) {
         thread::with_token(token, || create(target.device, &target.rest, access, token))
@@ -109,10 +138,7 @@ pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
     };
     match opened {
         Ok(file) => Ok(HANDLES.lock().add(file)),
-        Err(status) => {
-            driver::close_device(target.device);
-            Err(status)
-        }
+        Err(status) => Err((status, device::close(target.device))),
     }
 }
 
@@ -255,7 +281,8 @@ fn release(file: &File) {
             tell(file, Parameters::Close, "IRP_MJ_CLOSE");
         });
         free(file);
-        driver::close_device(file.device);
+        let last = device::close(file.device);
+        gone(last);
     }
 }
 
@@ -300,7 +327,11 @@ fn handles_itself(device: u64, parameters: Parameters) -> bool {
 /// `DeviceIoControl`.
 pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> IoctlReply {
     match try_control(handle, code, input, output_length) {
-        Ok(reply) => reply,
+        Ok(completion) => IoctlReply {
+            status: completion.status,
+            information: completion.information,
+            output: completion.output,
+        },
         Err(status) => IoctlReply {
             status,
             information: 0,
@@ -309,25 +340,26 @@ pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> I
     }
 }
 
-fn try_control(
+/// `DeviceIoControl`; the error is of requests that don't get to the driver.
+pub fn try_control(
     handle: Handle,
     code: u32,
     input: &[u8],
     output_length: u32,
-) -> Result<IoctlReply, u32> {
+) -> Result<Completion, u32> {
     let file = HANDLES.lock().reference(handle);
     let file = file.ok_or(status::INVALID_HANDLE)?;
-    let reply = control_file(&file, code, input, output_length);
+    let completion = send_control(&file, code, input, output_length);
     release(&file);
-    reply
+    completion
 }
 
-fn control_file(
+fn send_control(
     file: &File,
     code: u32,
     input: &[u8],
     output_length: u32,
-) -> Result<IoctlReply, u32> {
+) -> Result<Completion, u32> {
     let denied =
         code & CODE_READ != 0 && !file.access.read || code & CODE_WRITE != 0 && !file.access.write;
     if denied {
@@ -341,12 +373,7 @@ fn control_file(
         input_length,
         output_length,
     };
-    let completion = thread::with_token(file.token, || {
+    thread::with_token(file.token, || {
         request::send(file.device, file.object.pointer(), parameters, buffers)
-    })?;
-    Ok(IoctlReply {
-        status: completion.status,
-        information: completion.information,
-        output: completion.output,
     })
 }

@@ -104,6 +104,9 @@ pub struct Completion {
     pub information: u64,
     /// What the caller gets.
     pub output: Vec<u8>,
+    /// Whether the driver has written nothing to the system buffer behind the input
+    /// and what the caller gets.
+    pub rest_untouched: bool,
     /// Whether the driver had marked the request pending.
     marked_pending: bool,
 }
@@ -375,11 +378,13 @@ pub extern "win64" fn complete_request(irp: *mut IRP, _boost: i8) {
     let control = location(irp).get(field!(IO_STACK_LOCATION, Control));
     let information = if is_error { 0 } else { information };
     let output = request.buffers.output(paging::to_usize(information));
+    let rest_untouched = request.buffers.rest_untouched(output.len());
     let mut buffers = core::mem::take(&mut request.buffers);
     request.completion = Some(Completion {
         status,
         information,
         output,
+        rest_untouched,
         marked_pending: control & PENDING_RETURNED != 0,
     });
     let waiting = request.processor;

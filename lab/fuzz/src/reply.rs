@@ -1,0 +1,159 @@
+//! The content of replies: complete, redacted or not, zero where reserved.
+
+use amd_svm::witness;
+use lab_wire::Token;
+use protocol::{
+    PACKAGE_VERSION, ProcessorId, Record, Reply, ReplyHeader, SnapshotRecord, StatusRecord, VERSION,
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::promise::{Survey, promise};
+use crate::{Broken, Caller};
+
+/// Processors of a full group.
+const GROUP: u32 = 64;
+
+/// The header that a client of any version gets.
+pub fn check_introduction(output: &[u8], processors: u32) -> Result<(), Broken> {
+    check_header(output, header(Survey::Status, 0, processors))
+}
+
+/// The header that stands for a reply that is too long.
+pub fn check_overflow(
+    output: &[u8],
+    survey: Survey,
+    caller: Caller,
+    processors: u32,
+) -> Result<(), Broken> {
+    let expected = ReplyHeader {
+        flags: flags(survey, caller),
+        ..header(survey, 0, processors)
+    };
+    check_header(output, expected)
+}
+
+/// A whole reply.
+pub fn check_records(
+    output: &[u8],
+    survey: Survey,
+    caller: Caller,
+    processors: u32,
+) -> Result<(), Broken> {
+    let expected = ReplyHeader {
+        flags: flags(survey, caller),
+        ..header(survey, processors, processors)
+    };
+    check_header(output, expected)?;
+    match survey {
+        Survey::Status => each::<StatusRecord>(output, check_status),
+        Survey::Snapshot => {
+            let redacted = expected.is_redacted();
+            each::<SnapshotRecord>(output, |record| check_snapshot(record, redacted))
+        }
+    }
+}
+
+fn header(survey: Survey, records: u32, processors: u32) -> ReplyHeader {
+    let size = |size: usize| u16::try_from(size).expect("a few hundred bytes");
+    let header_size = size(size_of::<ReplyHeader>());
+    let record_size = size(survey.record_size());
+    ReplyHeader {
+        version: VERSION,
+        driver_version: PACKAGE_VERSION,
+        header_size,
+        record_size,
+        record_count: records,
+        needed: u32::from(header_size) + processors * u32::from(record_size),
+        active_processors: processors,
+        maximum_processors: processors,
+        flags: 0,
+        reserved: [0; 4],
+    }
+}
+
+/// Addresses, which only snapshots hold, are for those who hold `SeDebugPrivilege`.
+fn flags(survey: Survey, caller: Caller) -> u32 {
+    match (survey, caller.token) {
+        (Survey::Status, _) | (_, Token::System | Token::Administrator) => 0,
+        (Survey::Snapshot, _) => ReplyHeader::REDACTED,
+    }
+}
+
+fn check_header(output: &[u8], expected: ReplyHeader) -> Result<(), Broken> {
+    let found = ReplyHeader::read_from_prefix(output).map(|(header, _)| header);
+    promise!(found == Ok(expected), "{found:?} instead of {expected:?}");
+    Ok(())
+}
+
+/// Checks each record, and that there is one for each processor, in order.
+fn each<R: Record>(output: &[u8], check: impl Fn(&R) -> Result<(), Broken>) -> Result<(), Broken> {
+    let reply = Reply::<R>::parse(output);
+    promise!(reply.is_ok(), "{:?}", reply.err());
+    for (index, record) in (0..).zip(reply.iter().flat_map(Reply::records)) {
+        let expected = ProcessorId {
+            index,
+            group: u16::try_from(index / GROUP).expect("a few groups"),
+            number: u8::try_from(index % GROUP).expect("below a group's size"),
+            reserved: 0,
+        };
+        let found = record.id();
+        promise!(found == expected, "{found:?} instead of {expected:?}");
+        check(&record)
+            .map_err(|Broken(words)| Broken(alloc::format!("processor {index}: {words}")))?;
+    }
+    Ok(())
+}
+
+fn check_status(record: &StatusRecord) -> Result<(), Broken> {
+    promise!(record.outcome.is_done(), "{:?}", record.outcome);
+    promise!(
+        record.reserved == [0; 3],
+        "reserved bytes {:02x?}",
+        record.reserved
+    );
+    promise!(
+        record.vendor == *b"AuthenticAMD" && record.asids != 0 && record.efer != 0,
+        "incomplete: {record:?}"
+    );
+    Ok(())
+}
+
+fn check_snapshot(record: &SnapshotRecord, redacted: bool) -> Result<(), Broken> {
+    promise!(record.outcome.is_done(), "{:?}", record.outcome);
+    promise!(
+        record.witness_outcome.is_done(),
+        "{:?}",
+        record.witness_outcome
+    );
+    promise!(
+        record.reserved == [0; 2],
+        "reserved bytes {:02x?}",
+        record.reserved
+    );
+    promise!(
+        record.efer_left == record.efer_found,
+        "EFER found {:#x}, left {:#x}",
+        record.efer_found,
+        record.efer_left
+    );
+    promise!(
+        record.tsc != 0 && record.state.system_call.star != 0,
+        "incomplete: {record:?}"
+    );
+    let mut without = *record;
+    without.redact();
+    promise!(
+        (without.as_bytes() == record.as_bytes()) == redacted,
+        "addresses, which are to be redacted: {redacted}"
+    );
+    if !redacted {
+        let contradiction = witness::compare(&record.state, &record.witness)
+            .into_iter()
+            .find(|comparison| !comparison.agrees);
+        promise!(
+            contradiction.is_none(),
+            "VMSAVE and its witness contradict each other: {contradiction:?}"
+        );
+    }
+    Ok(())
+}
