@@ -2,20 +2,22 @@
 //! turned into their opposites, one at a time.
 
 #[path = "support/image.rs"]
-#[expect(dead_code, reason = "this test changes code, others change tables")]
 mod image;
 #[expect(dead_code, reason = "the fuzzer boots its machines itself")]
 mod support;
+#[path = "support/unwind_tables.rs"]
+#[expect(dead_code, reason = "this test changes code, others change tables")]
+mod unwind_tables;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
-use image::DriverImage;
 use lab::fuzz::{self, Finding};
 use lab::{Campaign, Config};
 use support::{config, driver, kernel};
+use unwind_tables::UnwindTables;
 
 /// Enough for whatever can be found to be found.
 const CAMPAIGN: Campaign = Campaign {
@@ -29,7 +31,7 @@ fn fuzz_inverted(condition: u32) -> Option<Box<Finding>> {
         timeout: Duration::from_secs(10),
         ..config(1)
     };
-    let mut image = DriverImage::read(&driver());
+    let mut image = UnwindTables::read(&driver());
     let inverse = image.byte(condition) ^ 1;
     image.set_byte(condition, inverse);
     let file = image.write();
@@ -39,7 +41,7 @@ fn fuzz_inverted(condition: u32) -> Option<Box<Finding>> {
 /// Addresses of the bytes that hold the conditions of the driver's jumps.
 fn conditions() -> Vec<u32> {
     const TWO_BYTE_OPCODE: u8 = 0x0F;
-    let image = DriverImage::read(&driver());
+    let image = UnwindTables::read(&driver());
     let mut conditions = Vec::new();
     for index in 0..image.functions() {
         let [begin, end, _] = image.function(index);
