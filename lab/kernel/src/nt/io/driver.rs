@@ -118,8 +118,8 @@ pub fn unload() -> (u32, lab_wire::Report) {
     unloaded
 }
 
-/// Unloads a driver that nobody can use any more.
-fn unload_unused() -> (u32, lab_wire::Report) {
+/// Unloads a driver that nobody uses, and nobody can open any more.
+pub fn unload_unused() -> (u32, lab_wire::Report) {
     const ROUTINE: Routine = Routine("DRIVER_UNLOAD");
     let refuse = |status| (status, report::make());
     let Some(driver) = DRIVER.lock().take() else {
@@ -148,7 +148,7 @@ pub fn request_unload() -> u32 {
         return status::OBJECT_NAME_NOT_FOUND;
     }
     if device::begin_unload() {
-        unload().0
+        unload_unused().0
     } else {
         status::SUCCESS
     }
@@ -157,7 +157,7 @@ pub fn request_unload() -> u32 {
 /// What a handle that is gone gave back: the driver may have waited for it.
 pub fn close_device(device: u64) {
     if device::close(device) {
-        unload();
+        unload_unused();
     }
 }
 

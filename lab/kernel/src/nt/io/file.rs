@@ -121,7 +121,7 @@ pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
 fn gone(unloads: bool) {
     FILES.fetch_sub(1, Ordering::SeqCst);
     if unloads {
-        driver::unload();
+        driver::unload_unused();
     }
 }
 
