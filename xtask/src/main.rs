@@ -14,6 +14,7 @@ mod fuzzing;
 mod image;
 mod lab_device;
 mod machine;
+mod oracle;
 mod process;
 mod source_date;
 mod step;
@@ -41,12 +42,12 @@ enum Command {
     Bench(commands::bench::Args),
     Setup(commands::setup::Args),
     Build(commands::build::Args),
-    Check(commands::check::Args),
     Clippy(commands::clippy::Args),
     Demo(commands::demo::Args),
     Fuzz(commands::fuzz::Args),
     FuzzDecoders(commands::fuzz_decoders::Args),
     Package(commands::package::Args),
+    Oracles(commands::oracles::Args),
     Test(commands::test::Args),
 }
 
@@ -63,12 +64,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Bench(args) => commands::bench::run(&args, &workspace),
         Command::Setup(args) => commands::setup::run(&args, &workspace),
         Command::Build(args) => commands::build::run(&args, &workspace),
-        Command::Check(args) => commands::check::run(&args, &workspace),
         Command::Clippy(args) => commands::clippy::run(&args, &workspace),
         Command::Demo(args) => commands::demo::run(&args, &workspace),
         Command::Fuzz(args) => commands::fuzz::run(&args, &workspace),
         Command::FuzzDecoders(args) => commands::fuzz_decoders::run(&args, &workspace),
         Command::Package(args) => commands::package::run(&args, &workspace),
+        Command::Oracles(args) => commands::oracles::run(&args, &workspace),
         Command::Test(args) => commands::test::run(&args, &workspace),
     }
 }

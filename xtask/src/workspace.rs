@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -80,4 +81,16 @@ pub fn write_if_changed(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
 /// Reads a text file, with its name in the error.
 pub fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Makes `place` a symbolic link to `original`.
+#[cfg(unix)]
+pub fn symbolic_link(original: &Path, place: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(original, place)
+}
+
+/// Nothing gets here: `machine::ensure` refuses other systems with better words.
+#[cfg(not(unix))]
+pub fn symbolic_link(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -10,10 +10,19 @@ use crate::workspace::Workspace;
 
 /// Builds the client for Windows, small and without debugging information.
 pub fn build(workspace: &Workspace, remarks: &mut String) -> Result<PathBuf> {
+    build_program(workspace, "client", remarks)
+}
+
+/// Builds the one program of a package for Windows, as the client is built.
+pub fn build_program(
+    workspace: &Workspace,
+    package: &str,
+    remarks: &mut String,
+) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo
         .args(["build", "--quiet", "--locked", "--release"])
-        .args(["--package", "client", "--bin", "client"])
+        .args(["--package", package, "--bin", package])
         .args(["--target", target::CLIENT])
         .arg("--target-dir")
         .arg(workspace.target())
@@ -27,5 +36,5 @@ pub fn build(workspace: &Workspace, remarks: &mut String) -> Result<PathBuf> {
     Ok(workspace
         .target()
         .join(target::CLIENT)
-        .join("release/client.exe"))
+        .join(format!("release/{package}.exe")))
 }

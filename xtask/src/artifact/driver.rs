@@ -63,6 +63,15 @@ impl<'a> CrossBuild<'a> {
         })
     }
 
+    /// Builds the driver that lends `svmsave.sys` what Wine lacks, in tests under Wine.
+    pub fn build_wine_supplement(&self) -> Result<PathBuf> {
+        let mut cargo = self.cargo("build");
+        cargo.args(["--release", "--package", "wine-supplement"]);
+        self.run(&mut cargo, &mut String::new())?;
+        let folder = self.stage.target().join(target::DRIVER);
+        Ok(folder.join("release/wine_supplement.dll"))
+    }
+
     /// Lints the driver, and the judge of the stand-in WDK with it.
     pub fn lint(&self) -> Result<()> {
         let mut cargo = self.cargo("clippy");
@@ -90,10 +99,10 @@ impl<'a> CrossBuild<'a> {
         self.run(&mut cargo, &mut String::new())
     }
 
-    /// Packages that the driver was built from and that the committed Cargo.lock doesn't have in
+    /// Packages that the driver is built from, and whether the committed Cargo.lock has each in
     /// the same version.
-    pub fn strangers(&self) -> Result<Vec<String>> {
-        self.stage.strangers(self.workspace)
+    pub fn packages(&self) -> Result<Vec<(String, bool)>> {
+        self.stage.packages(self.workspace)
     }
 
     fn cargo(&self, subcommand: &str) -> Command {

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+pub use self::client::build_program;
 pub use self::driver::CrossBuild;
 pub use self::frames::{build as build_frames, lint as lint_frames};
 pub use self::inf::driver_version;

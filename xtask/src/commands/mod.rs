@@ -2,11 +2,11 @@
 
 pub mod bench;
 pub mod build;
-pub mod check;
 pub mod clippy;
 pub mod demo;
 pub mod fuzz;
 pub mod fuzz_decoders;
+pub mod oracles;
 pub mod package;
 pub mod setup;
 pub mod test;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{bench, check};
+use super::{bench, oracles};
 use crate::artifact::{self, CrossBuild};
 use crate::bench::baseline;
 use crate::check::Check;
 use crate::decoders;
 use crate::distribution::{self, Certificate};
+use crate::evidence;
 use crate::fuzzing;
 use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};
@@ -45,26 +46,15 @@ pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
         "unit tests",
         workspace.cargo().args(["test", "--no-fail-fast"]),
     );
-    match check::checks(workspace) {
-        Ok(checks) => {
-            for check in checks {
-                tally.judge(check.rule, check.violation);
-            }
-        }
-        Err(error) => tally.judge("the package", Some(format!("{error:#}"))),
-    }
+    oracles::ask(workspace, None, |judge, violation| {
+        tally.judge(judge, violation);
+    });
+    tally.checks("documents", evidence::checks(workspace));
     match boot_tests(workspace) {
         Ok(mut command) => tally.suite("lab and demo tests", &mut command),
         Err(error) => tally.judge("the lab", Some(format!("{error:#}"))),
     }
-    match costs(workspace) {
-        Ok(checks) => {
-            for check in checks {
-                tally.judge(check.rule, check.violation);
-            }
-        }
-        Err(error) => tally.judge("what a snapshot costs", Some(format!("{error:#}"))),
-    }
+    tally.checks("what a snapshot costs", costs(workspace));
     tally.count("fuzzing the driver", fuzzing::check(workspace));
     tally.count("fuzzing the decoders", decoders::check(workspace));
     let changed = read_text(&lock)? != committed;
@@ -87,6 +77,18 @@ impl Tally {
                 self.failed += 1;
                 println!("FAILED  {rule}: {violation}");
             }
+        }
+    }
+
+    /// Counts checks, or says why `what` could not be checked.
+    fn checks(&mut self, what: &str, checks: Result<Vec<Check>>) {
+        match checks {
+            Ok(checks) => {
+                for check in checks {
+                    self.judge(check.rule, check.violation);
+                }
+            }
+            Err(error) => self.judge(what, Some(format!("{error:#}"))),
         }
     }
 

@@ -88,6 +88,12 @@ pub const CPP_COMPILER: Package = Package {
     found: || on_path("c++"),
 };
 
+/// The second system that runs the package.
+pub const WINE: Package = Package {
+    name: "wine",
+    found: || on_path("wine") && on_path("wineserver"),
+};
+
 /// What the driver is built with.
 pub const DRIVER: &[Package] = &[
     LIBCLANG,
@@ -117,6 +123,7 @@ pub const ALL: &[Package] = &[
     CERTIFIER,
     PYTHON,
     CPP_COMPILER,
+    WINE,
 ];
 
 /// Installs those packages whose files are missing.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::import_library::{self, Exports};
 use super::mingw;
-use crate::workspace::read_text;
+use crate::workspace::{read_text, symbolic_link};
 
 /// `wdk-build` takes the highest version that begins with `10.`.
 const VERSION: &str = "10.0.0.0";
@@ -85,15 +85,4 @@ pub fn link(original: &Path, place: &Path) -> Result<()> {
         _ => {}
     }
     symbolic_link(original, place).with_context(|| format!("cannot link {}", place.display()))
-}
-
-#[cfg(unix)]
-fn symbolic_link(original: &Path, place: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(original, place)
-}
-
-/// Nothing gets here: `machine::ensure` refuses other systems with better words.
-#[cfg(not(unix))]
-fn symbolic_link(_: &Path, _: &Path) -> std::io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
 }

@@ -19,12 +19,13 @@ use crate::process::{self, BUILD_LIMIT};
 use crate::workspace::{Workspace, read_text, write_if_changed};
 
 /// The members of the stage, and where they are in the workspace: the driver, those of our
-/// packages that it is made of, and the judge of the stand-in.
+/// packages that it is made of, the judge of the stand-in, and what Wine lacks.
 const MEMBERS: &[(&str, &str)] = &[
     ("driver", "driver"),
     ("amd-svm", "amd-svm"),
     ("protocol", "protocol"),
     ("wdk-abi", "xtask/wdk/abi"),
+    ("wine-supplement", "xtask/wine/supplement"),
 ];
 
 /// The crate that is carried to Linux.
@@ -83,14 +84,17 @@ impl Stage {
         cargo
     }
 
-    /// Packages of the stage that the committed lock doesn't have in the same version.
-    pub fn strangers(&self, workspace: &Workspace) -> Result<Vec<String>> {
+    /// Packages of the stage, and whether the committed lock has each in the same version.
+    pub fn packages(&self, workspace: &Workspace) -> Result<Vec<(String, bool)>> {
         let committed = locked_versions(&read_text(&workspace.root().join("Cargo.lock"))?)?;
         let staged = locked_versions(&read_text(&self.folder.join("Cargo.lock"))?)?;
         Ok(staged
-            .difference(&committed)
-            .filter(|package| !package.starts_with("wdk-abi "))
-            .cloned()
+            .into_iter()
+            .filter(|package| !is_of_the_stage_alone(package))
+            .map(|package| {
+                let found = committed.contains(&package);
+                (package, found)
+            })
             .collect())
     }
 
@@ -177,6 +181,11 @@ fn staged_lock(committed: &str) -> Result<String> {
         .with_context(|| format!("{CARRIED} has no dependencies"))?;
     dependencies.retain(|dependency| dependency.as_str() != Some("windows"));
     Ok(lock.to_string())
+}
+
+/// Whether a package is a member of the stage and of no committed workspace.
+fn is_of_the_stage_alone(package: &str) -> bool {
+    package.starts_with("wdk-abi ") || package.starts_with("wine-supplement ")
 }
 
 /// Names and versions of a lock's packages.

@@ -1,0 +1,154 @@
+//! Wine, a second system: its loader, service control manager, I/O manager and exception
+//! dispatcher run the packaged files.
+//!
+//! Wine 8 lacks three routines that the driver imports. A driver for tests
+//! (`xtask/wine/supplement`) lends them to the loaded image; what it lends is [`LENT`], and what
+//! passes through it proves nothing.
+
+mod inf;
+mod prefix;
+mod round;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use object::Object as _;
+use object::read::pe::PeFile64;
+
+use self::inf::Inf;
+use self::prefix::Prefix;
+use super::Verdict;
+use crate::artifact::{self, CrossBuild, Package, Profile};
+use crate::machine::{self, package, target};
+use crate::step::step;
+use crate::workspace::{Workspace, read_text};
+
+/// Imports of `svmsave.sys` that Wine 8 lacks. A newer Wine may lack fewer; a driver that needs
+/// more fails here.
+const LENT: [&str; 3] = [
+    "ExAllocatePool2",
+    "KeGetProcessorNumberFromIndex",
+    "MmAllocateContiguousNodeMemory",
+];
+
+/// How often everything is done, from a fresh prefix each time.
+const ROUNDS: usize = 10;
+
+/// The folder on drive C that the package is installed from.
+const SOURCE: &str = "package";
+
+/// What is installed and run.
+struct Cast {
+    package: Package,
+    inf: Inf,
+    supplement: PathBuf,
+    requests: PathBuf,
+}
+
+/// Asks Wine.
+pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+    machine::ensure(workspace, &[package::WINE], &[target::CLIENT])?;
+    let cast = Cast::prepare(workspace)?;
+    let folder = workspace.target().join("wine");
+    let template = folder.join("template");
+    let mut verdict = Verdict::default();
+    step("a Wine prefix", |_| {
+        let prefix = Prefix::create(&template)?;
+        let kernel = fs::read(prefix.file("windows/system32/ntoskrnl.exe"))?;
+        verdict.absorb(
+            "imports",
+            imports(&fs::read(&cast.package.driver)?, &kernel)?,
+        );
+        prepare(&prefix, &cast)?;
+        prefix.end()
+    })?;
+    for round in 1..=ROUNDS {
+        let place = format!("round {round}");
+        step(
+            &format!("svmsave.sys under Wine, {place} of {ROUNDS}"),
+            |_| {
+                let prefix = Prefix::copy_of(&template, &folder.join("round"))?;
+                verdict.absorb(&place, round::run(&prefix, &cast)?);
+                prefix.end()
+            },
+        )?;
+    }
+    Ok(verdict)
+}
+
+impl Cast {
+    fn prepare(workspace: &Workspace) -> Result<Self> {
+        let package = artifact::build_package(workspace, Profile::Release)?;
+        let supplement = step("what Wine lacks", |_| {
+            CrossBuild::prepare(workspace)?.build_wine_supplement()
+        })?;
+        let requests = step("wine-requests.exe", |remarks| {
+            artifact::build_program(workspace, "wine-requests", remarks)
+        })?;
+        Ok(Self {
+            inf: Inf::new(&read_text(&package.inf)?),
+            package,
+            supplement,
+            requests,
+        })
+    }
+}
+
+/// Copies everything into a prefix, and registers the driver that lends.
+fn prepare(prefix: &Prefix, cast: &Cast) -> Result<()> {
+    let files = [
+        (&cast.package.driver, format!("{SOURCE}/svmsave.sys")),
+        (&cast.package.inf, format!("{SOURCE}/svmsave.inf")),
+        (&cast.package.client, format!("{SOURCE}/client.exe")),
+        (&cast.requests, format!("{SOURCE}/requests.exe")),
+        (
+            &cast.supplement,
+            "windows/system32/drivers/supplement.sys".to_owned(),
+        ),
+    ];
+    fs::create_dir_all(prefix.file(SOURCE))?;
+    for (original, name) in files {
+        let place = prefix.file(&name);
+        fs::copy(original, &place)
+            .with_context(|| format!("cannot copy {}", original.display()))?;
+    }
+    let path = r"binPath= C:\windows\system32\drivers\supplement.sys";
+    let (name, path) = path.split_once(' ').context("a name and a value")?;
+    let created = prefix.run(
+        "sc",
+        &[
+            "create",
+            "supplement",
+            "type=",
+            "kernel",
+            "start=",
+            "demand",
+            name,
+            path,
+        ],
+    )?;
+    ensure!(created.code == Some(0), "sc create: {}", created.output);
+    round::put_into_group(prefix, "supplement")
+}
+
+/// What the driver imports, this Wine has, but for what is lent.
+fn imports(driver: &[u8], kernel: &[u8]) -> Result<Verdict> {
+    let exports: BTreeSet<String> = PeFile64::parse(kernel)?
+        .exports()?
+        .map(|export| Ok(text(export?.name().into_name())))
+        .collect::<Result<_>>()?;
+    let mut verdict = Verdict::default();
+    for import in PeFile64::parse(driver)?.imports()? {
+        let name = text(import?.name().into_name());
+        let there = exports.contains(&name) || LENT.contains(&&*name);
+        verdict.add((!there).then(|| format!("this Wine has no {name}")));
+    }
+    Ok(verdict)
+}
+
+/// A name in an image; the driver imports nothing by number.
+fn text(name: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,129 @@
+//! What is lent, and nothing beside it.
+//!
+//! Memory comes in whole pages from the system, so that it is aligned as Windows aligns it. A DPC
+//! runs at once, on the thread that queues it: that it runs says nothing of DPCs.
+
+#![expect(
+    unsafe_code,
+    reason = "routines that are called in place of the kernel's"
+)]
+
+use core::{
+    ptr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use wdk_sys::{
+    KDPC, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, NT_SUCCESS, NTSTATUS, PAGE_READWRITE,
+    PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    ntddk::{KeQueryActiveProcessorCountEx, ZwAllocateVirtualMemory, ZwFreeVirtualMemory},
+};
+
+use crate::{binding::THIS_PROCESS, registry::keep};
+
+/// The names of the routines, and where they are. Wine 8 has not the first three; it has the
+/// others, but runs no DPC, and frees only what it allocated.
+pub(crate) static LENT: [(&[u8], fn() -> usize); 7] = [
+    (b"ExAllocatePool2", || allocate_pool as *const () as usize),
+    (b"KeGetProcessorNumberFromIndex", || {
+        processor_number as *const () as usize
+    }),
+    (b"MmAllocateContiguousNodeMemory", || {
+        allocate_contiguous as *const () as usize
+    }),
+    (b"ExFreePool", || free as *const () as usize),
+    (b"MmFreeContiguousMemory", || free as *const () as usize),
+    (b"KeInitializeDpc", || initialize_dpc as *const () as usize),
+    (b"KeInsertQueueDpc", || run_dpc as *const () as usize),
+];
+
+extern "system" fn allocate_pool(_flags: u64, length: usize, _tag: u32) -> PVOID {
+    allocate(length)
+}
+
+extern "system" fn allocate_contiguous(
+    length: usize,
+    _lowest: i64,
+    _highest: i64,
+    _boundary: i64,
+    _protection: u32,
+    _node: u32,
+) -> PVOID {
+    allocate(length)
+}
+
+/// Allocations that have not been freed.
+static OUTSTANDING: AtomicU32 = AtomicU32::new(0);
+
+fn allocate(length: usize) -> PVOID {
+    let mut address = ptr::null_mut();
+    let mut length = length as u64;
+    // SAFETY: new memory of this process, wherever there is room.
+    let status = unsafe {
+        ZwAllocateVirtualMemory(
+            THIS_PROCESS,
+            &raw mut address,
+            0,
+            &raw mut length,
+            MEM_COMMIT | MEM_RESERVE,
+            PAGE_READWRITE,
+        )
+    };
+    if !NT_SUCCESS(status) {
+        return ptr::null_mut();
+    }
+    keep(
+        "outstanding",
+        OUTSTANDING.fetch_add(1, Ordering::Relaxed) + 1,
+    );
+    address
+}
+
+extern "system" fn free(mut address: PVOID) {
+    let mut length = 0;
+    // SAFETY: the borrower frees what `allocate` gave it.
+    let status = unsafe {
+        ZwFreeVirtualMemory(THIS_PROCESS, &raw mut address, &raw mut length, MEM_RELEASE)
+    };
+    assert!(NT_SUCCESS(status), "freed what was not allocated");
+    keep(
+        "outstanding",
+        OUTSTANDING.fetch_sub(1, Ordering::Relaxed) - 1,
+    );
+}
+
+/// One group, as Wine has it.
+extern "system" fn processor_number(index: u32, number: *mut PROCESSOR_NUMBER) -> NTSTATUS {
+    // SAFETY: a query without an effect.
+    let count = unsafe { KeQueryActiveProcessorCountEx(0) };
+    let Some(number) = u8::try_from(index)
+        .ok()
+        .filter(|_| index < count)
+        // SAFETY: the borrower passes a structure of its own.
+        .and_then(|index| Some((unsafe { number.as_mut() }?, index)))
+        .map(|(number, index)| (number.Number, number.Group) = (index, 0))
+    else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let () = number;
+    STATUS_SUCCESS
+}
+
+extern "system" fn initialize_dpc(dpc: *mut KDPC, routine: PKDEFERRED_ROUTINE, context: PVOID) {
+    // SAFETY: the borrower passes memory of its own.
+    if let Some(dpc) = unsafe { dpc.as_mut() } {
+        dpc.DeferredRoutine = routine;
+        dpc.DeferredContext = context;
+    }
+}
+
+extern "system" fn run_dpc(dpc: *mut KDPC, first: PVOID, second: PVOID) -> u8 {
+    // SAFETY: initialised by the borrower.
+    let (routine, context) = unsafe { ((*dpc).DeferredRoutine, (*dpc).DeferredContext) };
+    let Some(routine) = routine else {
+        return 0;
+    };
+    // SAFETY: this is what the borrower initialised the DPC for.
+    unsafe { routine(dpc, context, first, second) };
+    1
+}
