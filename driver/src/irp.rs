@@ -8,8 +8,8 @@
 use core::{ptr::NonNull, slice};
 
 use wdk_sys::{
-    CCHAR, IO_NO_INCREMENT, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP, KPROCESSOR_MODE, NTSTATUS,
-    ntddk::IofCompleteRequest,
+    CCHAR, FILE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP, KPROCESSOR_MODE,
+    NTSTATUS, ntddk::IofCompleteRequest,
 };
 
 /// A packet that this driver has to complete.
@@ -86,7 +86,7 @@ impl Irp {
     /// Whether the file that is being opened has a path behind the device's name. Any IRQL.
     pub(crate) fn has_path_behind_device(&self) -> bool {
         // SAFETY: a driver that received a packet has a stack location in it.
-        let file = unsafe { (*self.stack_location()).FileObject };
+        let file: *const FILE_OBJECT = unsafe { (*self.stack_location()).FileObject };
         // SAFETY: a file object that is being opened has its name; a packet without a file
         // object opens nothing.
         unsafe { file.as_ref() }.is_some_and(|file| file.FileName.Length != 0)

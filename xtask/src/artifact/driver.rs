@@ -92,11 +92,15 @@ impl<'a> CrossBuild<'a> {
         self.run(&mut cargo, &mut String::new())
     }
 
-    /// Compares the stand-in WDK with Microsoft's metadata.
-    pub fn check_abi(&self) -> Result<()> {
-        let mut cargo = self.cargo("check");
+    /// Compiles the stand-in WDK beside Microsoft's metadata, and returns the library with both.
+    pub fn build_abi(&self) -> Result<PathBuf> {
+        let mut cargo = self.cargo("build");
         cargo.args(["--release", "--package", "wdk-abi"]);
-        self.run(&mut cargo, &mut String::new())
+        // Objects, and not what the linker makes objects of.
+        cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
+        self.run(&mut cargo, &mut String::new())?;
+        let folder = self.stage.target().join(target::DRIVER);
+        Ok(folder.join("release/libwdk_abi.rlib"))
     }
 
     /// Packages that the driver is built from, and whether the committed Cargo.lock has each in

@@ -25,6 +25,14 @@ const JUDGES: &[Judge] = &[
         "the driver's packages against Cargo.lock",
         oracle::lock::ask,
     ),
+    (
+        "the stand-in WDK against Microsoft's metadata",
+        oracle::metadata::ask,
+    ),
+    (
+        "the driver's names against Microsoft's metadata",
+        oracle::metadata::ask_for_names,
+    ),
     ("the package under Wine", oracle::wine::ask),
 ];
 

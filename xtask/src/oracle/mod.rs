@@ -5,6 +5,7 @@
 
 pub mod image;
 pub mod lock;
+pub mod metadata;
 pub mod wine;
 
 use std::fmt::Debug;

@@ -19,13 +19,14 @@ pub enum Passing {
 }
 
 impl Passing {
-    const fn is(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Nothing, Self::Nothing) | (Self::Address, Self::Address) => true,
-            (Self::Signed(one), Self::Signed(two))
-            | (Self::Unsigned(one), Self::Unsigned(two))
-            | (Self::Structure(one), Self::Structure(two)) => one == two,
-            _ => false,
+    /// Four bits: zero for nothing, and a number for each of the others that occur.
+    const fn code(self) -> i64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Address => 1,
+            Self::Signed(bytes) => 2 + bytes.ilog2() as i64,
+            Self::Unsigned(bytes) => 6 + bytes.ilog2() as i64,
+            Self::Structure(bytes) => 10 + bytes.ilog2() as i64,
         }
     }
 }
@@ -97,16 +98,15 @@ impl Signature {
         R::SIGNATURE
     }
 
-    /// Whether a call through one declaration is a call through the other.
-    pub const fn is(&self, other: &Self) -> bool {
+    /// Four bits for the result, and above them four for each parameter.
+    pub const fn code(&self) -> i64 {
+        let mut code = self.result.code();
         let mut index = 0;
         while index < self.parameters.len() {
-            if !self.parameters[index].is(other.parameters[index]) {
-                return false;
-            }
+            code |= self.parameters[index].code() << (4 * (index + 1));
             index += 1;
         }
-        self.result.is(other.result)
+        code
     }
 }
 
