@@ -35,6 +35,14 @@ impl Workspace {
         })
     }
 
+    /// A copy of the repository, with a target folder of its own whatever the environment says.
+    pub fn in_folder(root: PathBuf) -> Self {
+        Self {
+            target: root.join("target"),
+            root,
+        }
+    }
+
     /// The folder of the committed root manifest.
     pub fn root(&self) -> &Path {
         &self.root

@@ -33,6 +33,12 @@ const JUDGES: &[Judge] = &[
         "the driver's names against Microsoft's metadata",
         oracle::metadata::ask_for_names,
     ),
+    ("the save area against Linux' svm.h", oracle::save_area::ask),
+    (
+        "licences and sources by cargo-deny",
+        oracle::supply_chain::ask,
+    ),
+    ("the package, built twice", oracle::reproducible::ask),
     ("the package under Wine", oracle::wine::ask),
 ];
 

@@ -76,7 +76,7 @@ fn checksum(image: &[u8], place: &Range<usize>) -> Result<u32> {
 }
 
 #[cfg(test)]
-mod example {
+pub mod example {
     //! A small image with what the driver's has, for tests to take apart.
 
     use object::pe;

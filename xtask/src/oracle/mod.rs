@@ -6,6 +6,9 @@
 pub mod image;
 pub mod lock;
 pub mod metadata;
+pub mod reproducible;
+pub mod save_area;
+pub mod supply_chain;
 pub mod wine;
 
 use std::fmt::Debug;

