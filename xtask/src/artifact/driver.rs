@@ -41,6 +41,18 @@ impl<'a> CrossBuild<'a> {
         })
     }
 
+    /// The same with other headers and definitions than the committed ones, in a stage of its own.
+    #[cfg(all(test, feature = "boot"))]
+    pub fn prepare_with(workspace: &'a Workspace, name: &str, own: &Path) -> Result<Self> {
+        let toolchain = Toolchain::locate(workspace)?;
+        let folder = workspace.target().join(name).join("stage");
+        Ok(Self {
+            workspace,
+            stage: Stage::prepare_in(folder, own, workspace, &toolchain)?,
+            toolchain,
+        })
+    }
+
     /// Builds the driver.
     pub fn build(&self, profile: Profile, remarks: &mut String) -> Result<Built> {
         let mut cargo = self.cargo("build");

@@ -1,8 +1,12 @@
 //! The driver's image, as the file that Windows' loader reads.
 
+mod exceptions;
 pub mod identity;
 pub mod rules;
 pub mod version;
+
+#[cfg(all(test, feature = "boot"))]
+pub use self::exceptions::remove_guards;
 
 use std::ops::Range;
 

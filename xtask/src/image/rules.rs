@@ -15,7 +15,7 @@ use object::pe::{
 use object::read::pe::{ImageNtHeaders as _, ImageOptionalHeader as _, PeFile64};
 use object::{LittleEndian as LE, Object as _};
 
-use super::{Places, checksum};
+use super::{Places, checksum, exceptions};
 use crate::artifact::Profile;
 use crate::check::Check;
 
@@ -43,6 +43,8 @@ pub struct Facts {
     pub checksum: u32,
     /// The checksum that the file has.
     pub computed_checksum: u32,
+    /// What is wrong with the tables that exceptions are dispatched by.
+    pub exception_faults: Vec<String>,
     /// The name of the file with debugging information, as a debugger would look for it.
     pub debug_file: String,
 }
@@ -89,6 +91,8 @@ impl Facts {
             subsystem: header.subsystem(),
             checksum: header.check_sum(),
             computed_checksum: checksum(bytes, &Places::of(bytes)?.checksum)?,
+            exception_faults: exceptions::faults(bytes)
+                .unwrap_or_else(|error| vec![format!("{error:#}")]),
             debug_file,
         })
     }
@@ -147,6 +151,11 @@ impl Facts {
                 ),
             ),
             rule(
+                "its exception tables fit its instructions",
+                self.exception_faults.is_empty(),
+                self.exception_faults.join(", "),
+            ),
+            rule(
                 "names its debugging information without a folder",
                 self.debug_file == "svmsave.pdb",
                 self.debug_file.clone(),
@@ -199,6 +208,7 @@ mod tests {
             subsystem: IMAGE_SUBSYSTEM_NATIVE,
             checksum: 0x1234,
             computed_checksum: 0x1234,
+            exception_faults: Vec::new(),
             debug_file: "svmsave.pdb".to_owned(),
         }
     }
@@ -238,6 +248,11 @@ mod tests {
                     | IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY;
             }),
             ("checksum", |facts| facts.checksum = 0),
+            ("exception", |facts| {
+                facts
+                    .exception_faults
+                    .push("a scope ends too early".to_owned());
+            }),
             ("debugging", |facts| {
                 facts.debug_file = "/tmp/svmsave.pdb".to_owned();
             }),

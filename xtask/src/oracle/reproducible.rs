@@ -13,7 +13,7 @@ use crate::workspace::{Workspace, write_if_changed};
 /// Builds the package here and from a copy of the sources elsewhere.
 pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     let here = artifact::build_package(workspace, Profile::Release)?;
-    let copy = Workspace::in_folder(workspace.target().join("a copy of the sources, elsewhere"));
+    let copy = Workspace::in_folder(workspace.target().join("elsewhere/another-folder"));
     copy_sources(workspace, copy.root())?;
     let there = artifact::build_package(&copy, Profile::Release)?;
     let mut verdict = Verdict::default();

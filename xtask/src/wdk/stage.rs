@@ -39,15 +39,25 @@ pub struct Stage {
 impl Stage {
     /// Brings the stage up to date, without a look at more than its inputs if it is.
     pub fn prepare(workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
-        let stage = Self {
-            folder: workspace.target().join("stage"),
-        };
+        let folder = workspace.target().join("stage");
+        let own = workspace.root().join("xtask/wdk");
+        Self::prepare_in(folder, &own, workspace, toolchain)
+    }
+
+    /// The same in any folder, and with any headers and definitions of our own.
+    pub fn prepare_in(
+        folder: PathBuf,
+        own: &Path,
+        workspace: &Workspace,
+        toolchain: &Toolchain,
+    ) -> Result<Self> {
+        let stage = Self { folder };
         let stamp = stage.folder.join("inputs.hash");
-        let inputs = hash_of_inputs(workspace)?;
+        let inputs = hash_of_inputs(workspace, own)?;
         if fs::read_to_string(&stamp).is_ok_and(|present| present == inputs) {
             return Ok(stage);
         }
-        stage.fill(workspace, toolchain)?;
+        stage.fill(own, workspace, toolchain)?;
         write_if_changed(&stamp, inputs)?;
         Ok(stage)
     }
@@ -102,7 +112,7 @@ impl Stage {
         self.folder.join("kit")
     }
 
-    fn fill(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    fn fill(&self, own: &Path, workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         let published = published_package(workspace, CARRIED)?;
         let sources = published
             .manifest_path
@@ -113,11 +123,7 @@ impl Stage {
             &published.version.to_string(),
             &self.folder.join(CARRIED),
         )?;
-        kit::lay_out(
-            &self.kit(),
-            &workspace.root().join("xtask/wdk"),
-            &toolchain.linker(),
-        )?;
+        kit::lay_out(&self.kit(), own, &toolchain.linker())?;
         for (member, original) in MEMBERS {
             kit::link(&workspace.root().join(original), &self.folder.join(member))?;
         }
@@ -205,21 +211,21 @@ fn locked_versions(lock: &str) -> Result<BTreeSet<String>> {
 }
 
 /// Changes whenever the stage has to be filled again.
-fn hash_of_inputs(workspace: &Workspace) -> Result<String> {
+fn hash_of_inputs(workspace: &Workspace, own: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in ["Cargo.toml", "Cargo.lock"] {
         read_text(&workspace.root().join(file))?.hash(&mut hasher);
     }
     // This program is what fills it, mingw-w64 what it is filled with. Their own links follow
     // changes of a header; only the list of headers is taken once.
-    let own = std::env::current_exe()?;
+    let program = std::env::current_exe()?;
     let headers = mingw::headers().context("mingw-w64's headers are not installed")?;
-    for path in [own, headers.join("ddk")] {
+    for path in [program, headers.join("ddk")] {
         fs::metadata(&path)?.modified()?.hash(&mut hasher);
         path.hash(&mut hasher);
     }
     for folder in ["include", "lib"] {
-        let folder = workspace.root().join("xtask/wdk").join(folder);
+        let folder = own.join(folder);
         let mut files: Vec<PathBuf> = fs::read_dir(&folder)
             .with_context(|| format!("cannot list {}", folder.display()))?
             .map(|entry| Ok(entry?.path()))

@@ -172,3 +172,59 @@ mod tests {
         assert!(judge("__bindgen_anon_7").contains("no public driver"));
     }
 }
+
+/// Damage that the judge has to notice, in a copy of the stand-in's headers.
+#[cfg(all(test, feature = "boot"))]
+mod damage {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_moved_and_a_parameter_that_is_wider_are_noticed() {
+        let workspace = Workspace::locate().unwrap();
+        let own = workspace.root().join("xtask/wdk");
+        let kit = workspace.target().join("damage/wdk");
+        for folder in ["include", "lib"] {
+            fs::create_dir_all(kit.join(folder)).unwrap();
+            for entry in own.join(folder).read_dir().unwrap() {
+                let entry = entry.unwrap();
+                let copy = kit.join(folder).join(entry.file_name());
+                fs::write(copy, read_text(&entry.path()).unwrap()).unwrap();
+            }
+        }
+        let header = kit.join("include/wdm.h");
+        let good = read_text(&header).unwrap();
+        let damaged = good
+            .replace(
+                "#include_next <wdm.h>",
+                "#define PendingReturned Moved[8]; BOOLEAN PendingReturned\n\
+                 #include_next <wdm.h>\n\
+                 #undef PendingReturned",
+            )
+            .replace(
+                "SIZE_T NumberOfBytes, ULONG Tag",
+                "SIZE_T NumberOfBytes, ULONG64 Tag",
+            );
+        fs::write(&header, damaged).unwrap();
+        let cross_build = CrossBuild::prepare_with(&workspace, "damage", &kit).unwrap();
+        let facts = rows(&cross_build)
+            .unwrap()
+            .iter()
+            .flat_map(Row::facts)
+            .flatten()
+            .collect();
+        let facts: Vec<String> = facts;
+        for part in [
+            "offset of IRP.PendingReturned",
+            "offset of IRP.Tail",
+            "size of IRP",
+            "parameter 3 of ExAllocatePool2: u64 here, u32 in the metadata",
+        ] {
+            assert!(
+                facts.iter().any(|fact| fact.contains(part)),
+                "{part}: {facts:#?}"
+            );
+        }
+    }
+}

@@ -152,3 +152,53 @@ fn imports(driver: &[u8], kernel: &[u8]) -> Result<Verdict> {
 fn text(name: Option<&[u8]>) -> String {
     String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
 }
+
+/// Damage that the judge has to notice, in copies of the packaged files.
+#[cfg(all(test, feature = "boot"))]
+mod damage {
+    use super::*;
+
+    /// One round with a driver and an INF that are not the packaged ones.
+    fn round(case: &str, driver: Option<Vec<u8>>, inf: Option<String>) -> Verdict {
+        let workspace = Workspace::locate().unwrap();
+        let mut cast = Cast::prepare(&workspace).unwrap();
+        let folder = workspace.target().join("damage/wine").join(case);
+        fs::create_dir_all(&folder).unwrap();
+        if let Some(driver) = driver {
+            cast.package.driver = folder.join("svmsave.sys");
+            fs::write(&cast.package.driver, driver).unwrap();
+        }
+        if let Some(inf) = inf {
+            cast.package.inf = folder.join("svmsave.inf");
+            fs::write(&cast.package.inf, inf).unwrap();
+        }
+        let prefix = Prefix::create(&folder.join("prefix")).unwrap();
+        prepare(&prefix, &cast).unwrap();
+        prefix.restart().unwrap();
+        round::run(&prefix, &cast).unwrap()
+    }
+
+    #[test]
+    fn an_instruction_without_its_guard_ends_the_driver() {
+        let workspace = Workspace::locate().unwrap();
+        let mut driver = fs::read(workspace.package().join("svmsave.sys")).unwrap();
+        crate::image::remove_guards(&mut driver).unwrap();
+        let verdict = round("guard", Some(driver), None);
+        let found = verdict.violations().join("\n");
+        assert!(found.contains("sc start"), "{found}");
+    }
+
+    #[test]
+    fn a_service_that_is_registered_otherwise_is_noticed() {
+        let package = Workspace::locate().unwrap().package();
+        let inf = read_text(&package.join("svmsave.inf")).unwrap();
+        let damaged = inf.replace("StartType     = 3", "StartType     = 4");
+        assert_ne!(inf, damaged);
+        let verdict = round("inf", None, Some(damaged));
+        let found = verdict.violations().join("\n");
+        assert!(
+            found.contains("Start: Some(\"0x4\") instead of Some(\"0x3\")"),
+            "{found}"
+        );
+    }
+}
