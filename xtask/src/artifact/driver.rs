@@ -84,11 +84,12 @@ impl<'a> CrossBuild<'a> {
         Ok(folder.join("release/wine_supplement.dll"))
     }
 
-    /// Lints the driver, and the judge of the stand-in WDK with it.
+    /// Lints the driver, and what judges need of its kind.
     pub fn lint(&self) -> Result<()> {
         let mut cargo = self.cargo("clippy");
         // As the driver is built, so that wdk-sys makes its bindings once for all.
-        cargo.args(["--release", "--package", "svmsave", "--package", "wdk-abi"]);
+        cargo.args(["--release", "--package", "svmsave"]);
+        cargo.args(["--package", "wdk-abi", "--package", "wine-supplement"]);
         cargo.args(["--", "--deny", "warnings"]);
         self.run(&mut cargo, &mut String::new())
     }

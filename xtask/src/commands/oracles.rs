@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::oracle::{self, Verdict};
 use crate::workspace::Workspace;
@@ -44,10 +44,12 @@ const JUDGES: &[Judge] = &[
 
 /// Prints what every judge compared and what held, and fails if anything did not.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    let mut failed = false;
+    let (mut asked, mut failed) = (0, false);
     ask(workspace, args.only.as_deref(), |_, violation| {
+        asked += 1;
         failed |= violation.is_some();
     });
+    ensure!(asked > 0, "no judge has that in its name");
     Ok(if failed {
         ExitCode::FAILURE
     } else {

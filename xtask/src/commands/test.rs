@@ -50,6 +50,13 @@ pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
         tally.judge(judge, violation);
     });
     tally.checks("documents", evidence::checks(workspace));
+    tally.suite(
+        "damage that the judges notice",
+        workspace
+            .cargo()
+            .args(["test", "--package", "xtask", "--features", "boot"])
+            .args(["--bin", "xtask", "damage"]),
+    );
     match boot_tests(workspace) {
         Ok(mut command) => tally.suite("lab and demo tests", &mut command),
         Err(error) => tally.judge("the lab", Some(format!("{error:#}"))),
@@ -150,9 +157,12 @@ fn format(workspace: &Workspace) -> Result<()> {
     step("formatting", |_| {
         let mut cargo = workspace.cargo();
         process::run(cargo.args(["fmt", "--all", "--check"]), BUILD_LIMIT)?;
-        let judge = workspace.root().join("xtask/wdk/abi/src/lib.rs");
+        // The members of the staged workspace that the committed one does not have.
         let mut rustfmt = workspace.tool("rustfmt");
-        rustfmt.args(["--check", "--edition", "2024"]).arg(judge);
+        rustfmt.args(["--check", "--edition", "2024"]);
+        for member in ["xtask/wdk/abi", "xtask/wine/supplement"] {
+            rustfmt.arg(workspace.root().join(member).join("src/lib.rs"));
+        }
         process::run(&mut rustfmt, BUILD_LIMIT)?;
         Ok(())
     })
@@ -170,7 +180,8 @@ fn lint(workspace: &Workspace) -> Result<()> {
     decoders::lint(workspace)?;
     step("clippy: client for Windows", |_| {
         let mut cargo = workspace.cargo();
-        cargo.args(["clippy", "--quiet", "--package", "client"]);
+        cargo.args(["clippy", "--quiet"]);
+        cargo.args(["--package", "client", "--package", "wine-requests"]);
         cargo.args(["--target", target::CLIENT]).args(DENY);
         process::run(&mut cargo, BUILD_LIMIT)
     })?;

