@@ -4,7 +4,7 @@
 //! be reached they are not judged; `cargo deny check advisories` does it, with the same
 //! `deny.toml`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -21,12 +21,18 @@ const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
 
 /// Asks cargo-deny about the committed lock.
 pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+    judge(workspace, &workspace.root().join("deny.toml"))
+}
+
+fn judge(workspace: &Workspace, rules: &Path) -> Result<Verdict> {
     let cargo_deny = install(workspace)?;
     let lock = read_text(&workspace.root().join("Cargo.lock"))?;
     let packages = lock.matches("\n[[package]]\n").count();
     let mut deny = Command::new(cargo_deny);
     deny.current_dir(workspace.root())
-        .args(["--format", "json", "--locked", "--offline", "check"])
+        .args(["--format", "json", "--locked", "--offline", "--config"])
+        .arg(rules)
+        .arg("check")
         .args(CHECKS);
     let (status, said) = step("cargo-deny", |_| process::outcome(&mut deny, QUERY_LIMIT))?;
     let verdict = verdict(&said.stderr, packages);
@@ -122,6 +128,28 @@ mod tests {
         assert_eq!(
             verdict.violations(),
             ["one: rejected: failed to satisfy license requirements"]
+        );
+    }
+}
+
+/// Damage that the judge has to notice: a package whose licence nobody decided on.
+#[cfg(all(test, feature = "boot"))]
+mod damage {
+    use super::*;
+    use crate::workspace::write_if_changed;
+
+    #[test]
+    fn a_licence_that_is_not_allowed_is_noticed() {
+        let workspace = Workspace::locate().unwrap();
+        let rules = read_text(&workspace.root().join("deny.toml")).unwrap();
+        let allowed = "{ crate = \"foldhash\", allow = [\"Zlib\"] },";
+        assert!(rules.contains(allowed));
+        let damaged = workspace.target().join("damage/deny.toml");
+        write_if_changed(&damaged, rules.replace(allowed, "")).unwrap();
+        let verdict = judge(&workspace, &damaged).unwrap();
+        assert_eq!(
+            verdict.violations(),
+            ["foldhash: rejected: failed to satisfy license requirements"]
         );
     }
 }

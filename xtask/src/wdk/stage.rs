@@ -96,16 +96,10 @@ impl Stage {
 
     /// Packages of the stage, and whether the committed lock has each in the same version.
     pub fn packages(&self, workspace: &Workspace) -> Result<Vec<(String, bool)>> {
-        let committed = locked_versions(&read_text(&workspace.root().join("Cargo.lock"))?)?;
-        let staged = locked_versions(&read_text(&self.folder.join("Cargo.lock"))?)?;
-        Ok(staged
-            .into_iter()
-            .filter(|package| !is_of_the_stage_alone(package))
-            .map(|package| {
-                let found = committed.contains(&package);
-                (package, found)
-            })
-            .collect())
+        compare_locks(
+            &read_text(&workspace.root().join("Cargo.lock"))?,
+            &read_text(&self.folder.join("Cargo.lock"))?,
+        )
     }
 
     fn kit(&self) -> PathBuf {
@@ -189,6 +183,19 @@ fn staged_lock(committed: &str) -> Result<String> {
     Ok(lock.to_string())
 }
 
+/// The packages of the staged lock, and whether the committed one has each.
+fn compare_locks(committed: &str, staged: &str) -> Result<Vec<(String, bool)>> {
+    let committed = locked_versions(committed)?;
+    Ok(locked_versions(staged)?
+        .into_iter()
+        .filter(|package| !is_of_the_stage_alone(package))
+        .map(|package| {
+            let found = committed.contains(&package);
+            (package, found)
+        })
+        .collect())
+}
+
 /// Whether a package is a member of the stage and of no committed workspace.
 fn is_of_the_stage_alone(package: &str) -> bool {
     package.starts_with("wdk-abi ") || package.starts_with("wine-supplement ")
@@ -257,6 +264,24 @@ mod tests {
         assert_eq!(staged["profile"]["release"]["lto"].as_bool(), Some(true));
         let patch = &staged["patch"]["crates-io"][CARRIED];
         assert_eq!(patch["path"].as_str(), Some(CARRIED));
+    }
+
+    #[test]
+    fn a_version_that_is_not_committed_is_told_from_the_others() {
+        let lock = |version| {
+            format!(
+                "[[package]]\nname = \"wdk\"\nversion = \"{version}\"\n\
+                     [[package]]\nname = \"wdk-sys\"\nversion = \"0.5.2\"\n"
+            )
+        };
+        let compared = compare_locks(&lock("0.5.0"), &lock("0.5.1")).unwrap();
+        assert_eq!(
+            compared,
+            [
+                ("wdk 0.5.1".to_owned(), false),
+                ("wdk-sys 0.5.2".to_owned(), true)
+            ]
+        );
     }
 
     #[test]

@@ -69,8 +69,11 @@ unsafe extern "C" fn image_loaded(
         return;
     }
     let base = info.ImageBase.cast::<u8>();
+    let Ok(length) = usize::try_from(info.ImageSize) else {
+        return;
+    };
     // SAFETY: the image is mapped, and as long as the system says.
-    let image = Image(unsafe { slice::from_raw_parts(base, info.ImageSize as usize) });
+    let image = Image(unsafe { slice::from_raw_parts(base, length) });
     // SAFETY: this is its base, and its entry point is called after this.
     unsafe { binding::lend(base, &image) };
     // SAFETY: likewise; its imports are bound.

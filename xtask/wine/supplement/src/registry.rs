@@ -18,7 +18,7 @@ pub(crate) fn keep(name: &str, mut value: u32) {
             value_name.as_ptr(),
             REG_DWORD,
             (&raw mut value).cast(),
-            size_of_val(&value) as ULONG,
+            ULONG::BITS / u8::BITS,
         )
     };
 }

@@ -21,9 +21,12 @@ use wdk_sys::{
 
 use crate::{binding::THIS_PROCESS, registry::keep};
 
-/// The names of the routines, and where they are. Wine 8 has not the first three; it has the
-/// others, but runs no DPC, and frees only what it allocated.
-pub(crate) static LENT: [(&[u8], fn() -> usize); 7] = [
+/// A routine: its name, and where it is.
+type Lent = (&'static [u8], fn() -> usize);
+
+/// Wine 8 has not the first three; it has the others, but runs no DPC, and frees only what it
+/// allocated.
+pub(crate) static LENT: [Lent; 7] = [
     (b"ExAllocatePool2", || allocate_pool as *const () as usize),
     (b"KeGetProcessorNumberFromIndex", || {
         processor_number as *const () as usize
@@ -96,17 +99,16 @@ extern "system" fn free(mut address: PVOID) {
 extern "system" fn processor_number(index: u32, number: *mut PROCESSOR_NUMBER) -> NTSTATUS {
     // SAFETY: a query without an effect.
     let count = unsafe { KeQueryActiveProcessorCountEx(0) };
-    let Some(number) = u8::try_from(index)
-        .ok()
-        .filter(|_| index < count)
-        // SAFETY: the borrower passes a structure of its own.
-        .and_then(|index| Some((unsafe { number.as_mut() }?, index)))
-        .map(|(number, index)| (number.Number, number.Group) = (index, 0))
-    else {
-        return STATUS_INVALID_PARAMETER;
-    };
-    let () = number;
-    STATUS_SUCCESS
+    // SAFETY: the borrower passes a structure of its own.
+    let number = unsafe { number.as_mut() };
+    match (number, u8::try_from(index)) {
+        (Some(number), Ok(in_group)) if index < count => {
+            number.Group = 0;
+            number.Number = in_group;
+            STATUS_SUCCESS
+        }
+        _ => STATUS_INVALID_PARAMETER,
+    }
 }
 
 extern "system" fn initialize_dpc(dpc: *mut KDPC, routine: PKDEFERRED_ROUTINE, context: PVOID) {
@@ -119,7 +121,9 @@ extern "system" fn initialize_dpc(dpc: *mut KDPC, routine: PKDEFERRED_ROUTINE, c
 
 extern "system" fn run_dpc(dpc: *mut KDPC, first: PVOID, second: PVOID) -> u8 {
     // SAFETY: initialised by the borrower.
-    let (routine, context) = unsafe { ((*dpc).DeferredRoutine, (*dpc).DeferredContext) };
+    let routine = unsafe { (*dpc).DeferredRoutine };
+    // SAFETY: likewise.
+    let context = unsafe { (*dpc).DeferredContext };
     let Some(routine) = routine else {
         return 0;
     };
