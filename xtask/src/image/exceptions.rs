@@ -42,7 +42,7 @@ pub fn faults(bytes: &[u8]) -> Result<Vec<String>> {
     let image = Mapped { file, bytes };
     let mut found = Vec::new();
     let mut end = 0;
-    let mut guarded = 0;
+    let mut guarded = Vec::new();
     for function in image.functions()? {
         let Range { start, end: last } = function.code;
         if start < end || last <= start {
@@ -55,25 +55,25 @@ pub fn faults(bytes: &[u8]) -> Result<Vec<String>> {
             found.push(format!("the function at {start:#x} is not in code"));
             continue;
         }
-        guarded += image.judge(&function, &mut found)?;
+        guarded.extend(image.judge(&function, &mut found)?);
     }
-    if guarded != FAULTING.len() {
-        found.push(format!(
-            "{guarded} guarded instructions instead of {}",
-            FAULTING.len()
-        ));
+    for mnemonic in FAULTING
+        .iter()
+        .filter(|mnemonic| !guarded.contains(mnemonic))
+    {
+        found.push(format!("there is no {mnemonic:?}"));
     }
     Ok(found)
 }
 
 impl Mapped<'_> {
-    /// Judges a function's scopes by its instructions, and counts those that need a guard.
-    fn judge(&self, function: &Function, found: &mut Vec<String>) -> Result<usize> {
+    /// Judges a function's scopes by its instructions, and returns those that need a guard.
+    fn judge(&self, function: &Function, found: &mut Vec<String>) -> Result<Vec<Mnemonic>> {
         let Range { start, end } = function.code;
         let code = self.at(start, (end - start) as usize)?;
         let decoder = Decoder::with_ip(64, code, start.into(), DecoderOptions::AMD);
         let mut places = BTreeSet::from([end]);
-        let mut guarded = 0;
+        let mut guarded = Vec::new();
         for instruction in decoder {
             let place = u32::try_from(instruction.ip())?;
             places.insert(place);
@@ -81,7 +81,7 @@ impl Mapped<'_> {
                 found.push(format!("no instruction at {place:#x}"));
             }
             if FAULTING.contains(&instruction.mnemonic()) {
-                guarded += 1;
+                guarded.push(instruction.mnemonic());
                 if !function
                     .scopes
                     .iter()
@@ -244,7 +244,7 @@ mod damage {
         let bytes = driver();
         assert_eq!(violation(&bytes, "exception"), None);
         let tables = scope_tables(&bytes).unwrap();
-        assert_eq!(tables.len(), FAULTING.len());
+        assert!(tables.len() >= FAULTING.len());
         for table in tables {
             for number in [table + 4, table + 8, table + 16] {
                 let mut damaged = bytes.clone();
@@ -259,11 +259,9 @@ mod damage {
         let mut bytes = driver();
         remove_guards(&mut bytes).unwrap();
         let found = violation(&bytes, "exception").unwrap();
-        assert_eq!(
-            found.matches("is not guarded").count(),
-            FAULTING.len(),
-            "{found}"
-        );
+        for mnemonic in FAULTING {
+            assert!(found.contains(&format!("{mnemonic:?} at ")), "{found}");
+        }
     }
 
     #[test]

@@ -250,7 +250,11 @@ fn send_requests(prefix: &Prefix, verdict: &mut Verdict) -> Result<()> {
 /// What the supplement saw when it called the guarded functions of the packaged image.
 fn look_at_faults(prefix: &Prefix, verdict: &mut Verdict) -> Result<()> {
     let supplement = registered(prefix, "supplement")?;
-    for (instruction, faults) in [("wrmsr", WRMSR_FAULTS), ("vmsave", VMSAVE_FAULTS)] {
+    for (instruction, faults) in [
+        ("wrmsr", WRMSR_FAULTS),
+        ("wrmsr, rdmsr", WRMSR_FAULTS),
+        ("vmsave", VMSAVE_FAULTS),
+    ] {
         let code = supplement.get(instruction).map_or("", String::as_str);
         let violation = format!("the guarded {instruction} returns {code:?}");
         verdict.add((!faults.contains(&code)).then_some(violation));

@@ -8,6 +8,10 @@
 
 #![no_std]
 #![expect(unsafe_code, reason = "facts are put into a section of their own")]
+#![expect(
+    clippy::cast_possible_wrap,
+    reason = "numbers of either side are compared by the same 64 bits"
+)]
 
 mod constants;
 mod fact;

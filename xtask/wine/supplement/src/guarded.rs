@@ -2,23 +2,23 @@
 //!
 //! They are found as Windows' dispatcher would find them: by the image's table of functions, among
 //! those that have an exception handler. What each returns is kept as a value of this driver's
-//! registry key. `RDMSR` is left out: Wine emulates it, without an exception.
+//! registry key. Those that have `RDMSR` alone are left out: Wine emulates it, without an exception.
 
 #![expect(unsafe_code, reason = "code of another image is called by its address")]
 
 use core::arch::asm;
 
-use wdk_sys::NTSTATUS;
-
 use crate::{image::Image, registry::keep};
 
-/// EFER.
-const EFER: u64 = 0xc000_0080;
+/// The register that the instructions are pointed at.
+const EFER: u32 = 0xc000_0080;
 
-/// A guarded function takes up to two integers, and returns zero or the exception code.
-type Guarded = unsafe extern "system" fn(u64, u64) -> NTSTATUS;
+/// Instructions, as the processor has them.
+const RDMSR: &[u8] = &[0x0f, 0x32];
+const WRMSR: &[u8] = &[0x0f, 0x30];
+const VMSAVE: &[u8] = &[0x0f, 0x01, 0xdb];
 
-/// Tries two of the guarded functions, and keeps what they return.
+/// Calls the guarded functions, and keeps what they return.
 ///
 /// # Safety
 ///
@@ -28,21 +28,52 @@ pub(crate) unsafe fn try_all(base: *mut u8, image: &Image<'_>) {
     if !in_user_mode() {
         return;
     }
-    for (name, code, first) in [
-        ("wrmsr", [0x0f, 0x30].as_slice(), EFER),
-        ("vmsave", &[0x0f, 0x01, 0xdb], 0),
-    ] {
-        let Some(function) = image.guarded_function(code) else {
-            continue;
+    // A table that ends in the middle lacks functions, which whoever reads the values misses.
+    let _ = image.each_guarded_function(|offset, body| {
+        let has = |code: &[u8]| body.windows(code.len()).any(|bytes| bytes == code);
+        let name = match (has(VMSAVE), has(WRMSR), has(RDMSR)) {
+            (true, false, false) => "vmsave",
+            (false, true, false) => "wrmsr",
+            (false, true, true) => "wrmsr, rdmsr",
+            _ => return,
         };
         // SAFETY: the offset is that of a function inside the image.
-        let function = unsafe { base.add(function) };
-        // SAFETY: the guarded functions have this signature, and no others have a handler.
-        let function = unsafe { core::mem::transmute::<*mut u8, Guarded>(function) };
-        // SAFETY: in user mode the instruction faults, and has no effect.
-        let status = unsafe { function(first, 0) };
-        keep(name, status.cast_unsigned());
+        let function = unsafe { base.add(offset) };
+        // SAFETY: it is one of the guarded functions, and in user mode its instruction faults.
+        keep(name, unsafe { call(function) });
+    });
+}
+
+/// Calls a guarded function with EFER as the register, and zero as value and as address; returns
+/// the exception code, or zero.
+///
+/// # Safety
+///
+/// The function takes its operands in RAX, RCX, RDX and R10, and returns its status in R8D, as
+/// those of `driver/src/guarded.rs` do; it has no effect but a fault.
+unsafe fn call(function: *mut u8) -> u32 {
+    let status: u32;
+    // SAFETY: the caller vouches for the function; every register that a landing or a call may
+    // change is named.
+    unsafe {
+        asm!(
+            "call r11",
+            inout("r11") function => _,
+            inout("ecx") EFER => _,
+            inout("rax") 0_u64 => _,
+            inout("rdx") 0_u64 => _,
+            inout("r10") 0_u64 => _,
+            lateout("r8d") status,
+            out("r9") _,
+            out("xmm0") _,
+            out("xmm1") _,
+            out("xmm2") _,
+            out("xmm3") _,
+            out("xmm4") _,
+            out("xmm5") _,
+        );
     }
+    status
 }
 
 /// Whether this code runs without the privileges of a kernel, as all of Wine does.

@@ -55,24 +55,21 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The offset of the one function that has an exception handler and these bytes in its code.
-    pub(crate) fn guarded_function(&self, code: &[u8]) -> Option<usize> {
+    /// Calls `with` with the offset and the code of every function that has an exception handler.
+    pub(crate) fn each_guarded_function(&self, mut with: impl FnMut(usize, &[u8])) -> Option<()> {
         let directory = self.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION)?;
         let table = directory.virtual_address.get(LE) as usize;
         let count = directory.size.get(LE) as usize / size_of::<ImageRuntimeFunctionEntry>();
-        let mut found = (0..count).filter_map(|index| {
-            let entry: &ImageRuntimeFunctionEntry =
-                self.at(table + index * size_of::<ImageRuntimeFunctionEntry>())?;
+        for index in 0..count {
+            let place = table + index * size_of::<ImageRuntimeFunctionEntry>();
+            let entry: &ImageRuntimeFunctionEntry = self.at(place)?;
             let begin = entry.begin_address.get(LE) as usize;
             let body = self.0.get(begin..entry.end_address.get(LE) as usize)?;
-            let unwind = *self
-                .0
-                .get(entry.unwind_info_address_or_data.get(LE) as usize)?;
-            let fits =
-                unwind & HAS_HANDLER != 0 && body.windows(code.len()).any(|bytes| bytes == code);
-            fits.then_some(begin)
-        });
-        let only = found.next()?;
-        found.next().is_none().then_some(only)
+            let unwind = entry.unwind_info_address_or_data.get(LE) as usize;
+            if self.0.get(unwind)? & HAS_HANDLER != 0 {
+                with(begin, body);
+            }
+        }
+        Some(())
     }
 }
