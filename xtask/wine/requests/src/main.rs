@@ -7,7 +7,7 @@ use std::io;
 use std::process::ExitCode;
 
 use client::{Device, DeviceError};
-use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
+use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, Request};
 use zerocopy::IntoBytes;
 
 /// `FILE_ANY_ACCESS`, the next method, and the next function: none of them is the driver's.
@@ -16,6 +16,9 @@ const UNKNOWN_CODES: [u32; 3] = [
     CONTROL_STATUS | 1,
     CONTROL_SNAPSHOT + 4,
 ];
+
+/// Length of a reply that has no records.
+const HEADER: usize = size_of::<ReplyHeader>();
 
 fn main() -> ExitCode {
     match client::open() {
@@ -81,13 +84,13 @@ fn send_all(device: &mut dyn Device) {
         "room for half a header",
         CONTROL_SNAPSHOT,
         request.as_bytes(),
-        8,
+        HEADER / 2,
     );
     send(
         "room for the header",
         CONTROL_SNAPSHOT,
         request.as_bytes(),
-        64,
+        HEADER,
     );
     send(
         "any version",
