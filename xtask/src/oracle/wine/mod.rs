@@ -175,7 +175,11 @@ mod damage {
         let prefix = Prefix::create(&folder.join("prefix")).unwrap();
         prepare(&prefix, &staged).unwrap();
         prefix.restart().unwrap();
-        round::run(&prefix, &staged).unwrap()
+        let verdict = round::run(&prefix, &staged).unwrap();
+        prefix.end().unwrap();
+        // Some hundred megabytes.
+        fs::remove_dir_all(folder.join("prefix")).unwrap();
+        verdict
     }
 
     #[test]
