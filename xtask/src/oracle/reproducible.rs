@@ -14,6 +14,7 @@ use crate::workspace::{Workspace, write_if_changed};
 pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     let here = artifact::build_package(workspace, Profile::Release)?;
     let copy = Workspace::in_folder(workspace.target().join("elsewhere/another-folder"));
+    remove_sources(&copy)?;
     copy_sources(workspace, copy.root())?;
     let there = artifact::build_package(&copy, Profile::Release)?;
     let mut verdict = Verdict::default();
@@ -40,6 +41,24 @@ fn difference(name: &str, one: &[u8], other: &[u8]) -> Option<String> {
         one.len(),
         other.len()
     ))
+}
+
+/// Removes an earlier copy, but not what was built of other people's crates in it.
+fn remove_sources(copy: &Workspace) -> Result<()> {
+    fs::create_dir_all(copy.root())?;
+    for entry in copy.root().read_dir()? {
+        let path = entry?.path();
+        if path == copy.target() {
+            continue;
+        }
+        if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        }
+        .with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Copies what git knows or would take up, with changes that are not committed, and nothing else.
