@@ -21,8 +21,16 @@ fn next_step(error: &Error) -> Option<&'static str> {
             "as Administrator, install it with `pnputil /add-driver svmsave.inf /install`, then \
              start it with `sc.exe start svmsave`"
         }
+        Error::Device(DeviceError::NotInstalled) => {
+            "as Administrator, install it with `pnputil /add-driver svmsave.inf /install`, in the \
+             folder of svmsave.inf"
+        }
+        Error::Device(DeviceError::NotStarted) => {
+            "as Administrator, start it with `sc.exe start svmsave`"
+        }
         Error::Device(DeviceError::NotWindows) => {
-            "`cargo xtask demo` runs it here, in an emulated machine"
+            "`cargo xtask demo` runs it here, in an emulated machine; `--from FILE` reads a snapshot \
+             that was saved elsewhere"
         }
         Error::Device(DeviceError::AccessDenied) => {
             "run this from a terminal that was started with \"Run as administrator\""

@@ -1,111 +1,115 @@
-//! The commands: ask the driver, narrow to what the user wants, print, judge.
+//! The commands: get what is asked for, narrow it to what the user wants, print, judge.
 
+mod diff;
+mod files;
+mod origin;
+mod show;
+mod status;
+mod watch;
+
+use self::origin::Machine;
+pub(crate) use self::origin::Origin;
 use crate::{
-    Device, Error, Obstacle, ProcessorId, Snapshot, Status, Terminal, advice,
-    command_line::{Command, Options},
+    Device, DeviceError, Error, Finding, Obstacle, ProcessorId, check,
+    command_line::{self, Command, ExplainOptions, Options},
     exit::Exit,
-    json,
+    fold, json,
     processor::AboutProcessor,
-    run::Answer,
-    selection, text,
+    run::{Answer, Streams},
+    text,
 };
 
-pub(crate) fn carry_out(
+/// Does what the user wants done; `open` is called by the commands that need the driver.
+pub(crate) fn carry_out<'device>(
     command: Command,
-    device: &mut dyn Device,
-    terminal: Terminal,
+    open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    streams: &mut Streams,
 ) -> Result<Answer, Error> {
+    let terminal = streams.terminal;
     match command {
-        Command::Show(options) => show(&options, device, terminal),
-        Command::Status(options) => status(&options, device, terminal),
+        Command::Show(options) => {
+            let origin = Origin::of(options.source.from, open)?;
+            show::show(
+                origin,
+                &options.source.processors,
+                &options.layout,
+                terminal,
+            )
+        }
+        Command::Decode(options) => {
+            let origin = Origin::File(options.file);
+            show::show(origin, &options.processors, &options.layout, terminal)
+        }
+        Command::Status(options) => {
+            let origin = Origin::of(options.source.from.clone(), open)?;
+            status::status(&options, origin, terminal)
+        }
+        Command::Check(options) => {
+            let origin = Origin::of(options.source.from.clone(), open)?;
+            judge(&options, origin, streams)
+        }
+        Command::Explain(options) => Ok(explain(&options, streams)),
+        Command::Save(options) => {
+            files::save(&options, Origin::of(options.source.from.clone(), open)?)
+        }
+        Command::Report(options) => {
+            files::report(&options, Origin::of(options.source.from.clone(), open)?)
+        }
+        Command::Diff(options) => diff::diff(options, open, terminal),
+        Command::Watch(options) => {
+            let origin = Origin::of(options.source.from.clone(), open)?;
+            watch::watch(&options, origin, streams)
+        }
+        Command::Completions(options) => Ok(Answer::text(command_line::completions(options.shell))),
+        Command::Manual => command_line::manual()
+            .map(Answer::text)
+            .map_err(Error::Manual),
     }
 }
 
-fn show(options: &Options, device: &mut dyn Device, terminal: Terminal) -> Result<Answer, Error> {
-    let mut snapshot = Snapshot::take(device)?;
-    let machine = Machine::of(&snapshot.processors);
-    selection::narrow(&mut snapshot.processors, &options.processors)?;
+fn judge(options: &Options, mut origin: Origin, streams: &Streams) -> Result<Answer, Error> {
+    #[derive(serde::Serialize)]
+    struct Findings<'a> {
+        findings: &'a [Finding],
+    }
+    let (snapshot, machine) = origin.snapshot(&options.source.processors)?;
+    let findings = check(&snapshot);
     let output = if options.json {
-        json::document(&snapshot)?
+        json::document(&Findings {
+            findings: &findings,
+        })?
     } else {
-        text::snapshot(&snapshot, machine.processors, terminal.columns())
+        let palette = streams.terminal.palette();
+        text::findings(&findings, &snapshot, machine.processors, palette)
     };
-    let obstacles = obstacles(&snapshot.processors);
-    // A snapshot doesn't name the hypervisor. Without an answer the advice is vaguer.
-    let hypervisor = if obstacles.is_empty() {
-        None
-    } else {
-        Status::query(device)
-            .ok()
-            .as_ref()
-            .and_then(Status::hypervisor)
-            .map(str::to_owned)
-    };
-    Ok(machine.answer(output, obstacles, hypervisor.as_deref()))
+    // Processors without a capture are findings. A machine without any is no machine to judge.
+    if machine.refuses {
+        let hypervisor = origin.hypervisor();
+        let obstacles = obstacles(&snapshot.processors);
+        return Ok(machine.answer(String::new(), obstacles, hypervisor.as_deref()));
+    }
+    Ok(Answer {
+        exit: if findings.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Found
+        },
+        ..Answer::text(output)
+    })
 }
 
-fn status(options: &Options, device: &mut dyn Device, terminal: Terminal) -> Result<Answer, Error> {
-    let mut status = Status::query(device)?;
-    let machine = Machine::of(&status.processors);
-    selection::narrow(&mut status.processors, &options.processors)?;
-    let output = if options.json {
-        json::document(&status)?
-    } else {
-        text::status(&status, terminal.columns())
-    };
-    Ok(machine.answer(output, obstacles(&status.processors), status.hypervisor()))
+fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
+    let palette = streams.terminal.palette();
+    Answer::text(match options.id {
+        Some(id) => text::explanation(id, palette),
+        None => text::kinds(palette),
+    })
 }
 
 /// The obstacles that the user is going to hear of, each with the processors that it is met on.
 fn obstacles(processors: &[impl AboutProcessor]) -> Vec<(Obstacle, Vec<ProcessorId>)> {
-    let met = processors.iter();
-    text::by_value(met.filter_map(|one| Some((one.obstacle()?, one.id()))))
-}
-
-/// What matters about all processors, whichever of them the user picks.
-struct Machine {
-    processors: usize,
-    /// Every processor was reached, and every one refused.
-    refuses: bool,
-}
-
-impl Machine {
-    fn of(processors: &[impl AboutProcessor]) -> Self {
-        let refuses = |obstacle| matches!(obstacle, Obstacle::Refused(_) | Obstacle::Unknown);
-        Self {
-            processors: processors.len(),
-            refuses: processors
-                .iter()
-                .all(|one| one.obstacle().is_some_and(refuses)),
-        }
-    }
-
-    /// Puts the output together with a complaint for each obstacle.
-    fn answer(
-        &self,
-        output: String,
-        obstacles: Vec<(Obstacle, Vec<ProcessorId>)>,
-        hypervisor: Option<&str>,
-    ) -> Answer {
-        let exit = match (obstacles.is_empty(), self.refuses) {
-            (true, _) => Exit::Done,
-            (false, true) => Exit::Unavailable,
-            (false, false) => Exit::Failed,
-        };
-        let everywhere = self.refuses && obstacles.len() == 1;
-        let complaints = obstacles.into_iter().map(|(obstacle, ids)| {
-            let place = if everywhere {
-                "this machine".to_owned()
-            } else {
-                text::processors(ids)
-            };
-            let advice = advice::about_obstacle(obstacle, hypervisor);
-            format!("VMSAVE is not available on {place}: {obstacle}; {advice}")
-        });
-        Answer {
-            output,
-            complaints: complaints.collect(),
-            exit,
-        }
-    }
+    let met = processors
+        .iter()
+        .filter_map(|one| Some((one.obstacle()?, one.id())));
+    fold::by_key(met, Obstacle::to_string)
 }

@@ -1,6 +1,8 @@
 //! The way to the driver, as a trait: Windows is one implementation of it, an emulated machine or
 //! a test another.
 
+use crate::KernelModule;
+
 /// An open driver device.
 pub trait Device {
     /// Sends a control code with its input, as `DeviceIoControl` does, and returns how many bytes
@@ -11,6 +13,12 @@ pub trait Device {
     /// Why the driver, or the system on the way to it, did not carry out the request.
     fn control(&mut self, code: u32, input: &[u8], output: &mut [u8])
     -> Result<usize, DeviceError>;
+
+    /// What the system on which the driver runs has loaded into its kernel's address space, the
+    /// kernel itself first; nothing if it does not tell.
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        Vec::new()
+    }
 }
 
 /// Why a device was not opened or did not carry out a request.
@@ -19,6 +27,12 @@ pub enum DeviceError {
     /// There is no such device: the driver is not running.
     #[error("the driver is not running")]
     NotFound,
+    /// The system has no such driver.
+    #[error("the driver is not installed")]
+    NotInstalled,
+    /// The driver is installed, and not running.
+    #[error("the driver is not started")]
+    NotStarted,
     /// This is not Windows: there is nowhere for the driver to run.
     #[error("the driver runs on Windows")]
     NotWindows,

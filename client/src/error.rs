@@ -1,8 +1,10 @@
 //! What can keep a question to the driver from being answered.
 
+use std::path::{Path, PathBuf};
+
 use protocol::MalformedReply;
 
-use crate::{DeviceError, Driver, ProcessorId, UnknownProcessor};
+use crate::{DeviceError, Driver, FileError, ProcessorId, UnknownField, UnknownProcessor};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +36,39 @@ pub enum Error {
     /// The caller named a processor that does not exist.
     #[error(transparent)]
     UnknownProcessor(#[from] UnknownProcessor),
+    /// The caller named a field that does not exist.
+    #[error(transparent)]
+    UnknownField(#[from] UnknownField),
     /// The answer could not be put into JSON.
     #[error("no JSON can be made of the answer: {0}")]
     Json(#[from] serde_json::Error),
+    /// The answer could not be put into comma-separated values.
+    #[error("no CSV can be made of the answer: {0}")]
+    Csv(#[from] csv::Error),
+    /// The answer could not be put into a page.
+    #[error("no page can be made of the answer: {0}")]
+    Page(#[from] askama::Error),
+    /// The manual page was not made.
+    #[error("the manual page cannot be made: {0}")]
+    Manual(std::io::Error),
+    /// What was printed along the way did not reach its reader.
+    #[error("the output cannot be written: {0}")]
+    Output(std::io::Error),
+    /// A file was not read or written.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: FileError,
+    },
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, reason: impl Into<FileError>) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
 }

@@ -36,14 +36,8 @@ pub(crate) fn ask<R: Record>(device: &mut dyn Device) -> Result<Received<R>, Err
     if records.is_empty() {
         return Err(Error::NoProcessors);
     }
-    let twice = records
-        .windows(2)
-        .find_map(|pair| match pair {
-            [one, other] if one.id().index == other.id().index => Some(one.id()),
-            _ => None,
-        })
-        .map(ProcessorId::from);
-    if let Some(id) = twice {
+    let ids = records.iter().map(|record| record.id().into());
+    if let Some(id) = ProcessorId::repeated(ids) {
         return Err(Error::Repeated(id));
     }
     Ok(Received {

@@ -18,14 +18,21 @@ pub(crate) enum Exit {
     AccessDenied = 4,
     /// No processor of this machine lets VMSAVE be used.
     Unavailable = 5,
+    /// There are findings, or differences.
+    Found = 6,
 }
 
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Device(DeviceError::NotFound | DeviceError::NotWindows) => Self::NotFound,
+            Error::Device(
+                DeviceError::NotFound
+                | DeviceError::NotInstalled
+                | DeviceError::NotStarted
+                | DeviceError::NotWindows,
+            ) => Self::NotFound,
             Error::Device(DeviceError::AccessDenied) => Self::AccessDenied,
-            Error::UnknownProcessor(_) => Self::Usage,
+            Error::UnknownProcessor(_) | Error::UnknownField(_) => Self::Usage,
             _ => Self::Failed,
         }
     }

@@ -15,16 +15,22 @@
 //! ```
 
 mod advice;
+mod check;
 mod command_line;
 mod commands;
 mod device;
+mod diff;
 mod driver;
 mod error;
 mod exchange;
 mod exit;
+mod fields;
+mod fold;
 mod json;
+mod kernel_module;
 mod obstacle;
 mod processor;
+mod report;
 mod run;
 mod selection;
 mod snapshot;
@@ -33,14 +39,19 @@ mod terminal;
 mod text;
 #[cfg(windows)]
 mod windows;
+mod words;
 
+pub use check::{Evidence, Finding, FindingId, Severity, UnknownFinding, check};
 pub use device::{Device, DeviceError, open};
+pub use diff::{Change, Diff, ProcessorChange};
 pub use driver::{Driver, DriverVersion};
 pub use error::Error;
+pub use fields::UnknownField;
+pub use kernel_module::KernelModule;
 pub use obstacle::Obstacle;
 pub use processor::ProcessorId;
 pub use run::run;
 pub use selection::UnknownProcessor;
-pub use snapshot::{Capture, ProcessorSnapshot, Snapshot};
+pub use snapshot::{Capture, Circumstances, FileError, ProcessorSnapshot, Snapshot};
 pub use status::{ProcessorStatus, Status};
 pub use terminal::Terminal;

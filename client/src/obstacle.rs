@@ -8,11 +8,11 @@ use amd_svm::{
     msr::Msr,
 };
 use protocol::Outcome;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What kept VMSAVE from being possible, or from being completed, on a processor.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
-#[serde(into = "Described")]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(into = "Described", from = "Recorded")]
 pub enum Obstacle {
     /// The processor, or a hypervisor beneath it, refused.
     Refused(Refusal),
@@ -32,6 +32,36 @@ struct Described {
     fault: Option<&'static str>,
     message: String,
 }
+
+/// An [`Obstacle`] as it is read back: the message follows from the rest.
+#[derive(Deserialize)]
+struct Recorded {
+    code: String,
+    step: Option<String>,
+    fault: Option<String>,
+}
+
+/// What the codes stand for, but for those of faults.
+const OBSTACLES: [Obstacle; 7] = [
+    Obstacle::Refused(Refusal::NotAmd),
+    Obstacle::Refused(Refusal::NoSvm { hypervisor: false }),
+    Obstacle::Refused(Refusal::NoSvm { hypervisor: true }),
+    Obstacle::Refused(Refusal::Disabled { locked: false }),
+    Obstacle::Refused(Refusal::Disabled { locked: true }),
+    Obstacle::Refused(Refusal::SvmeDoesNotStick),
+    Obstacle::NotReached,
+];
+
+/// The steps that read no register.
+const STEPS: [Step; 5] = [
+    Step::SetSvme,
+    Step::ConfirmSvme,
+    Step::Vmsave,
+    Step::RestoreEfer,
+    Step::ConfirmEfer,
+];
+
+const FAULTS: [Fault; 3] = [Fault::InvalidOpcode, Fault::GeneralProtection, Fault::Other];
 
 impl Obstacle {
     /// Reads the driver's answer for a processor.
@@ -106,6 +136,31 @@ impl From<Obstacle> for Described {
             fault,
             message: obstacle.to_string(),
         }
+    }
+}
+
+/// A code of a newer client is an obstacle too.
+impl From<Recorded> for Obstacle {
+    fn from(recorded: Recorded) -> Self {
+        let fault = || {
+            if recorded.code != "fault" {
+                return None;
+            }
+            let step = recorded.step.as_deref()?;
+            let fault = recorded.fault.as_deref()?;
+            Some(Refusal::Fault {
+                step: STEPS
+                    .into_iter()
+                    .chain(Msr::ALL.map(Step::Read))
+                    .find(|one| step_code(*one) == step)?,
+                fault: FAULTS.into_iter().find(|one| fault_code(*one) == fault)?,
+            })
+        };
+        OBSTACLES
+            .into_iter()
+            .find(|one| one.code() == recorded.code)
+            .or_else(|| fault().map(Self::Refused))
+            .unwrap_or(Self::Unknown)
     }
 }
 

@@ -17,6 +17,25 @@ pub struct ProcessorId {
     pub number: u8,
 }
 
+impl ProcessorId {
+    /// A processor that is known by its index alone, as if every group were full.
+    pub(crate) fn in_full_groups(index: u32) -> Self {
+        const GROUP_SIZE: u32 = 64;
+        Self {
+            index,
+            group: u16::try_from(index / GROUP_SIZE).unwrap_or(u16::MAX),
+            number: u8::try_from(index % GROUP_SIZE).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// A processor that stands twice among others in the order of their indices.
+    pub(crate) fn repeated(ids: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut previous = None;
+        ids.into_iter()
+            .find(|id| previous.replace(id.index) == Some(id.index))
+    }
+}
+
 impl From<protocol::ProcessorId> for ProcessorId {
     fn from(id: protocol::ProcessorId) -> Self {
         Self {

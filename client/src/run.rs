@@ -7,6 +7,12 @@ use std::{
 
 use crate::{Device, DeviceError, Error, Terminal, advice, command_line, commands, exit::Exit};
 
+/// Where a command that goes on for long writes while it does.
+pub(crate) struct Streams<'a> {
+    pub(crate) stdout: &'a mut dyn Write,
+    pub(crate) terminal: Terminal,
+}
+
 /// What the program has to say.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -32,10 +38,9 @@ pub fn run<'device>(
     stderr: &mut dyn Write,
     terminal: Terminal,
 ) -> u8 {
+    let mut streams = Streams { stdout, terminal };
     let answer = match command_line::parse(arguments) {
-        Ok(command) => open()
-            .map_err(Error::from)
-            .and_then(|mut device| commands::carry_out(command, device.as_mut(), terminal))
+        Ok(command) => commands::carry_out(command, open, &mut streams)
             .unwrap_or_else(|error| Answer::from(&error)),
         Err(instead) => Answer::from(instead),
     };
@@ -65,12 +70,23 @@ fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Ex
     exit
 }
 
+impl Answer {
+    /// Data, and nothing to complain about.
+    pub(crate) fn text(output: impl Into<String>) -> Self {
+        Self {
+            output: output.into(),
+            complaints: Vec::new(),
+            exit: Exit::Done,
+        }
+    }
+}
+
 impl From<&Error> for Answer {
     fn from(error: &Error) -> Self {
         Self {
-            output: String::new(),
             complaints: vec![advice::about_error(error)],
             exit: error.into(),
+            ..Self::text("")
         }
     }
 }
@@ -79,16 +95,12 @@ impl From<clap::Error> for Answer {
     fn from(instead: clap::Error) -> Self {
         if instead.use_stderr() {
             Self {
-                output: String::new(),
                 complaints: vec![command_line::one_line(&instead)],
                 exit: Exit::Usage,
+                ..Self::text("")
             }
         } else {
-            Self {
-                output: instead.to_string(),
-                complaints: Vec::new(),
-                exit: Exit::Done,
-            }
+            Self::text(instead.to_string())
         }
     }
 }

@@ -1,71 +1,75 @@
 //! What VMSAVE stored on every processor.
 
+mod file;
+
 use amd_svm::{
     msr::Efer,
     vmcb::VmsaveState,
     witness::{self, Comparison, Witness},
 };
 use protocol::SnapshotRecord;
-use serde::Serialize;
 
+pub use self::file::FileError;
 use crate::{
-    Device, Driver, Error, Obstacle, ProcessorId, exchange, json, processor::AboutProcessor,
+    Device, Driver, Error, KernelModule, Obstacle, ProcessorId, exchange, kernel_module,
+    processor::AboutProcessor,
 };
 
 /// The machine at about one moment: each processor as it was when its own VMSAVE was executed.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Snapshot {
-    /// The driver that took it.
-    pub driver: Driver,
+    /// The driver that took it; none if it was read from bare VMCB pages.
+    pub driver: Option<Driver>,
     /// The fields of VMSAVE's state that the driver set to zero, because they hold addresses and
     /// the caller does not hold `SeDebugPrivilege`. Mostly there are none.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub redacted: &'static [&'static str],
+    pub redacted: Vec<String>,
+    /// What the system had loaded into the kernel's address space, the kernel itself first;
+    /// empty if the system does not tell.
+    pub modules: Vec<KernelModule>,
     /// The processors, by index.
     pub processors: Vec<ProcessorSnapshot>,
 }
 
 /// One processor of a [`Snapshot`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProcessorSnapshot {
     /// The processor.
-    #[serde(flatten)]
     pub id: ProcessorId,
     /// The capture, or why there is none.
-    #[serde(flatten, serialize_with = "json::capture_or_error")]
     pub result: Result<Capture, Obstacle>,
 }
 
 /// A completed capture.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Capture {
+    /// What the driver noted around VMSAVE; a bare VMCB page does not tell.
+    pub circumstances: Option<Circumstances>,
+    /// What VMSAVE stored.
+    pub vmsave: VmsaveState,
+    /// The same state, read by the driver without VMSAVE, or why it could not be read; none if
+    /// the snapshot was saved without it.
+    pub witness: Option<Result<Witness, Obstacle>>,
+}
+
+/// What the driver noted around VMSAVE.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Circumstances {
     /// Time-stamp counter right before VMSAVE, in cycles.
-    #[serde(serialize_with = "json::hex")]
     pub tsc: u64,
     /// `EFER` as found before the capture.
-    #[serde(serialize_with = "json::hex")]
     pub efer_found: Efer,
     /// `EFER` as read after the capture.
-    #[serde(serialize_with = "json::hex")]
     pub efer_left: Efer,
-    /// What VMSAVE stored.
-    #[serde(serialize_with = "json::vmsave_state")]
-    pub vmsave: VmsaveState,
-    /// The same state, read by the driver without VMSAVE, or why it could not be read.
-    ///
-    /// In JSON the [disagreements](Capture::disagreements) stand for it.
-    #[serde(skip)]
-    pub witness: Result<Witness, Obstacle>,
 }
 
 impl Capture {
     /// The values in which VMSAVE and the witness contradict each other. Nothing but an emulation
     /// of VMSAVE that is wrong, or a descriptor table that changed after it was loaded, explains
     /// them.
-    pub fn disagreements(&self) -> impl Iterator<Item = Comparison> {
+    pub fn disagreements(&self) -> impl Iterator<Item = Comparison> + use<> {
         let compared = self
             .witness
-            .ok()
+            .and_then(Result::ok)
             .map(|witness| witness::compare(&self.vmsave, &witness));
         compared
             .into_iter()
@@ -83,15 +87,36 @@ impl Snapshot {
     /// which VMSAVE is not possible is no error, but a [`ProcessorSnapshot`] that says so.
     pub fn take(device: &mut dyn Device) -> Result<Self, Error> {
         let received = exchange::ask::<SnapshotRecord>(device)?;
+        let redacted: &[&str] = if received.header.is_redacted() {
+            &SnapshotRecord::REDACTED_FIELDS
+        } else {
+            &[]
+        };
         Ok(Self {
-            driver: received.driver,
-            redacted: if received.header.is_redacted() {
-                &SnapshotRecord::REDACTED_FIELDS
-            } else {
-                &[]
-            },
+            driver: Some(received.driver),
+            redacted: redacted.iter().map(ToString::to_string).collect(),
+            modules: device.kernel_modules(),
             processors: received.records.iter().map(Into::into).collect(),
         })
+    }
+
+    /// The module that an address lies in, and how far from its start, as
+    /// `ntoskrnl.exe+0x1234`; none if no module is known there.
+    #[must_use]
+    pub fn symbolic(&self, address: u64) -> Option<String> {
+        kernel_module::symbolic(&self.modules, address)
+    }
+
+    /// The captures that there are.
+    pub(crate) fn captures(&self) -> impl Iterator<Item = (ProcessorId, &Capture)> {
+        self.processors
+            .iter()
+            .filter_map(|processor| Some((processor.id, processor.result.as_ref().ok()?)))
+    }
+
+    /// Whether a field's value was taken out by the driver.
+    pub(crate) fn hides(&self, field: &str) -> bool {
+        self.redacted.iter().any(|name| name == field)
     }
 }
 
@@ -110,11 +135,13 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
         Self {
             id: record.id.into(),
             result: Obstacle::check(record.outcome).map(|()| Capture {
-                tsc: record.tsc,
-                efer_found: record.efer_found.into(),
-                efer_left: record.efer_left.into(),
+                circumstances: Some(Circumstances {
+                    tsc: record.tsc,
+                    efer_found: record.efer_found.into(),
+                    efer_left: record.efer_left.into(),
+                }),
                 vmsave: record.state,
-                witness: Obstacle::check(record.witness_outcome).map(|()| record.witness),
+                witness: Some(Obstacle::check(record.witness_outcome).map(|()| record.witness)),
             }),
         }
     }

@@ -8,18 +8,22 @@ use protocol::StatusRecord;
 use serde::Serialize;
 
 use crate::{
-    Device, Driver, Error, Obstacle, ProcessorId, exchange, json, processor::AboutProcessor,
+    Device, Driver, Error, Obstacle, ProcessorId, ProcessorSnapshot, Snapshot, exchange, json,
+    processor::AboutProcessor,
 };
 
 /// The driver's answer about the whole machine.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Status {
-    /// The driver that answered.
-    pub driver: Driver,
+    /// The driver that answered; none if the answer comes out of bare VMCB pages.
+    pub driver: Option<Driver>,
     /// Logical processors that are active now, in all groups.
     pub active_processors: u32,
     /// Logical processors that the system can have, were all of them added.
     pub maximum_processors: u32,
+    /// Whether this was made of a snapshot, which knows no more than `EFER` and obstacles.
+    #[serde(skip)]
+    pub recorded: bool,
     /// The processors, by index.
     pub processors: Vec<ProcessorStatus>,
 }
@@ -38,7 +42,7 @@ pub struct ProcessorStatus {
     #[serde(serialize_with = "json::svm_identity")]
     pub svm: Option<SvmIdentity>,
     /// `EFER` as found; none if the gate was closed before it was read.
-    #[serde(serialize_with = "json::hex_or_null")]
+    #[serde(serialize_with = "json::efer_or_null")]
     pub efer: Option<Efer>,
     /// Why VMSAVE is not possible, if it is not.
     #[serde(flatten, serialize_with = "json::possibility")]
@@ -86,11 +90,25 @@ impl Status {
     pub fn query(device: &mut dyn Device) -> Result<Self, Error> {
         let received = exchange::ask::<StatusRecord>(device)?;
         Ok(Self {
-            driver: received.driver,
+            driver: Some(received.driver),
+            recorded: false,
             active_processors: received.header.active_processors,
             maximum_processors: received.header.maximum_processors,
             processors: received.records.iter().map(Into::into).collect(),
         })
+    }
+
+    /// What a snapshot tells of the same: whether VMSAVE was possible, and `EFER`.
+    #[must_use]
+    pub fn recorded(snapshot: &Snapshot) -> Self {
+        let count = u32::try_from(snapshot.processors.len()).unwrap_or(u32::MAX);
+        Self {
+            driver: snapshot.driver,
+            active_processors: count,
+            maximum_processors: count,
+            recorded: true,
+            processors: snapshot.processors.iter().map(Into::into).collect(),
+        }
     }
 
     /// The hypervisor that the machine runs under, by its name: processors share it.
@@ -108,6 +126,21 @@ impl AboutProcessor for ProcessorStatus {
 
     fn obstacle(&self) -> Option<Obstacle> {
         self.result.err()
+    }
+}
+
+impl From<&ProcessorSnapshot> for ProcessorStatus {
+    fn from(processor: &ProcessorSnapshot) -> Self {
+        let capture = processor.result.ok();
+        let noted = capture.and_then(|capture| capture.circumstances);
+        Self {
+            id: processor.id,
+            vendor: None,
+            hypervisor: None,
+            svm: None,
+            efer: noted.map(|noted| noted.efer_found),
+            result: processor.result.map(|_| ()),
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! Where the output goes.
 
-use std::{env, io};
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+};
+
+use crate::text::Palette;
 
 /// What the output may look like.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -8,6 +13,10 @@ use std::{env, io};
 pub struct Terminal {
     /// Columns that fit into a line, if known.
     pub width: Option<usize>,
+    /// Whether it shows colours, and the user wants them.
+    pub colour: bool,
+    /// Whether somebody looks at it while it is written.
+    pub live: bool,
 }
 
 /// What fits wherever text is read: files and pipes have no width of their own.
@@ -17,12 +26,15 @@ impl Terminal {
     /// A terminal of this many columns.
     #[must_use]
     pub const fn with_width(columns: usize) -> Self {
-        let width = Some(columns);
-        Self { width }
+        Self {
+            width: Some(columns),
+            colour: false,
+            live: false,
+        }
     }
 
     /// The terminal that this process' output goes to, if it goes to one. The environment's
-    /// `COLUMNS` has the last word.
+    /// `COLUMNS` and `NO_COLOR` have the last word.
     #[must_use]
     pub fn of_stdout() -> Self {
         let asked_for = env::var("COLUMNS")
@@ -32,8 +44,21 @@ impl Terminal {
             let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
             Some(width.0.into())
         };
+        let live = io::stdout().is_terminal();
+        // On Windows the console must be told; a console that cannot is told by its refusal.
+        let understands = || anstyle_query::windows::enable_ansi_colors().unwrap_or(true);
+        let live = live && anstyle_query::term_supports_ansi_color() && understands();
         Self {
             width: asked_for.or_else(measured),
+            colour: live && !anstyle_query::no_color(),
+            live,
+        }
+    }
+
+    /// The colours to use.
+    pub(crate) const fn palette(self) -> Palette {
+        Palette {
+            colour: self.colour,
         }
     }
 

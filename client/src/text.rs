@@ -1,11 +1,18 @@
 //! Answers as text for people.
 
-mod attributes;
+mod check;
+mod colour;
 mod columns;
-mod fold;
+mod csv;
+mod diff;
+mod groups;
 mod snapshot;
 mod status;
 
-pub(crate) use fold::{by_value, processors};
-pub(crate) use snapshot::snapshot;
+pub(crate) use check::{explanation, findings, kinds};
+pub(crate) use colour::{Paint, Palette};
+pub(crate) use csv::csv;
+pub(crate) use diff::{change_lines, diff};
+pub(crate) use groups::groups;
+pub(crate) use snapshot::{bare, snapshot};
 pub(crate) use status::status;

@@ -1,22 +1,52 @@
 //! Many columns in a terminal of few: folded into blocks, one beneath the other.
+//!
+//! Snapshots have up to 27 columns and thousands of rows of plain ASCII, and are to be printed in
+//! milliseconds: a table crate, which measures and wraps every cell, takes a second for that.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use std::fmt::Write as _;
+
+use super::colour::{Paint, Palette};
 
 /// Blanks between two columns.
-const GAP: u16 = 2;
+const GAP: usize = 2;
 
 /// A column of a wide table: a heading, and one cell for each row.
 pub(super) struct Column {
     pub(super) heading: &'static str,
-    pub(super) alignment: CellAlignment,
-    pub(super) cells: Vec<String>,
+    pub(super) alignment: Alignment,
+    pub(super) cells: Vec<Cell>,
+}
+
+/// Where a cell's text stands in its column.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Alignment {
+    Left,
+    Right,
+}
+
+/// A cell of ASCII text.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) paint: Paint,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        let paint = Paint::Plain;
+        Self { text, paint }
+    }
 }
 
 impl Column {
-    /// Columns that the column takes, with the gap before it.
+    /// Letters of the widest cell.
+    fn width(&self) -> usize {
+        let widest = self.cells.iter().map(|cell| cell.text.len()).max();
+        widest.unwrap_or(0).max(self.heading.len())
+    }
+
+    /// Letters that the column takes, with the gap before it.
     fn span(&self) -> usize {
-        let widest = self.cells.iter().map(String::len).max().unwrap_or(0);
-        usize::from(GAP) + widest.max(self.heading.len())
+        GAP + self.width()
     }
 }
 
@@ -26,12 +56,17 @@ fn span<'c>(columns: impl IntoIterator<Item = &'c Column>) -> usize {
 
 /// Sets the columns in as few blocks as fit into `width`, each beginning with the labels. The
 /// columns of a group stay side by side wherever a block can hold them all.
-pub(super) fn blocks(labels: &[Column], groups: &[Vec<Column>], width: usize) -> String {
+pub(super) fn blocks(
+    labels: &[Column],
+    groups: &[Vec<Column>],
+    width: usize,
+    palette: Palette,
+) -> String {
     // The first label has no gap before it.
-    let room = (width + usize::from(GAP)).saturating_sub(span(labels));
+    let room = width.saturating_add(GAP).saturating_sub(span(labels));
     let blocks: Vec<String> = pack(groups, room)
         .into_iter()
-        .map(|block| table(labels.iter().chain(block)))
+        .map(|block| table(labels.iter().chain(block), palette))
         .collect();
     blocks.join("\n")
 }
@@ -56,28 +91,48 @@ fn pack(groups: &[Vec<Column>], room: usize) -> Vec<Vec<&Column>> {
     blocks
 }
 
-fn table<'c>(columns: impl Iterator<Item = &'c Column>) -> String {
-    let columns: Vec<&Column> = columns.collect();
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(
-            columns
-                .iter()
-                .map(|column| Cell::new(column.heading).set_alignment(column.alignment)),
-        );
-    let rows = columns.iter().map(|column| column.cells.len()).max();
+fn table<'c>(columns: impl Iterator<Item = &'c Column>, palette: Palette) -> String {
+    let columns: Vec<(&Column, usize)> = columns.map(|column| (column, column.width())).collect();
+    let rows = columns.iter().map(|(column, _)| column.cells.len()).max();
+    let mut text = String::new();
+    line(&mut text, palette, &columns, |column| {
+        Some((column.heading, Paint::Heading))
+    });
     for row in 0..rows.unwrap_or(0) {
-        table.add_row(columns.iter().map(|column| {
-            let cell = column.cells.get(row).map_or("", String::as_str);
-            Cell::new(cell).set_alignment(column.alignment)
-        }));
+        line(&mut text, palette, &columns, |column| {
+            let cell = column.cells.get(row)?;
+            Some((cell.text.as_str(), cell.paint))
+        });
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, GAP));
+    text
+}
+
+/// A line of the table, without blanks at its end.
+fn line<'c>(
+    text: &mut String,
+    palette: Palette,
+    columns: &[(&'c Column, usize)],
+    cell: impl Fn(&'c Column) -> Option<(&'c str, Paint)>,
+) {
+    // Blanks are owed until a letter follows.
+    let mut owed = 0;
+    for (column, width) in columns {
+        let (letters, paint) = cell(column).unwrap_or_default();
+        let padding = width - letters.len();
+        if column.alignment == Alignment::Right {
+            owed += padding;
+        }
+        if !letters.is_empty() {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "{:owed$}{}", "", palette.paint(paint, letters));
+            owed = 0;
+        }
+        if column.alignment == Alignment::Left {
+            owed += padding;
+        }
+        owed += GAP;
     }
-    table.trim_fmt() + "\n"
+    text.push('\n');
 }
 
 #[cfg(test)]
@@ -89,8 +144,8 @@ mod tests {
     fn column(heading: &'static str, cells: &[&str]) -> Column {
         Column {
             heading,
-            alignment: CellAlignment::Right,
-            cells: cells.iter().map(ToString::to_string).collect(),
+            alignment: Alignment::Right,
+            cells: cells.iter().map(|text| text.to_string().into()).collect(),
         }
     }
 
@@ -111,7 +166,7 @@ CPU   a    b      c
   0   1  333  55555
  10  22    4      6
 ";
-        assert_eq!(blocks(&labels, &groups, 19), expected);
+        assert_eq!(blocks(&labels, &groups, 19, Palette::PLAIN), expected);
     }
 
     #[test]
@@ -126,30 +181,35 @@ CPU      c
   0  55555
  10      6
 ";
-        assert_eq!(blocks(&labels, &groups, 18), expected);
-        assert_eq!(blocks(&labels, &groups, 12), expected);
+        assert_eq!(blocks(&labels, &groups, 18, Palette::PLAIN), expected);
+        assert_eq!(blocks(&labels, &groups, 12, Palette::PLAIN), expected);
     }
 
     #[test]
     fn a_group_wider_than_the_terminal_is_split() {
         let (labels, groups) = wide();
-        assert_eq!(blocks(&labels, &groups, 11).matches("CPU").count(), 3);
+        assert_eq!(
+            blocks(&labels, &groups, 11, Palette::PLAIN)
+                .matches("CPU")
+                .count(),
+            3
+        );
     }
 
     proptest! {
         #[test]
         fn no_line_is_wider_than_a_width_that_the_widest_column_fits_into(width in 10_usize..40) {
             let (labels, groups) = wide();
-            let text = blocks(&labels, &groups, width);
+            let text = blocks(&labels, &groups, width, Palette::PLAIN);
             prop_assert!(text.lines().all(|line| line.len() <= width), "{}", text);
         }
 
         #[test]
         fn every_cell_is_shown_at_any_width(width in 0_usize..40) {
             let (labels, groups) = wide();
-            let text = blocks(&labels, &groups, width);
+            let text = blocks(&labels, &groups, width, Palette::PLAIN);
             for cell in groups.iter().flatten().flat_map(|column| &column.cells) {
-                prop_assert!(text.split_whitespace().any(|word| word == cell));
+                prop_assert!(text.split_whitespace().any(|word| word == cell.text));
             }
         }
     }

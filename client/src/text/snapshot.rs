@@ -1,44 +1,85 @@
 //! A snapshot as text: a row for each processor, the fields in blocks that fit the terminal.
 
-use amd_svm::{
-    segment::Segment,
-    vmcb::{SystemCallRegisters, VmsaveState},
-};
-use comfy_table::CellAlignment;
-
 use super::{
-    attributes,
-    columns::{self, Column},
+    colour::{Paint, Palette},
+    columns::{self, Alignment, Cell, Column},
 };
-use crate::{Capture, ProcessorId, Snapshot};
+use crate::{
+    Capture, ProcessorId, Snapshot,
+    fields::{Field, Kind},
+    fold,
+};
 
-/// The captures of a snapshot that may have been narrowed; nothing if it has none. `processors`
-/// is how many the machine has.
-pub(crate) fn snapshot(snapshot: &Snapshot, processors: usize, width: usize) -> String {
-    let rows: Vec<Row> = snapshot
-        .processors
-        .iter()
-        .filter_map(|processor| Some((processor.id, processor.result.ok()?)))
-        .collect();
+pub(super) type Row<'a> = (ProcessorId, &'a Capture);
+
+/// These fields of a snapshot that may have been narrowed; nothing if it has no captures.
+/// `processors` is how many the machine has.
+pub(crate) fn snapshot(
+    snapshot: &Snapshot,
+    fields: &[&'static Field],
+    processors: usize,
+    width: usize,
+    palette: Palette,
+) -> String {
+    let rows: Vec<Row> = snapshot.captures().collect();
     if rows.is_empty() {
         return String::new();
     }
-    let count = match rows.len() {
+    let blocks = columns::blocks(&labels(&rows), &groups(&rows, fields), width, palette);
+    let places = places(snapshot, &rows, fields);
+    let findings = findings(&rows);
+    let title = title(snapshot, processors);
+    format!("{title}\n{blocks}{places}{findings}")
+}
+
+/// The bare value of one field, a line for each capture.
+pub(crate) fn bare(snapshot: &Snapshot, field: &Field) -> String {
+    let values = snapshot
+        .captures()
+        .filter_map(|(_, capture)| field.of(capture));
+    values
+        .map(|value| format!("{}\n", field.number(value)))
+        .collect()
+}
+
+/// Who took how many captures, and what they do not show.
+pub(super) fn title(snapshot: &Snapshot, processors: usize) -> String {
+    let count = match snapshot.captures().count() {
         1 if processors == 1 => "1 processor".to_owned(),
         shown if shown == processors => format!("{shown} processors"),
         shown => format!("{shown} of {processors} processors"),
     };
-    let blocks = columns::blocks(&labels(&rows), &fields(&rows), width);
-    let findings = findings(&rows);
     let hidden = if snapshot.redacted.is_empty() {
         ""
     } else {
         "addresses are hidden and read as zero: SeDebugPrivilege is not held\n"
     };
-    format!(
-        "{}: VMSAVE on {count}\n{hidden}\n{blocks}{findings}",
-        snapshot.driver
-    )
+    match snapshot.driver {
+        Some(driver) => format!("{driver}: VMSAVE on {count}\n{hidden}"),
+        None => format!("VMCB pages: VMSAVE on {count}\n{hidden}"),
+    }
+}
+
+/// Where the entry points lie, behind an empty line; nothing if the modules are not known.
+fn places(snapshot: &Snapshot, rows: &[Row], fields: &[&'static Field]) -> String {
+    let lines: Vec<String> = fields
+        .iter()
+        .flat_map(|field| {
+            let values = rows
+                .iter()
+                .filter_map(|(id, capture)| Some((field.of(capture)?, *id)));
+            let places = fold::by_value(values).into_iter();
+            places.filter_map(|(value, ids)| {
+                let place = field.place(value, snapshot)?;
+                let processors = fold::processors(ids);
+                Some(format!("{} is {place} on {processors}", field.heading))
+            })
+        })
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\n{}\n", lines.join("\n"))
 }
 
 /// A line for each value in which VMSAVE contradicts what was read without it, behind an empty
@@ -51,11 +92,11 @@ fn findings(rows: &[Row]) -> String {
     format!("\n{}\n", lines.join("\n"))
 }
 
-fn findings_about((id, capture): &Row) -> impl Iterator<Item = String> {
-    let processor = super::processors([*id]);
+fn findings_about((id, capture): &Row) -> impl Iterator<Item = String> + use<> {
+    let processor = fold::processors([*id]);
     let unread = capture
         .witness
-        .err()
+        .and_then(Result::err)
         .map(|obstacle| format!("{processor}: not compared with the registers: {obstacle}"));
     let contradictions = capture.disagreements().map(move |found| {
         format!(
@@ -66,25 +107,12 @@ fn findings_about((id, capture): &Row) -> impl Iterator<Item = String> {
     unread.into_iter().chain(contradictions)
 }
 
-type Row = (ProcessorId, Capture);
-
-fn column(
-    heading: &'static str,
-    alignment: CellAlignment,
-    rows: &[Row],
-    text: impl Fn(&Row) -> String,
-) -> Column {
-    Column {
-        heading,
-        alignment,
-        cells: rows.iter().map(text).collect(),
-    }
-}
-
 /// The index is enough where there is but one group.
 fn labels(rows: &[Row]) -> Vec<Column> {
-    let label = |heading, name: fn(&ProcessorId) -> String| {
-        column(heading, CellAlignment::Right, rows, |(id, _)| name(id))
+    let label = |heading, name: fn(&ProcessorId) -> String| Column {
+        heading,
+        alignment: Alignment::Right,
+        cells: rows.iter().map(|(id, _)| name(id).into()).collect(),
     };
     let mut labels = vec![label("CPU", |id| id.index.to_string())];
     if rows.iter().any(|(id, _)| id.group != 0) {
@@ -93,83 +121,51 @@ fn labels(rows: &[Row]) -> Vec<Column> {
     labels
 }
 
-/// What belongs together is one group of columns.
-fn fields(rows: &[Row]) -> Vec<Vec<Column>> {
-    let segment = |headings, segment| segment_columns(headings, rows, segment);
-    let register = |heading, text: fn(&SystemCallRegisters) -> String| {
-        column(heading, CellAlignment::Left, rows, |(_, capture)| {
-            text(&capture.vmsave.system_call)
+/// A column for each field that any capture has; what belongs together is one group.
+fn groups(rows: &[Row], fields: &[&'static Field]) -> Vec<Vec<Column>> {
+    fields
+        .chunk_by(|one, next| one.block == next.block)
+        .map(|block| {
+            block
+                .iter()
+                .filter_map(|field| column(rows, field))
+                .collect()
         })
-    };
-    let other = |heading, text: fn(&Capture) -> String| {
-        column(heading, CellAlignment::Left, rows, |(_, capture)| {
-            text(capture)
-        })
-    };
-    vec![
-        segment(["FS", "FS attributes", "FS limit", "FS base"], |state| {
-            &state.fs
-        }),
-        segment(["GS", "GS attributes", "GS limit", "GS base"], |state| {
-            &state.gs
-        }),
-        segment(
-            ["LDTR", "LDTR attributes", "LDTR limit", "LDTR base"],
-            |state| &state.ldtr,
-        ),
-        segment(["TR", "TR attributes", "TR limit", "TR base"], |state| {
-            &state.tr
-        }),
-        vec![
-            register("STAR", |msrs| address(msrs.star)),
-            register("LSTAR", |msrs| address(msrs.lstar)),
-            register("CSTAR", |msrs| address(msrs.cstar)),
-        ],
-        vec![register("SFMASK", |msrs| flags(msrs.sfmask))],
-        vec![register("KernelGsBase", |msrs| {
-            address(msrs.kernel_gs_base)
-        })],
-        vec![register("SYSENTER_CS", |msrs| flags(msrs.sysenter_cs))],
-        vec![register("SYSENTER_ESP", |msrs| address(msrs.sysenter_esp))],
-        vec![register("SYSENTER_EIP", |msrs| address(msrs.sysenter_eip))],
-        vec![other("TSC", |capture| address(capture.tsc))],
-        vec![
-            other("EFER found", |capture| flags(capture.efer_found.into())),
-            other("EFER left", |capture| flags(capture.efer_left.into())),
-        ],
-    ]
+        .collect()
 }
 
-fn segment_columns(
-    headings: [&'static str; 4],
-    rows: &[Row],
-    segment: fn(&VmsaveState) -> &Segment,
-) -> Vec<Column> {
-    let part = |heading, text: fn(&Segment) -> String| {
-        column(heading, CellAlignment::Left, rows, |(_, capture)| {
-            text(segment(&capture.vmsave))
-        })
-    };
-    let [selector, attributes, limit, base] = headings;
-    vec![
-        part(selector, |segment| format!("{:#06x}", segment.selector)),
-        part(attributes, attributes_cell),
-        part(limit, |segment| format!("{:#010x}", segment.limit)),
-        part(base, |segment| address(segment.base)),
-    ]
+fn column(rows: &[Row], field: &Field) -> Option<Column> {
+    let values: Vec<Option<u64>> = rows.iter().map(|(_, capture)| field.of(capture)).collect();
+    if values.iter().all(Option::is_none) {
+        return None;
+    }
+    let usual = usual(rows, field);
+    let cells = values.into_iter().map(|value| {
+        let Some(value) = value else {
+            return Cell::from(String::new());
+        };
+        Cell {
+            text: field.print(value),
+            paint: match usual {
+                Some(usual) if usual != value => Paint::Bad,
+                _ => Paint::Plain,
+            },
+        }
+    });
+    Some(Column {
+        heading: field.heading,
+        alignment: Alignment::Left,
+        cells: cells.collect(),
+    })
 }
 
-fn attributes_cell(segment: &Segment) -> String {
-    let raw = u16::from(segment.attributes);
-    format!("{raw:#05x} {}", attributes::words(segment.attributes))
-}
-
-/// All 64 bits, for what may use them.
-fn address(value: u64) -> String {
-    format!("{value:#018x}")
-}
-
-/// 32 bits at least, for a register of which no more are defined.
-fn flags(value: u64) -> String {
-    format!("{value:#010x}")
+/// The value that the others are measured by, where all should be the same.
+fn usual(rows: &[Row], field: &Field) -> Option<u64> {
+    if field.kind != Kind::Shared {
+        return None;
+    }
+    let values = rows
+        .iter()
+        .filter_map(|(id, capture)| Some((field.of(capture)?, *id)));
+    fold::majority(&fold::by_value(values)).copied()
 }

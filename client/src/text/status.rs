@@ -3,21 +3,46 @@
 use amd_svm::cpuid::SvmIdentity;
 use comfy_table::{ContentArrangement, Row, Table, presets};
 
-use super::fold;
-use crate::{ProcessorStatus, Status, status::feature_names};
+use crate::{ProcessorStatus, Status, fold, status::feature_names};
 
 /// Narrower text would break every word.
 const NARROWEST: usize = 40;
 
 /// A status that may have been narrowed to some processors.
 pub(crate) fn status(status: &Status, width: usize) -> String {
-    let processors = format!(
-        "{} active, {} at most",
-        status.active_processors, status.maximum_processors
-    );
-    let rows = [
-        vec![("driver", status.driver.to_string())],
-        vec![("processors", processors)],
+    let driver = status.driver.map(|driver| ("driver", driver.to_string()));
+    let processors = if status.recorded {
+        status.active_processors.to_string()
+    } else {
+        format!(
+            "{} active, {} at most",
+            status.active_processors, status.maximum_processors
+        )
+    };
+    let mut rows: Vec<(&str, String)> = driver.into_iter().collect();
+    rows.push(("processors", processors));
+    if !status.recorded {
+        rows.extend(identities(status));
+    }
+    rows.extend(fact("EFER.SVME", status, svme));
+    rows.extend(fact("VMSAVE", status, possibility));
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(width.max(NARROWEST)).unwrap_or(u16::MAX));
+    for (label, value) in rows {
+        table.add_row(Row::from([label, value.as_str()]));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt() + "\n"
+}
+
+/// What CPUID says, which snapshots do not record.
+fn identities(status: &Status) -> impl Iterator<Item = (&'static str, String)> {
+    [
         fact("vendor", status, |one| or_none(one.vendor.as_deref())),
         fact("hypervisor", status, |one| {
             or_none(one.hypervisor.as_deref())
@@ -28,21 +53,9 @@ pub(crate) fn status(status: &Status, width: usize) -> String {
         fact("features", status, |one| {
             one.svm.map_or("none".to_owned(), features)
         }),
-        fact("EFER.SVME", status, svme),
-        fact("VMSAVE", status, possibility),
-    ];
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(width.max(NARROWEST)).unwrap_or(u16::MAX));
-    for (label, value) in rows.into_iter().flatten() {
-        table.add_row(Row::from([label, value.as_str()]));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt() + "\n"
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The lines of one fact: one if it is the same everywhere.

@@ -5,7 +5,7 @@ use amd_svm::segment::SegmentAttributes;
 /// The attributes in a few words, such as `TSS busy` or `data rw dpl3 db g`.
 ///
 /// Source: APM volume 2, sections 4.7.2, 4.7.3 and 4.8.3.
-pub(super) fn words(attributes: SegmentAttributes) -> String {
+pub(crate) fn attributes(attributes: SegmentAttributes) -> String {
     if !attributes.present() {
         return "not present".to_owned();
     }
@@ -22,6 +22,38 @@ pub(super) fn words(attributes: SegmentAttributes) -> String {
     let set = flags.into_iter().filter(|(set, _)| *set);
     words.extend(set.map(|(_, flag)| flag.to_owned()));
     words.join(" ")
+}
+
+/// The attributes in full, for whoever does not know the short words.
+///
+/// Source: as for [`attributes`].
+pub(crate) fn explain(attributes: SegmentAttributes) -> String {
+    if !attributes.present() {
+        return "not present: nothing else about this segment has a meaning".to_owned();
+    }
+    let class = if attributes.code_or_data() {
+        "code or data segment"
+    } else {
+        "system segment"
+    };
+    let mut parts = vec![
+        format!(
+            "{class}, type {:#x}: {}",
+            attributes.segment_type(),
+            kind(attributes)
+        ),
+        "present".to_owned(),
+        format!("privilege level {}", attributes.privilege_level()),
+    ];
+    let flags = [
+        (attributes.available(), "available bit set"),
+        (attributes.long(), "64-bit code"),
+        (attributes.default_big(), "32-bit default size"),
+        (attributes.granularity(), "limit counted in pages"),
+    ];
+    let set = flags.into_iter().filter(|(set, _)| *set);
+    parts.extend(set.map(|(_, flag)| flag.to_owned()));
+    parts.join("; ")
 }
 
 /// What kind of segment, leaving out the accessed bit.
@@ -56,7 +88,7 @@ mod tests {
     use super::*;
 
     fn of(bits: u16) -> String {
-        words(bits.into())
+        attributes(bits.into())
     }
 
     #[test]

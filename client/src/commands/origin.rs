@@ -1,0 +1,103 @@
+//! Where a snapshot comes from, and what it tells of the machine as a whole.
+
+use std::path::PathBuf;
+
+use crate::{
+    Device, DeviceError, Error, Obstacle, ProcessorId, Snapshot, Status, advice, exit::Exit, fold,
+    processor::AboutProcessor, run::Answer, selection, selection::Item,
+};
+
+/// The driver, or a file.
+pub(crate) enum Origin<'device> {
+    Device(Box<dyn Device + 'device>),
+    File(PathBuf),
+}
+
+impl<'device> Origin<'device> {
+    /// The file if there is one, otherwise the driver.
+    pub(super) fn of(
+        file: Option<PathBuf>,
+        open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    ) -> Result<Self, Error> {
+        Ok(match file {
+            Some(path) => Self::File(path),
+            None => Self::Device(open()?),
+        })
+    }
+
+    /// A snapshot of these processors, or of all if there is none in the list.
+    pub(super) fn snapshot(&mut self, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
+        let mut snapshot = match self {
+            Self::Device(device) => Snapshot::take(device.as_mut())?,
+            Self::File(path) => Snapshot::open(path)?,
+        };
+        let machine = Machine::of(&snapshot.processors);
+        selection::narrow(&mut snapshot.processors, list)?;
+        Ok((snapshot, machine))
+    }
+
+    /// The status of all processors, as far as it is known.
+    pub(super) fn status(&mut self) -> Result<Status, Error> {
+        match self {
+            Self::Device(device) => Status::query(device.as_mut()),
+            Self::File(path) => Ok(Status::recorded(&Snapshot::open(path)?)),
+        }
+    }
+
+    /// The hypervisor's name. A snapshot doesn't tell it. Without an answer advice is vaguer.
+    pub(super) fn hypervisor(&mut self) -> Option<String> {
+        let status = match self {
+            Self::Device(device) => Status::query(device.as_mut()).ok()?,
+            Self::File(_) => return None,
+        };
+        status.hypervisor().map(str::to_owned)
+    }
+}
+
+/// What matters about all processors, whichever of them the user picks.
+pub(super) struct Machine {
+    pub(super) processors: usize,
+    /// Every processor was reached, and every one refused.
+    pub(super) refuses: bool,
+}
+
+impl Machine {
+    pub(super) fn of(processors: &[impl AboutProcessor]) -> Self {
+        let refuses = |obstacle| matches!(obstacle, Obstacle::Refused(_) | Obstacle::Unknown);
+        Self {
+            processors: processors.len(),
+            refuses: processors
+                .iter()
+                .all(|one| one.obstacle().is_some_and(refuses)),
+        }
+    }
+
+    /// Puts the output together with a complaint for each obstacle.
+    pub(super) fn answer(
+        &self,
+        output: String,
+        obstacles: Vec<(Obstacle, Vec<ProcessorId>)>,
+        hypervisor: Option<&str>,
+    ) -> Answer {
+        let exit = match (obstacles.is_empty(), self.refuses) {
+            (true, _) => Exit::Done,
+            (false, true) => Exit::Unavailable,
+            (false, false) => Exit::Failed,
+        };
+        let everywhere = self.refuses && obstacles.len() == 1;
+        let complaints = obstacles.into_iter().map(|(obstacle, ids)| {
+            let place = if everywhere {
+                "this machine".to_owned()
+            } else {
+                fold::processors(ids)
+            };
+            let advice = advice::about_obstacle(obstacle, hypervisor);
+            format!("VMSAVE is not available on {place}: {obstacle}; {advice}")
+        });
+        Answer {
+            complaints: complaints.collect(),
+            exit,
+            ..Answer::text(output)
+        }
+    }
+}

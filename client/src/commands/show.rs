@@ -1,0 +1,71 @@
+//! `show` and `decode`: a snapshot in one of its many layouts.
+
+use super::{Origin, obstacles};
+use crate::{
+    Error, Snapshot, Terminal,
+    command_line::{GroupBy, Layout},
+    fields,
+    json::{self, Detail},
+    run::Answer,
+    selection::Item,
+    text,
+};
+
+pub(super) fn show(
+    mut origin: Origin,
+    processors: &[Item],
+    layout: &Layout,
+    terminal: Terminal,
+) -> Result<Answer, Error> {
+    let names = match &layout.field {
+        Some(name) => std::slice::from_ref(name),
+        None => layout.columns.as_slice(),
+    };
+    // A field that does not exist is an error before anybody is asked.
+    let fields = fields::choose(names)?;
+    let (snapshot, machine) = origin.snapshot(processors)?;
+    let output = print(&snapshot, machine.processors, layout, &fields, terminal)?;
+    let obstacles = obstacles(&snapshot.processors);
+    let hypervisor = if obstacles.is_empty() {
+        None
+    } else {
+        origin.hypervisor()
+    };
+    Ok(machine.answer(output, obstacles, hypervisor.as_deref()))
+}
+
+fn print(
+    snapshot: &Snapshot,
+    processors: usize,
+    layout: &Layout,
+    fields: &[&'static fields::Field],
+    terminal: Terminal,
+) -> Result<String, Error> {
+    let palette = terminal.palette();
+    if layout.json {
+        let detail = if layout.full {
+            Detail::Full
+        } else {
+            Detail::Brief
+        };
+        return json::snapshot(snapshot, detail);
+    }
+    if layout.csv {
+        return text::csv(snapshot, fields);
+    }
+    if layout.group_by == Some(GroupBy::Value) {
+        return Ok(text::groups(snapshot, fields, processors, palette));
+    }
+    if layout.field.is_some() {
+        return Ok(fields
+            .iter()
+            .map(|field| text::bare(snapshot, field))
+            .collect());
+    }
+    let width = if layout.wide {
+        usize::MAX
+    } else {
+        terminal.columns()
+    };
+    Ok(text::snapshot(snapshot, fields, processors, width, palette))
+}
