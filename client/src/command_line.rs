@@ -225,7 +225,7 @@ Examples:
 Exit codes:
   0  done; nothing found, nothing differs
   1  another failure, or VMSAVE is not possible on some of the processors
-  2  the command line is wrong, or names a processor or field that does not exist
+  2  the command line is wrong, or names something that does not exist
   3  the driver is not running
   4  access to the driver was denied
   5  VMSAVE is not possible on this machine
