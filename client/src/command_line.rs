@@ -5,7 +5,11 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{FindingId, selection::Item};
+use crate::{
+    FindingId,
+    fields::{self, Choice, Field},
+    selection::Item,
+};
 
 /// Shows what VMSAVE stores on every logical processor of this machine: FS, GS,
 /// LDTR and TR with their hidden parts, and the registers of the system-call
@@ -29,13 +33,13 @@ struct CommandLine {
 /// What the user wants done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Executes VMSAVE on every processor and prints what it stored (default)
+    /// Prints what VMSAVE stores on every processor (default)
     Show(ShowOptions),
-    /// Prints whether VMSAVE is possible, and why not, without executing it
+    /// Prints whether VMSAVE is possible, and if not, why
     Status(Options),
     /// Judges the machine: prints what no healthy machine shows
     Check(Options),
-    /// Prints what a finding means and which section of the manual says so
+    /// Prints what a finding means, and where the manual says so
     Explain(ExplainOptions),
     /// Writes a snapshot to a file that every command reads with --from
     Save(SaveOptions),
@@ -83,7 +87,7 @@ pub(crate) struct Layout {
     /// With --json: all of it, for --from to read back
     #[arg(long, requires = "json")]
     pub(crate) full: bool,
-    /// Print comma-separated values, a line for each processor
+    /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
     /// These fields alone: lstar,tr.limit; tr is all of TR
@@ -93,7 +97,7 @@ pub(crate) struct Layout {
         value_delimiter = ',',
         conflicts_with = "json"
     )]
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Vec<Choice>,
     /// One table, however wide
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub(crate) wide: bool,
@@ -104,9 +108,10 @@ pub(crate) struct Layout {
     #[arg(
         long,
         value_name = "NAME",
+        value_parser = fields::one,
         conflicts_with_all = ["json", "csv", "columns", "wide", "group_by"]
     )]
-    pub(crate) field: Option<String>,
+    pub(crate) field: Option<&'static Field>,
 }
 
 /// What is folded together.
@@ -171,7 +176,7 @@ pub(crate) struct Comparison {
     pub(crate) options: Options,
     /// These fields alone: lstar,tr.limit; tr is all of TR
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Vec<Choice>,
 }
 
 #[derive(Args, Debug)]
@@ -189,7 +194,7 @@ pub(crate) struct WatchOptions {
     pub(crate) source: Source,
     /// These fields alone: lstar,tr.limit; tr is all of TR
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Vec<Choice>,
 }
 
 #[derive(Args, Debug)]

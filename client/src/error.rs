@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::MalformedReply;
 
-use crate::{DeviceError, Driver, FileError, ProcessorId, UnknownField, UnknownProcessor};
+use crate::{DeviceError, Driver, FileError, ProcessorId, UnknownProcessor};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,6 @@ pub enum Error {
     /// The caller named a processor that does not exist.
     #[error(transparent)]
     UnknownProcessor(#[from] UnknownProcessor),
-    /// The caller named a field that does not exist.
-    #[error(transparent)]
-    UnknownField(#[from] UnknownField),
     /// The answer could not be put into JSON.
     #[error("no JSON can be made of the answer: {0}")]
     Json(#[from] serde_json::Error),

@@ -32,7 +32,7 @@ impl From<&Error> for Exit {
                 | DeviceError::NotWindows,
             ) => Self::NotFound,
             Error::Device(DeviceError::AccessDenied) => Self::AccessDenied,
-            Error::UnknownProcessor(_) | Error::UnknownField(_) => Self::Usage,
+            Error::UnknownProcessor(_) => Self::Usage,
             _ => Self::Failed,
         }
     }

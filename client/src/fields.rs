@@ -1,6 +1,8 @@
 //! The fields of a capture, each with its names: the one list that tables, lists of columns,
 //! comparisons and reports go by.
 
+use std::str::FromStr;
+
 use amd_svm::segment::SegmentAttributes;
 
 use crate::{Capture, Snapshot, words};
@@ -137,33 +139,44 @@ pub(crate) fn named(name: &str) -> Option<&'static Field> {
     all().find(|field| field.name == name)
 }
 
-/// A list of fields names one that does not exist.
+/// What a user typed for a field, or for the fields of a segment: `tr` stands for all that begins
+/// with `tr.`.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice(Vec<&'static Field>);
+
+/// Text that names no field.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no field {named}: there are {existing}")]
-pub struct UnknownField {
-    named: String,
-    existing: String,
+#[error("there is no such field; there are {}", names())]
+pub(crate) struct UnknownField;
+
+impl FromStr for Choice {
+    type Err = UnknownField;
+
+    fn from_str(name: &str) -> Result<Self, UnknownField> {
+        let wanted = name.to_ascii_lowercase();
+        let chosen: Vec<_> = all().filter(|field| field.answers_to(&wanted)).collect();
+        if chosen.is_empty() {
+            return Err(UnknownField);
+        }
+        Ok(Self(chosen))
+    }
 }
 
-/// The fields that a list names, in its order; all if it is empty. `tr` stands for all that
-/// begins with `tr.`.
-pub(crate) fn choose(names: &[String]) -> Result<Vec<&'static Field>, UnknownField> {
-    if names.is_empty() {
-        return Ok(all().collect());
+/// The one field of this name.
+pub(crate) fn one(name: &str) -> Result<&'static Field, UnknownField> {
+    named(&name.to_ascii_lowercase()).ok_or(UnknownField)
+}
+
+/// The fields of a list of choices, in its order; all if it is empty.
+pub(crate) fn chosen(list: &[Choice]) -> Vec<&'static Field> {
+    if list.is_empty() {
+        return all().collect();
     }
-    let mut chosen = Vec::new();
-    for name in names {
-        let wanted = name.to_ascii_lowercase();
-        let before = chosen.len();
-        chosen.extend(all().filter(|field| field.answers_to(&wanted)));
-        if chosen.len() == before {
-            return Err(UnknownField {
-                named: format!("`{}`", name.escape_debug()),
-                existing: all().map(|field| field.name).collect::<Vec<_>>().join(", "),
-            });
-        }
-    }
-    Ok(chosen)
+    list.iter().flat_map(|choice| &choice.0).copied().collect()
+}
+
+fn names() -> String {
+    all().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
 impl Field {
@@ -236,31 +249,26 @@ mod tests {
         assert_eq!((names.len(), headings.len()), (27, 27));
         for field in all() {
             assert_eq!(named(field.name).unwrap().heading, field.heading);
-            let chosen = choose(&[field.name.to_ascii_uppercase()]).unwrap();
-            assert_eq!(chosen.len(), 1);
+            assert_eq!(
+                one(&field.name.to_ascii_uppercase()).unwrap().name,
+                field.name
+            );
         }
     }
 
     #[test]
     fn a_segments_name_stands_for_its_parts() {
         let names = |list: &[&str]| -> Vec<_> {
-            let list: Vec<_> = list.iter().map(ToString::to_string).collect();
-            choose(&list)
-                .unwrap()
-                .into_iter()
-                .map(|field| field.name)
-                .collect()
+            let list: Vec<_> = list.iter().map(|name| name.parse().unwrap()).collect();
+            chosen(&list).iter().map(|field| field.name).collect()
         };
         assert_eq!(
             names(&["tr", "lstar"]),
             ["tr.selector", "tr.attrib", "tr.limit", "tr.base", "lstar"]
         );
-        assert!(choose(&["efer".to_owned()]).is_err());
-        assert!(
-            choose(&["\u{1b}".to_owned()])
-                .unwrap_err()
-                .to_string()
-                .contains("\\u{1b}")
-        );
+        for wrong in ["efer", "", "t", "tr.", "\u{1b}"] {
+            assert!(wrong.parse::<Choice>().is_err(), "{wrong}");
+        }
+        assert!(one("tr").is_err());
     }
 }

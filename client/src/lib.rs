@@ -46,7 +46,6 @@ pub use device::{Device, DeviceError, open};
 pub use diff::{Change, Diff, ProcessorChange};
 pub use driver::{Driver, DriverVersion};
 pub use error::Error;
-pub use fields::UnknownField;
 pub use kernel_module::KernelModule;
 pub use obstacle::Obstacle;
 pub use processor::ProcessorId;

@@ -12,7 +12,7 @@ pub(super) fn diff<'device>(
     terminal: Terminal,
 ) -> Result<Answer, Error> {
     let comparison = options.comparison;
-    let fields = fields::choose(&comparison.columns)?;
+    let fields = fields::chosen(&comparison.columns);
     let source = comparison.options.source;
     let (before, _) = Origin::File(options.before).snapshot(&source.processors)?;
     let now = Origin::of(options.after.or(source.from), open);

@@ -17,12 +17,10 @@ pub(super) fn show(
     layout: &Layout,
     terminal: Terminal,
 ) -> Result<Answer, Error> {
-    let names = match &layout.field {
-        Some(name) => std::slice::from_ref(name),
-        None => layout.columns.as_slice(),
+    let fields = match layout.field {
+        Some(field) => vec![field],
+        None => fields::chosen(&layout.columns),
     };
-    // A field that does not exist is an error before anybody is asked.
-    let fields = fields::choose(names)?;
     let (snapshot, machine) = origin.snapshot(processors)?;
     let output = print(&snapshot, machine.processors, layout, &fields, terminal)?;
     let obstacles = obstacles(&snapshot.processors);
@@ -56,11 +54,8 @@ fn print(
     if layout.group_by == Some(GroupBy::Value) {
         return Ok(text::groups(snapshot, fields, processors, palette));
     }
-    if layout.field.is_some() {
-        return Ok(fields
-            .iter()
-            .map(|field| text::bare(snapshot, field))
-            .collect());
+    if let Some(field) = layout.field {
+        return Ok(text::bare(snapshot, field));
     }
     let width = if layout.wide {
         usize::MAX

@@ -35,7 +35,7 @@ pub(super) fn watch(
     mut origin: Origin,
     streams: &mut Streams,
 ) -> Result<Answer, Error> {
-    let fields = fields::choose(&options.columns)?;
+    let fields = fields::chosen(&options.columns);
     interrupt::listen();
     let started = Instant::now();
     let (mut latest, machine) = origin.snapshot(&options.source.processors)?;
