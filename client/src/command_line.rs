@@ -80,6 +80,10 @@ pub(crate) struct Options {
 
 /// How a snapshot is printed.
 #[derive(Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct Layout {
     /// Print JSON
     #[arg(long)]
@@ -182,10 +186,10 @@ pub(crate) struct Comparison {
 #[derive(Args, Debug)]
 pub(crate) struct WatchOptions {
     /// Time from one snapshot to the next: 500ms, 1s, 2m
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
     pub(crate) every: Duration,
     /// End after this time; without it, at Ctrl-C
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub(crate) duration: Option<Duration>,
     /// Print a line of JSON for each snapshot that differs from the one before
     #[arg(long)]
@@ -292,6 +296,18 @@ pub(crate) fn manual() -> std::io::Result<String> {
     let mut page = Vec::new();
     clap_mangen::Man::new(CommandLine::command()).render(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// A time as people write it, neither too short to sleep for nor too long to add up.
+fn time(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_hours(24 * 366);
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (SHORTEST..=LONGEST).contains(&time) {
+        Ok(time)
+    } else {
+        Err("it is not between 1ms and 1y".to_owned())
+    }
 }
 
 fn finding(name: &str) -> Result<FindingId, String> {

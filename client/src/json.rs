@@ -61,6 +61,10 @@ pub(crate) fn text<T: fmt::Display, S: Serializer>(
 }
 
 /// Whether VMSAVE is possible, and the member `error` if it is not.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands every field over by reference"
+)]
 pub(crate) fn possibility<S: Serializer>(
     result: &Result<(), Obstacle>,
     serializer: S,

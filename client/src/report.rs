@@ -34,6 +34,10 @@ impl Page<'_> {
         fold::processors(evidence.processors.iter().copied())
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the template hands everything over by reference"
+    )]
     fn hex(value: &u64) -> String {
         format!("{value:#x}")
     }

@@ -2,7 +2,9 @@
 
 #![expect(unsafe_code, reason = "DeviceIoControl takes raw pointers")]
 
+mod modules;
 mod privilege;
+mod service;
 
 use std::{
     fs::{File, OpenOptions},
@@ -19,7 +21,7 @@ use windows_sys::Win32::{
     System::IO::DeviceIoControl,
 };
 
-use crate::{Device, DeviceError};
+use crate::{Device, DeviceError, KernelModule};
 
 /// A handle to the driver's device.
 struct Handle(File);
@@ -30,7 +32,10 @@ pub(crate) fn open() -> Result<Box<dyn Device>, DeviceError> {
     privilege::enable_debug_privilege();
     match OpenOptions::new().read(true).open(protocol::USER_PATH) {
         Ok(file) => Ok(Box::new(Handle(file))),
-        Err(error) => Err(device_error(error, 0)),
+        Err(error) => Err(match device_error(error, 0) {
+            DeviceError::NotFound => service::why_absent(),
+            other => other,
+        }),
     }
 }
 
@@ -67,6 +72,10 @@ impl Device for Handle {
         } else {
             Ok(returned)
         }
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        modules::list()
     }
 }
 

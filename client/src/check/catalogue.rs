@@ -40,7 +40,7 @@ struct Entry {
 }
 
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $id:ident {
+    ($($id:ident {
         name: $name:literal,
         severity: $severity:ident,
         title: $title:literal,
@@ -49,6 +49,7 @@ macro_rules! catalogue {
     })*) => {
         /// A kind of finding. Its name, as [`Display`](fmt::Display) writes it, never changes.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[expect(clippy::doc_markdown, reason = "the titles are text for people too")]
         pub enum FindingId {
             $(#[doc = $title] $id,)*
         }

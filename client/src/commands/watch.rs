@@ -43,7 +43,8 @@ pub(super) fn watch(
     let mut outcome = log.begin(&latest, machine.processors, streams);
     let mut due = started;
     while outcome.is_ok() {
-        due += options.every;
+        // A snapshot that took longer than it may delays the next, and is not made up for.
+        due = (due + options.every).max(Instant::now());
         if !sleep_until(due, options.duration.map(|duration| started + duration)) {
             break;
         }
@@ -56,8 +57,6 @@ pub(super) fn watch(
         };
         outcome = log.add(&latest, &next, started.elapsed(), streams);
         latest = next;
-        // A snapshot that took longer than it may delays the next, and is not made up for.
-        due = due.max(Instant::now() - options.every.min(started.elapsed()));
     }
     match outcome.and_then(|()| log.clear(streams)) {
         Ok(()) => Ok(log.summary(started.elapsed())),
@@ -86,7 +85,7 @@ fn sleep_until(due: Instant, end: Option<Instant>) -> bool {
 struct Log<'a> {
     jsonl: bool,
     fields: &'a [&'static Field],
-    snapshots: u64,
+    snapshots: usize,
     changes: usize,
 }
 
@@ -199,8 +198,8 @@ impl<'a> Log<'a> {
     }
 }
 
-fn plural<N: PartialEq + From<u8> + std::fmt::Display>(number: N, noun: &str) -> String {
-    let ending = if number == N::from(1) { "" } else { "s" };
+fn plural(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{ending}")
 }
 

@@ -101,14 +101,12 @@ pub(crate) fn kinds(palette: Palette) -> String {
     let mut ids: Vec<FindingId> = FindingId::all().collect();
     ids.sort_by_key(|id| (id.severity(), *id));
     let widest = ids.iter().map(|id| id.name().len()).max().unwrap_or(0);
-    ids.into_iter()
-        .map(|id| {
-            let severity = palette.paint(
-                id.severity().into(),
-                format!("{:7}", id.severity().to_string()),
-            );
-            let name = palette.paint(Paint::Heading, format!("{:widest$}", id.name()));
-            format!("{severity}  {name}  {}\n", id.title())
-        })
-        .collect()
+    let mut text = String::new();
+    for id in ids {
+        let severity = format!("{:7}", id.severity().to_string());
+        let severity = palette.paint(id.severity().into(), severity);
+        let name = palette.paint(Paint::Heading, format!("{:widest$}", id.name()));
+        let _ = writeln!(text, "{severity}  {name}  {}", id.title());
+    }
+    text
 }

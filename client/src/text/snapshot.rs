@@ -34,12 +34,14 @@ pub(crate) fn snapshot(
 
 /// The bare value of one field, a line for each capture.
 pub(crate) fn bare(snapshot: &Snapshot, field: &Field) -> String {
-    let values = snapshot
-        .captures()
-        .filter_map(|(_, capture)| field.of(capture));
-    values
-        .map(|value| format!("{}\n", field.number(value)))
-        .collect()
+    let mut text = String::new();
+    for (_, capture) in snapshot.captures() {
+        if let Some(value) = field.of(capture) {
+            text += &field.number(value);
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// Who took how many captures, and what they do not show.
