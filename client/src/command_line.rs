@@ -2,8 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{Args, Parser, Subcommand};
 
 use crate::{
     FindingId,
@@ -51,10 +50,6 @@ pub(crate) enum Command {
     Watch(WatchOptions),
     /// Writes one HTML page to look at, with findings on top
     Report(ReportOptions),
-    /// Prints the completions for a shell
-    Completions(CompletionsOptions),
-    /// Prints the manual page, for `man -l -`
-    Manual,
 }
 
 /// Where the data comes from, and how much of it is wanted.
@@ -209,13 +204,6 @@ pub(crate) struct ReportOptions {
     pub(crate) source: Source,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct CompletionsOptions {
-    /// The shell
-    #[arg(value_enum)]
-    pub(crate) shell: Shell,
-}
-
 const AFTER_HELP: &str = "\
 Examples:
   client                           everything, on every processor
@@ -280,22 +268,10 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
     }
 }
 
-/// What a shell reads to complete this command line.
-pub(crate) fn completions(shell: Shell) -> String {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut CommandLine::command(), "client", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
-}
-
-/// The manual page, in the language of `man`.
-///
-/// # Errors
-///
-/// None that writing into memory could have.
-pub(crate) fn manual() -> std::io::Result<String> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(CommandLine::command()).render(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+/// The command line as a description, from which other things are made.
+#[cfg(feature = "generate")]
+pub(crate) fn description() -> clap::Command {
+    <CommandLine as clap::CommandFactory>::command()
 }
 
 /// A time as people write it, neither too short to sleep for nor too long to add up.

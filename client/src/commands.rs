@@ -11,7 +11,7 @@ use self::origin::Machine;
 pub(crate) use self::origin::Origin;
 use crate::{
     Device, DeviceError, Error, Finding, Obstacle, ProcessorId, check,
-    command_line::{self, Command, ExplainOptions, Options},
+    command_line::{Command, ExplainOptions, Options},
     exit::Exit,
     fold, json,
     processor::AboutProcessor,
@@ -60,10 +60,6 @@ pub(crate) fn carry_out<'device>(
             let origin = Origin::of(options.source.from.clone(), open)?;
             watch::watch(&options, origin, streams)
         }
-        Command::Completions(options) => Ok(Answer::text(command_line::completions(options.shell))),
-        Command::Manual => command_line::manual()
-            .map(Answer::text)
-            .map_err(Error::Manual),
     }
 }
 

@@ -45,9 +45,6 @@ pub enum Error {
     /// The answer could not be put into a page.
     #[error("no page can be made of the answer: {0}")]
     Page(#[from] askama::Error),
-    /// The manual page was not made.
-    #[error("the manual page cannot be made: {0}")]
-    Manual(std::io::Error),
     /// What was printed along the way did not reach its reader.
     #[error("the output cannot be written: {0}")]
     Output(std::io::Error),

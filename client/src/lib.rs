@@ -26,6 +26,8 @@ mod exchange;
 mod exit;
 mod fields;
 mod fold;
+#[cfg(feature = "generate")]
+mod generate;
 mod json;
 mod kernel_module;
 mod obstacle;
@@ -46,6 +48,8 @@ pub use device::{Device, DeviceError, open};
 pub use diff::{Change, Diff, ProcessorChange};
 pub use driver::{Driver, DriverVersion};
 pub use error::Error;
+#[cfg(feature = "generate")]
+pub use generate::generate;
 pub use kernel_module::KernelModule;
 pub use obstacle::Obstacle;
 pub use processor::ProcessorId;

@@ -48,6 +48,7 @@ enum Command {
     FuzzDecoders(commands::fuzz_decoders::Args),
     Package(commands::package::Args),
     Oracles(commands::oracles::Args),
+    Manual(commands::manual::Args),
     Test(commands::test::Args),
 }
 
@@ -70,6 +71,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::FuzzDecoders(args) => commands::fuzz_decoders::run(&args, &workspace),
         Command::Package(args) => commands::package::run(&args, &workspace),
         Command::Oracles(args) => commands::oracles::run(&args, &workspace),
+        Command::Manual(args) => commands::manual::run(&args, &workspace),
         Command::Test(args) => commands::test::run(&args, &workspace),
     }
 }

@@ -197,7 +197,11 @@ fn every_transcript_in_the_readme_is_what_its_command_prints() {
     for block in readme.split("```console\n").skip(1) {
         let (block, _) = block.split_once("```").unwrap();
         let (command, expected) = block.split_once('\n').unwrap();
-        let arguments = command.strip_prefix("$ cargo xtask demo").unwrap();
+        // The client's own tests replay the others.
+        let Some(arguments) = command.strip_prefix("$ cargo xtask demo") else {
+            assert!(command.starts_with("$ client "), "{command}");
+            continue;
+        };
         let arguments: Vec<_> = arguments.split_whitespace().collect();
         let output = run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{command}");

@@ -126,7 +126,7 @@ impl<'a> Log<'a> {
     ) -> io::Result<()> {
         #[derive(Serialize)]
         struct Line {
-            seconds: f64,
+            milliseconds: u128,
             #[serde(flatten)]
             diff: DiffMembers,
         }
@@ -135,17 +135,21 @@ impl<'a> Log<'a> {
         self.changes += diff.count();
         if !diff.is_empty() {
             self.clear(streams)?;
-            let seconds = elapsed.as_secs_f64();
             if self.jsonl {
                 let line = json::line(&Line {
-                    seconds: (seconds * 1000.0).round() / 1000.0,
+                    milliseconds: elapsed.as_millis(),
                     diff: DiffMembers::from(&diff),
                 })
                 .map_err(io::Error::other)?;
                 streams.stdout.write_all(line.as_bytes())?;
             } else {
                 for line in text::change_lines(&diff, streams.terminal.palette()) {
-                    writeln!(streams.stdout, "{seconds:9.3} s  {line}")?;
+                    writeln!(
+                        streams.stdout,
+                        "{:5}.{:03} s  {line}",
+                        elapsed.as_secs(),
+                        elapsed.subsec_millis()
+                    )?;
                 }
             }
         }
@@ -172,9 +176,10 @@ impl<'a> Log<'a> {
 
     fn counts(&self, elapsed: Duration) -> String {
         format!(
-            "{} in {:.1} s, {}",
+            "{} in {}.{} s, {}",
             plural(self.snapshots, "snapshot"),
-            elapsed.as_secs_f64(),
+            elapsed.as_secs(),
+            elapsed.subsec_millis() / 100,
             plural(self.changes, "change")
         )
     }

@@ -226,7 +226,7 @@ fn captured(id: ProcessorId) -> SnapshotRecord {
             ldtr_selector: state.ldtr.selector,
             fs_descriptor: 0x0040_F300_0000_3C00,
             gs_descriptor: 0x00CF_F300_0000_FFFF,
-            tr_descriptor: [0x0000_8B01_0000_0067 | stride << 16, 0xFFFF_C480],
+            tr_descriptor: tss_descriptor(state.tr.base),
         },
         cycles: Cycles {
             gate: 4000,
@@ -236,4 +236,10 @@ fn captured(id: ProcessorId) -> SnapshotRecord {
         witness_cycles: 1100,
         reserved: [0; 2],
     }
+}
+
+/// The descriptor of a busy task state segment without an I/O permission map.
+fn tss_descriptor(base: u64) -> [u64; 2] {
+    let low = 0x0000_8B00_0000_0067 | (base & 0xFF_FFFF) << 16 | (base >> 24 & 0xFF) << 56;
+    [low, base >> 32]
 }

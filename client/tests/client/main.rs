@@ -1,12 +1,20 @@
 //! The client against a driver that speaks the protocol from within this process.
 
+mod check;
+mod diff;
 mod failures;
 mod fake;
+mod files;
+mod hostile;
+mod layouts;
 mod program;
+mod readme;
 mod refusals;
 mod replies;
+mod report;
 mod show;
 mod status;
+mod watch;
 
 use client::Terminal;
 

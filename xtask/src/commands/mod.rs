@@ -6,6 +6,7 @@ pub mod clippy;
 pub mod demo;
 pub mod fuzz;
 pub mod fuzz_decoders;
+pub mod manual;
 pub mod oracles;
 pub mod package;
 pub mod setup;

@@ -1,0 +1,108 @@
+//! What a snapshot of 4096 processors costs, and what the program costs before it does anything.
+//!
+//! The client is to decode, judge and render such a snapshot in 50 ms each, and to start in 20 ms.
+
+#[path = "../tests/client/fake.rs"]
+mod fake;
+
+use std::{ffi::OsString, hint::black_box, process::Command, time::Duration};
+
+use client::{Diff, Snapshot, Terminal};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+use crate::fake::Driver;
+
+const PROCESSORS: u32 = 4096;
+
+/// Limits that the client keeps; a benchmark that does not says so by failing.
+const STEP_LIMIT: Duration = Duration::from_millis(50);
+const START_LIMIT: Duration = Duration::from_millis(20);
+
+/// Measures, and fails if the fastest of a few runs took longer than it may: the slower ones were
+/// disturbed by something else.
+fn measure(criterion: &mut Criterion, name: &str, limit: Duration, mut work: impl FnMut()) {
+    let fastest = (0..10)
+        .map(|_| {
+            let started = std::time::Instant::now();
+            work();
+            started.elapsed()
+        })
+        .min()
+        .unwrap_or_default();
+    assert!(
+        fastest < limit,
+        "{name} took {fastest:?}, and may take {limit:?}"
+    );
+    criterion.bench_function(name, |bencher| bencher.iter(&mut work));
+}
+
+/// Runs a whole command, from its arguments to its output.
+fn run(driver: &mut Driver, arguments: &[&str]) {
+    let mut output = Vec::new();
+    client::run(
+        ["client"].iter().chain(arguments).map(OsString::from),
+        || Ok(Box::new(driver)),
+        &mut output,
+        &mut std::io::sink(),
+        Terminal::with_width(200),
+    );
+    black_box(output);
+}
+
+fn snapshot(criterion: &mut Criterion) {
+    let mut driver = Driver::new(PROCESSORS, 64);
+    let taken = Snapshot::take(&mut &mut driver).unwrap();
+    let json = taken.to_json().unwrap();
+    let pages = taken.to_pages().unwrap();
+    let mut step = |name: &str, work: &mut dyn FnMut()| {
+        measure(criterion, name, STEP_LIMIT, work);
+    };
+    step("decode the driver's reply", &mut || {
+        black_box(Snapshot::take(&mut &mut driver).unwrap());
+    });
+    step("decode JSON", &mut || {
+        black_box(Snapshot::parse(black_box(json.as_bytes())).unwrap());
+    });
+    step("decode pages", &mut || {
+        black_box(Snapshot::parse(black_box(&pages)).unwrap());
+    });
+    step("check", &mut || {
+        black_box(client::check(black_box(&taken)));
+    });
+    step("diff", &mut || {
+        black_box(Diff::between(black_box(&taken), black_box(&taken)));
+    });
+    step("print JSON", &mut || {
+        black_box(taken.to_json().unwrap());
+    });
+    step("render the report", &mut || {
+        black_box(taken.to_html().unwrap());
+    });
+    for arguments in [
+        ["show"].as_slice(),
+        &["show", "--csv"],
+        &["show", "--group-by", "value"],
+    ] {
+        step(&arguments.join(" "), &mut || run(&mut driver, arguments));
+    }
+}
+
+fn start(criterion: &mut Criterion) {
+    measure(criterion, "start the program", START_LIMIT, || {
+        let output = Command::new(env!("CARGO_BIN_EXE_client"))
+            .arg("--version")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = snapshot, start
+}
+criterion_main!(benches);

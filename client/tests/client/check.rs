@@ -1,0 +1,218 @@
+//! `check` and `explain`: each kind of finding is provoked, and a healthy machine has none.
+
+use amd_svm::{Fault, gate::Refusal, gate::Step, msr::Msr};
+use client::{FindingId, KernelModule, Snapshot};
+use protocol::{Outcome, ReplyHeader, SnapshotRecord};
+
+use crate::{fake::Driver, output, run};
+
+/// Changes the record and what was read without VMSAVE alike.
+fn everywhere(record: &mut SnapshotRecord, change: impl Fn(&mut SnapshotRecord)) {
+    change(record);
+    record.witness.system_call = record.state.system_call;
+    record.witness.gs_base = record.state.gs.base;
+    record.witness.ldtr_selector = record.state.ldtr.selector;
+}
+
+fn found(driver: &mut Driver) -> Vec<&'static str> {
+    let snapshot = Snapshot::take(&mut &mut *driver).unwrap();
+    client::check(&snapshot)
+        .iter()
+        .map(|finding| finding.id.name())
+        .collect()
+}
+
+#[test]
+fn nothing_is_found_on_a_healthy_machine_of_any_size() {
+    for processors in [1, 2, 64, 300] {
+        let mut driver = Driver::new(processors, 64);
+        assert_eq!(found(&mut driver), Vec::<&str>::new());
+    }
+    assert_eq!(
+        output(&["check", "-p", "1"], &mut Driver::with_processors(4)),
+        "1 of 4 processors checked: nothing found\n"
+    );
+}
+
+#[test]
+fn every_kind_of_finding_is_found_where_it_is_and_by_no_other_name() {
+    type Change = fn(&mut SnapshotRecord);
+    let fault = Refusal::Fault {
+        step: Step::Read(Msr::Lstar),
+        fault: Fault::GeneralProtection,
+    };
+    let cases: [(Change, &[&str]); 17] = [
+        (|r| r.state.system_call.lstar += 0x40, &["lstar-differs"]),
+        (|r| r.state.system_call.cstar += 0x40, &["cstar-differs"]),
+        (|r| r.state.system_call.star ^= 8 << 32, &["star-differs"]),
+        (
+            |r| r.state.system_call.sfmask |= 1 << 18,
+            &["sfmask-differs"],
+        ),
+        (
+            |r| r.state.system_call.sfmask = 0x4500,
+            &["sfmask-differs", "sfmask-weak"],
+        ),
+        (
+            |r| r.state.system_call.lstar = 0x7FF6_0000_1000,
+            &["lstar-differs", "lstar-outside-kernel"],
+        ),
+        (
+            |r| r.state.system_call.sysenter_eip = 0x1000,
+            &["sysenter-outside-kernel"],
+        ),
+        (
+            |r| r.state.gs.base = 0xFFFF_C480_0000_0000,
+            &["gs-base-shared"],
+        ),
+        (
+            |r| r.state.gs.base = 0x7FF6_0000_0000,
+            &["gs-base-outside-kernel"],
+        ),
+        (|r| r.state.ldtr.selector = 0x48, &["ldtr-loaded"]),
+        (|r| r.efer_left |= 1 << 12, &["efer-not-restored"]),
+        (
+            |r| {
+                r.efer_found &= !1;
+                r.efer_left = r.efer_found;
+            },
+            &["efer-differs", "efer-unprotected"],
+        ),
+        (
+            |r| {
+                r.efer_found |= 1 << 12;
+                r.efer_left = r.efer_found;
+            },
+            &["svm-in-use"],
+        ),
+        (
+            |r| {
+                r.state.tr.attributes.set_present(false);
+            },
+            &["tss-invalid"],
+        ),
+        (
+            |r| {
+                r.state.tr.limit = 0x66;
+                r.witness.tr_descriptor[0] -= 1;
+            },
+            &["tss-invalid", "tr-limit-differs"],
+        ),
+        (
+            |r| {
+                r.state.tr.limit = 0x2067;
+                r.witness.tr_descriptor[0] += 0x2000;
+            },
+            &["tr-limit-differs", "tr-limit-wide"],
+        ),
+        (
+            |r| {
+                r.state.fs.attributes.set_code_or_data(false);
+                r.witness.fs_descriptor &= !(1 << 44);
+            },
+            &["segment-invalid"],
+        ),
+    ];
+    let mut provoked: Vec<&str> = Vec::new();
+    for (change, names) in cases {
+        let mut driver = Driver::with_processors(4);
+        everywhere(driver.snapshot(2), change);
+        assert_eq!(found(&mut driver), names);
+        provoked.extend(names);
+    }
+    let mut driver = Driver::with_processors(4);
+    let base = driver.snapshot(0).state.tr.base;
+    let descriptor = driver.snapshot(0).witness.tr_descriptor;
+    driver.snapshot(2).state.tr.base = base;
+    driver.snapshot(2).witness.tr_descriptor = descriptor;
+    assert_eq!(found(&mut driver), ["tr-base-shared"]);
+    let mut driver = Driver::with_processors(4);
+    driver.snapshot(2).witness.system_call.lstar += 1;
+    assert_eq!(found(&mut driver), ["vmsave-contradicted"]);
+    driver.refuse(1, Refusal::SvmeDoesNotStick);
+    driver.snapshot(3).witness_outcome = Outcome::from(fault);
+    assert_eq!(
+        found(&mut driver),
+        ["vmsave-contradicted", "not-captured", "witness-unread"]
+    );
+    provoked.extend(found(&mut driver));
+    provoked.push("tr-base-shared");
+    for id in FindingId::all() {
+        assert!(provoked.contains(&id.name()), "{id} is never provoked");
+    }
+}
+
+#[test]
+fn findings_are_told_with_their_values_worst_first() {
+    let mut driver = Driver::with_processors(8);
+    everywhere(driver.snapshot(6), |r| r.state.system_call.lstar += 0x40);
+    driver.snapshot(3).state.tr.limit = 0x2067;
+    driver.refuse(5, Refusal::Disabled { locked: true });
+    let ran = run(&["check"], &mut driver);
+    assert_eq!((ran.exit, ran.stderr.as_str()), (6, ""));
+    insta::assert_snapshot!(ran.stdout);
+    let ran = run(&["check", "--json"], &mut driver);
+    assert_eq!(ran.exit, 6);
+    insta::assert_snapshot!("findings_in_json", ran.stdout);
+}
+
+#[test]
+fn a_machine_without_svm_cannot_be_judged() {
+    let mut driver = Driver::with_processors(2);
+    driver.refuse_everywhere(Refusal::NotAmd);
+    let ran = run(&["check"], &mut driver);
+    assert_eq!((ran.exit, ran.stdout.as_str()), (5, ""));
+    assert!(ran.stderr.contains("not made by AMD"));
+}
+
+#[test]
+fn hidden_addresses_are_not_judged_and_that_is_said() {
+    let mut driver = Driver::with_processors(2);
+    driver.flags = ReplyHeader::REDACTED;
+    for index in 0..2 {
+        driver.snapshot(index).redact();
+    }
+    let text = output(&["check"], &mut driver);
+    assert!(text.starts_with("not judged, because the driver hid them: fs.base, "));
+    assert!(text.ends_with("2 processors checked: nothing found\n"));
+}
+
+#[test]
+fn an_entry_point_is_named_and_must_lie_in_the_first_module() {
+    let module = |name: &str, base, size| KernelModule {
+        name: name.to_owned(),
+        base,
+        size,
+    };
+    let mut driver = Driver::with_processors(2);
+    let mut snapshot = Snapshot::take(&mut &mut driver).unwrap();
+    snapshot.modules = vec![
+        module("ntoskrnl.exe", 0xFFFF_F803_1A00_0000, 0x104_7000),
+        module("hook.sys", 0xFFFF_F803_2000_0000, 0x8000),
+    ];
+    assert_eq!(client::check(&snapshot), []);
+    for processor in &mut snapshot.processors {
+        let capture = processor.result.as_mut().unwrap();
+        capture.vmsave.system_call.lstar = 0xFFFF_F803_2000_1230;
+        capture.witness = None;
+    }
+    let findings = client::check(&snapshot);
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:?}");
+    };
+    assert_eq!(finding.id, FindingId::LstarOutsideKernel);
+    assert_eq!(finding.values[0].place.as_deref(), Some("hook.sys+0x1230"));
+}
+
+#[test]
+fn every_finding_is_explained() {
+    let mut all = output(&["explain"], &mut Driver::with_processors(1));
+    for id in FindingId::all() {
+        all += "\n";
+        all += &output(&["explain", id.name()], &mut Driver::with_processors(1));
+    }
+    insta::assert_snapshot!(all);
+    let ran = run(&["explain", "lstar"], &mut Driver::with_processors(1));
+    assert_eq!(ran.exit, 2);
+    assert!(ran.stderr.contains("there is no finding of this name"));
+}

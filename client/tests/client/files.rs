@@ -1,0 +1,230 @@
+//! Snapshots in files: what is written is read back, everywhere the same.
+
+use amd_svm::{
+    Fault,
+    gate::{Refusal, Step},
+    msr::Msr,
+};
+use client::{Circumstances, KernelModule, Obstacle, ProcessorSnapshot, Snapshot};
+use proptest::{collection::vec, option, prelude::*};
+use protocol::{Outcome, SnapshotRecord};
+use zerocopy::FromBytes;
+
+use crate::{fake::Driver, output, run};
+
+/// A folder that goes away with the test.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+fn schema() -> jsonschema::Validator {
+    let schema = include_str!("../../../docs/snapshot.schema.json");
+    jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
+}
+
+fn assert_matches_schema(json: &str) {
+    let document = serde_json::from_str(json).unwrap();
+    let errors: Vec<_> = schema()
+        .iter_errors(&document)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+/// A machine on which everything that can go wrong has gone wrong somewhere.
+fn troubled() -> Driver {
+    let mut driver = Driver::new(6, 4);
+    let fault = Refusal::Fault {
+        step: Step::Read(Msr::Cstar),
+        fault: Fault::GeneralProtection,
+    };
+    driver.snapshot(0).state.tr.limit = 0x2067;
+    driver.snapshot(2).witness_outcome = Outcome::from(fault);
+    driver.refuse(3, fault).refuse(4, Outcome::NOT_REACHED);
+    driver
+}
+
+#[test]
+fn every_command_answers_from_a_file_as_from_the_driver() {
+    let folder = Folder::new();
+    let mut driver = troubled();
+    let path = folder.path("a.json");
+    assert_eq!(run(&["save", &path], &mut driver).exit, 1);
+    for command in [
+        ["show"].as_slice(),
+        &["show", "--json"],
+        &["show", "--json", "--full", "-p", "1-2"],
+        &["show", "--csv"],
+        &["show", "--group-by", "value"],
+        &["show", "--field", "lstar", "-p", "5"],
+        &["check"],
+        &["check", "--json"],
+    ] {
+        let asked = run(command, &mut driver);
+        let mut from_file = command.to_vec();
+        from_file.extend(["--from", &path]);
+        let mut nobody = Driver::with_processors(1);
+        let read = run(&from_file, &mut nobody);
+        assert!(nobody.requests.is_empty());
+        assert_eq!(
+            (asked.exit, asked.stdout),
+            (read.exit, read.stdout),
+            "{command:?}"
+        );
+    }
+    let read = run(
+        &["status", "--from", &path],
+        &mut Driver::with_processors(1),
+    );
+    assert_eq!(read.exit, 1);
+    insta::assert_snapshot!(read.stdout);
+}
+
+#[test]
+fn what_is_printed_and_saved_matches_the_published_schema() {
+    for mut driver in [Driver::with_processors(2), troubled()] {
+        assert_matches_schema(&run(&["show", "--json"], &mut driver).stdout);
+        assert_matches_schema(&run(&["show", "--json", "--full"], &mut driver).stdout);
+    }
+    for example in ["healthy", "tampered"] {
+        let path = format!("{}/examples/{example}.json", env!("CARGO_MANIFEST_DIR"));
+        assert_matches_schema(&std::fs::read_to_string(path).unwrap());
+    }
+    let wrong = serde_json::json!({"schema": 1, "processors": [{"index": 0}]});
+    assert!(!schema().is_valid(&wrong));
+}
+
+#[test]
+fn pages_are_the_bytes_that_vmsave_left() {
+    let folder = Folder::new();
+    let path = folder.path("a.vmcb");
+    let mut driver = Driver::with_processors(3);
+    assert_eq!(output(&["save", "--raw", &path], &mut driver), "");
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes.len(), 3 * 4096);
+    let lstar = driver.snapshot(1).state.system_call.lstar;
+    assert_eq!(bytes[4096 + 0x608..4096 + 0x610], lstar.to_le_bytes());
+    insta::assert_snapshot!(output(&["decode", &path, "-p", "1"], &mut driver));
+    let text = output(&["check", "--from", &path], &mut driver);
+    assert!(text.starts_with("not compared with what was read without VMSAVE"));
+    driver.refuse(1, Refusal::SvmeDoesNotStick);
+    let ran = run(&["save", "--raw", &path], &mut driver);
+    assert_eq!(ran.exit, 1);
+    assert!(
+        ran.stderr
+            .contains("cannot say that processor 1 (0:1) has none")
+    );
+}
+
+fn obstacle() -> impl Strategy<Value = Obstacle> {
+    let msr = prop::sample::select(Msr::ALL.to_vec()).prop_map(Step::Read);
+    let fixed = [
+        Step::SetSvme,
+        Step::ConfirmSvme,
+        Step::Vmsave,
+        Step::RestoreEfer,
+        Step::ConfirmEfer,
+    ];
+    let step = prop_oneof![msr, prop::sample::select(fixed.to_vec())];
+    let fault = prop::sample::select(vec![
+        Fault::InvalidOpcode,
+        Fault::GeneralProtection,
+        Fault::Other,
+    ]);
+    prop_oneof![
+        Just(Obstacle::NotReached),
+        Just(Obstacle::Unknown),
+        Just(Obstacle::Refused(Refusal::NotAmd)),
+        Just(Obstacle::Refused(Refusal::SvmeDoesNotStick)),
+        any::<bool>().prop_map(|hypervisor| Obstacle::Refused(Refusal::NoSvm { hypervisor })),
+        any::<bool>().prop_map(|locked| Obstacle::Refused(Refusal::Disabled { locked })),
+        (step, fault).prop_map(|(step, fault)| Obstacle::Refused(Refusal::Fault { step, fault })),
+    ]
+}
+
+/// A processor as the driver could describe it, with any values.
+fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
+    let record = vec(any::<u8>(), size_of::<SnapshotRecord>());
+    let witness = option::of(option::of(obstacle()));
+    (
+        record,
+        any::<bool>(),
+        witness,
+        option::weighted(0.2, obstacle()),
+    )
+        .prop_map(|(bytes, noted, witness, refused)| {
+            let mut record = SnapshotRecord::read_from_bytes(&bytes).unwrap();
+            record.outcome = Outcome::DONE;
+            record.witness_outcome = Outcome::DONE;
+            let mut driver = Driver::with_processors(0);
+            driver.add(protocol::ProcessorId::default());
+            *driver.snapshot(0) = record;
+            let mut processor = Snapshot::take(&mut &mut driver).unwrap().processors[0];
+            let capture = processor.result.as_mut().unwrap();
+            capture.circumstances = capture.circumstances.filter(|_: &Circumstances| noted);
+            capture.witness = match witness {
+                None => None,
+                Some(None) => capture.witness,
+                Some(Some(obstacle)) => Some(Err(obstacle)),
+            };
+            if let Some(obstacle) = refused {
+                processor.result = Err(obstacle);
+            }
+            processor
+        })
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let module = (any::<String>(), any::<u64>(), any::<u32>())
+        .prop_map(|(name, base, size)| KernelModule { name, base, size });
+    let redacted = vec(any::<String>(), 0..4);
+    (
+        vec(processor(), 1..6),
+        vec(module, 0..3),
+        redacted,
+        any::<bool>(),
+    )
+        .prop_map(|(mut processors, modules, redacted, driver)| {
+            processors.sort_by_key(|processor| processor.id.index);
+            processors.dedup_by_key(|processor| processor.id.index);
+            let known = Snapshot::take(&mut &mut Driver::with_processors(1)).unwrap();
+            Snapshot {
+                driver: known.driver.filter(|_| driver),
+                redacted,
+                modules,
+                processors,
+            }
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_snapshot_survives_the_way_through_json(snapshot in snapshot()) {
+        let json = snapshot.to_json().unwrap();
+        assert_matches_schema(&json);
+        prop_assert_eq!(Snapshot::parse(json.as_bytes()).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn what_vmsave_stored_survives_the_way_through_pages(snapshot in snapshot()) {
+        let Ok(pages) = snapshot.to_pages() else {
+            prop_assert!(snapshot.processors.iter().any(|one| one.result.is_err()));
+            return Ok(());
+        };
+        let read = Snapshot::parse(&pages).unwrap();
+        prop_assert_eq!(read.to_pages().unwrap(), pages);
+        let states = |snapshot: &Snapshot| -> Vec<_> {
+            let all = snapshot.processors.iter();
+            all.map(|one| one.result.unwrap().vmsave).collect()
+        };
+        prop_assert_eq!(states(&read), states(&snapshot));
+    }
+}

@@ -1,0 +1,61 @@
+//! `report`: the page by its letters. A browser looks at it in `cargo xtask test`.
+
+use amd_svm::gate::Refusal;
+use client::{KernelModule, Snapshot};
+
+use crate::{fake::Driver, files::Folder, output, run};
+
+#[test]
+fn the_page_takes_nothing_from_elsewhere_and_shows_every_value() {
+    let folder = Folder::new();
+    let path = folder.path("report.html");
+    let mut driver = Driver::new(3, 2);
+    driver.snapshot(1).state.system_call.lstar += 0x40;
+    driver.refuse(2, Refusal::SvmeDoesNotStick);
+    assert_eq!(run(&["report", &path], &mut driver).exit, 1);
+    let page = std::fs::read_to_string(&path).unwrap();
+    for address in ["http:", "https:", "src=", "@import", "url("] {
+        assert!(!page.contains(address), "{address}");
+    }
+    let csv = run(&["show", "--csv", "-p", "0-1"], &mut driver).stdout;
+    for value in csv.lines().skip(1).flat_map(|line| line.split(',').skip(3)) {
+        assert!(
+            page.contains(&format!(">{value}<")) || value.is_empty(),
+            "{value}"
+        );
+    }
+    assert!(page.contains("class=\"odd\">0xfffff8031a42b700<"));
+    assert!(page.contains("not captured: EFER.SVME reads back clear"));
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn names_from_a_hostile_file_stay_text() {
+    let mut driver = Driver::with_processors(1);
+    let mut snapshot = Snapshot::take(&mut &mut driver).unwrap();
+    snapshot.modules.push(KernelModule {
+        name: "<script>alert(1)</script>\" onfocus=\"x".to_owned(),
+        base: snapshot.processors[0]
+            .result
+            .unwrap()
+            .vmsave
+            .system_call
+            .lstar,
+        size: 0x1000,
+    });
+    let page = snapshot.to_html().unwrap();
+    assert!(!page.contains("<script>alert") && !page.contains("\" onfocus"));
+    assert!(page.contains("alert(1)"));
+}
+
+#[test]
+fn without_a_capture_there_is_no_page() {
+    let folder = Folder::new();
+    let path = folder.path("report.html");
+    let mut driver = Driver::with_processors(1);
+    assert_eq!(output(&["report", &path], &mut driver), "");
+    std::fs::remove_file(&path).unwrap();
+    driver.refuse_everywhere(Refusal::NotAmd);
+    assert_eq!(run(&["report", &path], &mut driver).exit, 5);
+    assert!(!std::path::Path::new(&path).exists());
+}
