@@ -36,6 +36,7 @@ struct Tally {
 /// Runs all of it, goes on after failures, and closes with the count.
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     machine::ensure(workspace, package::ALL, target::ALL)?;
+    machine::ensure(workspace, package::TEST, &[])?;
     let lock = workspace.root().join("Cargo.lock");
     let committed = read_text(&lock)?;
     let mut tally = Tally::default();
@@ -237,7 +238,15 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
             "resources",
         ])
         .args(["--test", "fuzz", "--test", "rules", "--test", "demo"])
-        .args(["--test", "package", "--", "--show-output"])
+        .args([
+            "--test",
+            "package",
+            "--test",
+            "report",
+            "--test",
+            "tampering",
+        ])
+        .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.join("svmsave.sys"))
         .env("LAB_FRAMES", frames);

@@ -82,6 +82,19 @@ pub const PYTHON: Package = Package {
 
 /// What signatures are made with.
 pub const SIGNING: &[Package] = &[SIGNER, CERTIFIER];
+/// The browser that the client's report is looked at with. On Ubuntu it is a snap: any browser of
+/// its family will do.
+pub const BROWSER: Package = Package {
+    name: "chromium",
+    found: || {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .into_iter()
+            .any(on_path)
+    },
+};
+
+/// What the tests need beside what they build and boot.
+pub const TEST: &[Package] = &[BROWSER];
 
 /// What libFuzzer is built with.
 pub const CPP_COMPILER: Package = Package {
@@ -124,7 +137,7 @@ pub const PACKAGE: &[Package] = &[
     WINDOWS_LINKER,
 ];
 
-/// Everything that any command needs.
+/// Everything that is needed to build and boot.
 pub const ALL: &[Package] = &[
     QEMU,
     LIBCLANG,
