@@ -30,3 +30,38 @@ pub fn generate(folder: &Path) -> io::Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_and_every_command_has_a_file_that_names_the_options() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = generate(folder.path()).unwrap();
+        let names: Vec<_> = written
+            .iter()
+            .map(|path| path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        for name in [
+            "_client",
+            "_client.ps1",
+            "client.bash",
+            "client.elv",
+            "client.fish",
+            "client.1",
+            "client-check.1",
+            "client-watch.1",
+        ] {
+            assert!(names.contains(&name), "{name} is not in {names:?}");
+        }
+        for path in &written {
+            let text = fs::read_to_string(path).unwrap();
+            assert!(
+                text.contains("from") || text.contains("explain"),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}

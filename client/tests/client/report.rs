@@ -26,7 +26,9 @@ fn the_page_takes_nothing_from_elsewhere_and_shows_every_value() {
     }
     assert!(page.contains("class=\"odd\">0xfffff8031a42b700<"));
     assert!(page.contains("not captured: EFER.SVME reads back clear"));
-    insta::assert_snapshot!(page);
+    let (_, body) = page.split_once("<body>").unwrap();
+    let (body, _) = body.split_once("<script>").unwrap();
+    insta::assert_snapshot!(body);
 }
 
 #[test]
