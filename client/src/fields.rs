@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use amd_svm::segment::SegmentAttributes;
 
-use crate::{Capture, Snapshot, words};
+use crate::{Capture, Snapshot, json, words};
 
 /// A value that every capture has, or that the driver adds to it.
 #[derive(Debug)]
@@ -204,8 +204,7 @@ impl Field {
 
     /// The value as programs read it.
     pub(crate) fn number(&self, value: u64) -> String {
-        let width = "0x".len() + self.digits;
-        format!("{value:#0width$x}")
+        json::padded(value, self.digits)
     }
 
     /// The value as attributes, if that is what it is.

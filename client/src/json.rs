@@ -11,7 +11,7 @@ use amd_svm::{cpuid::SvmIdentity, msr::Efer};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 pub(crate) use self::{
-    hex::Hex,
+    hex::{Hex, padded},
     snapshot::{Detail, parse as parse_snapshot, print as snapshot},
 };
 use crate::{Error, Obstacle, status};

@@ -2,12 +2,14 @@
 //!
 //! The page takes nothing from elsewhere: `templates/report.html` has its styles and its script.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use crate::{
-    Capture, Error, Evidence, Finding, ProcessorId, Snapshot, check,
+    Capture, Error, Evidence, Finding, Snapshot, check,
     fields::{self, Field, Kind},
-    fold,
+    fold, words,
 };
 
 /// The page, as it is filled in.
@@ -18,7 +20,6 @@ struct Page<'a> {
     driver: String,
     findings: Vec<Finding>,
     columns: Vec<Column>,
-    rows: Vec<Row>,
 }
 
 impl Page<'_> {
@@ -48,19 +49,11 @@ struct Column {
     field: &'static Field,
     /// Whether the next column is of another segment or another group of registers.
     ends_block: bool,
-    /// How many values there are.
-    values: usize,
+    /// Every value that occurs: most are seen on many processors.
+    values: BTreeMap<u64, Cell>,
 }
 
-/// A row of the grid: a processor.
-struct Row {
-    id: ProcessorId,
-    /// Why there are no cells.
-    obstacle: Option<String>,
-    cells: Vec<Cell>,
-}
-
-/// A value of a processor.
+/// A value, wherever it is seen.
 struct Cell {
     text: String,
     /// How the value stands to the others of its column: a class of the style sheet.
@@ -76,66 +69,32 @@ impl Snapshot {
     ///
     /// [`Error::Page`], if memory is short.
     pub fn to_html(&self) -> Result<String, Error> {
-        Ok(page(self).render()?)
+        let mut columns: Vec<Column> = fields::all()
+            .map(|field| Column::new(field, self))
+            .filter(|column| !column.values.is_empty())
+            .collect();
+        let mut next_block = None;
+        for column in columns.iter_mut().rev() {
+            column.ends_block = next_block != Some(column.field.block);
+            next_block = Some(column.field.block);
+        }
+        let page = Page {
+            snapshot: self,
+            driver: self
+                .driver
+                .map_or("VMCB pages".to_owned(), |driver| driver.to_string()),
+            findings: check(self),
+            columns,
+        };
+        Ok(page.render()?)
     }
 }
 
-fn page(snapshot: &Snapshot) -> Page<'_> {
-    let captures: Vec<(ProcessorId, &Capture)> = snapshot.captures().collect();
-    let fields: Vec<&'static Field> = fields::all()
-        .filter(|field| {
-            captures
-                .iter()
-                .any(|(_, capture)| field.of(capture).is_some())
-        })
-        .collect();
-    let judged: Vec<Judged> = fields
-        .iter()
-        .map(|field| Judged::new(field, &captures))
-        .collect();
-    let columns = fields.iter().zip(&judged).enumerate();
-    let columns = columns
-        .map(|(at, (field, judged))| Column {
-            field,
-            ends_block: fields
-                .get(at + 1)
-                .is_none_or(|next| next.block != field.block),
-            values: judged.classes.len(),
-        })
-        .collect();
-    let rows = snapshot.processors.iter().map(|processor| Row {
-        id: processor.id,
-        obstacle: processor.result.err().map(|obstacle| obstacle.to_string()),
-        cells: match &processor.result {
-            Ok(capture) => fields
-                .iter()
-                .zip(&judged)
-                .map(|(field, judged)| judged.cell(field, capture, snapshot))
-                .collect(),
-            Err(_) => Vec::new(),
-        },
-    });
-    Page {
-        snapshot,
-        driver: snapshot
-            .driver
-            .map_or("VMCB pages".to_owned(), |driver| driver.to_string()),
-        findings: check(snapshot),
-        columns,
-        rows: rows.collect(),
-    }
-}
-
-/// A column's values, each with its class.
-struct Judged {
-    classes: std::collections::BTreeMap<u64, &'static str>,
-}
-
-impl Judged {
-    fn new(field: &Field, captures: &[(ProcessorId, &Capture)]) -> Self {
-        let values = captures
-            .iter()
-            .filter_map(|(id, capture)| Some((field.of(capture)?, *id)));
+impl Column {
+    fn new(field: &'static Field, snapshot: &Snapshot) -> Self {
+        let values = snapshot
+            .captures()
+            .filter_map(|(id, capture)| Some((field.of(capture)?, id)));
         let folded = fold::by_value(values);
         let usual = fold::majority(&folded).copied();
         let class = |value, count: usize| match field.kind {
@@ -145,28 +104,24 @@ impl Judged {
             Kind::Own => "own",
             Kind::Passing | Kind::Clock => "",
         };
+        let cells = folded.iter().map(|(value, ids)| {
+            let attributes = field.attributes(*value).map(words::explain);
+            let details = attributes.or_else(|| field.place(*value, snapshot));
+            let cell = Cell {
+                text: field.number(*value),
+                class: class(*value, ids.len()),
+                details: details.unwrap_or_default(),
+            };
+            (*value, cell)
+        });
         Self {
-            classes: folded
-                .iter()
-                .map(|(value, ids)| (*value, class(*value, ids.len())))
-                .collect(),
+            field,
+            ends_block: false,
+            values: cells.collect(),
         }
     }
 
-    fn cell(&self, field: &Field, capture: &Capture, snapshot: &Snapshot) -> Cell {
-        let Some(value) = field.of(capture) else {
-            return Cell {
-                text: String::new(),
-                class: "",
-                details: String::new(),
-            };
-        };
-        let attributes = field.attributes(value).map(crate::words::explain);
-        let details = attributes.or_else(|| field.place(value, snapshot));
-        Cell {
-            text: field.number(value),
-            class: self.classes.get(&value).copied().unwrap_or_default(),
-            details: details.unwrap_or_default(),
-        }
+    fn cell(&self, capture: &Capture) -> Option<&Cell> {
+        self.values.get(&self.field.of(capture)?)
     }
 }
