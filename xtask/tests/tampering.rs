@@ -151,7 +151,8 @@ fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
     }
     lab.shutdown().unwrap();
 
-    // What the repository shows of such a machine is such a machine.
+    // What the repository shows of such a machine is such a machine. It was written by this test,
+    // which writes it again where SVMSAVE_EXAMPLES points.
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/examples/");
     if let Some(folder) = env::var_os("SVMSAVE_EXAMPLES") {
         let folder = PathBuf::from(folder);

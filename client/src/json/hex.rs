@@ -14,8 +14,8 @@ impl<T: Copy + Into<u64>> Serialize for Hex<T> {
     }
 }
 
-/// `0x` and at least this many digits, of 16 at most. A snapshot has hundreds of thousands of such numbers: this
-/// takes a third of the time of [`fmt::LowerHex`].
+/// `0x` and at least this many digits, of 16 at most. A snapshot has hundreds of thousands of such
+/// numbers, and [`fmt::LowerHex`] is made for more than this.
 pub(crate) fn padded(value: u64, digits: usize) -> String {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',

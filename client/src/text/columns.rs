@@ -1,7 +1,7 @@
 //! Many columns in a terminal of few: folded into blocks, one beneath the other.
 //!
 //! Snapshots have up to 27 columns and thousands of rows of plain ASCII, and are to be printed in
-//! milliseconds: a table crate, which measures and wraps every cell, takes a second for that.
+//! milliseconds: no cell needs to be wrapped, or measured in anything but bytes.
 
 use std::fmt::Write as _;
 
