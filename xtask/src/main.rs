@@ -46,9 +46,9 @@ enum Command {
     Demo(commands::demo::Args),
     Fuzz(commands::fuzz::Args),
     FuzzDecoders(commands::fuzz_decoders::Args),
-    Package(commands::package::Args),
     Oracles(commands::oracles::Args),
     Manual(commands::manual::Args),
+    Package(commands::package::Args),
     Test(commands::test::Args),
 }
 
@@ -69,9 +69,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => commands::demo::run(&args, &workspace),
         Command::Fuzz(args) => commands::fuzz::run(&args, &workspace),
         Command::FuzzDecoders(args) => commands::fuzz_decoders::run(&args, &workspace),
-        Command::Package(args) => commands::package::run(&args, &workspace),
         Command::Oracles(args) => commands::oracles::run(&args, &workspace),
         Command::Manual(args) => commands::manual::run(&args, &workspace),
+        Command::Package(args) => commands::package::run(&args, &workspace),
         Command::Test(args) => commands::test::run(&args, &workspace),
     }
 }

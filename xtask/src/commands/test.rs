@@ -209,6 +209,24 @@ fn costs(workspace: &Workspace) -> Result<Vec<Check>> {
     Ok(crate::bench::judge(&figures, &baseline::read(workspace)?))
 }
 
+/// Tests that need the package, the lab kernel or both.
+const BOOT_TESTS: [&str; 14] = [
+    "access",
+    "boot",
+    "concurrency",
+    "demo",
+    "driver",
+    "faults",
+    "fuzz",
+    "package",
+    "processors",
+    "promises",
+    "report",
+    "resources",
+    "rules",
+    "tampering",
+];
+
 /// The tests that boot the lab with the packaged driver, or run the demo.
 fn boot_tests(workspace: &Workspace) -> Result<Command> {
     let certificate = Certificate::find(workspace, None)?;
@@ -218,34 +236,10 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
     let frames = artifact::build_frames(workspace)?;
     let mut cargo = workspace.cargo();
     cargo
-        .args([
-            "test",
-            "--no-fail-fast",
-            "--package",
-            "lab",
-            "--package",
-            "xtask",
-        ])
+        .args(["test", "--no-fail-fast"])
+        .args(["--package", "lab", "--package", "xtask"])
         .args(["--features", "lab/boot,xtask/boot"])
-        .args(["--test", "access", "--test", "boot", "--test", "driver"])
-        .args(["--test", "concurrency", "--test", "processors"])
-        .args([
-            "--test",
-            "faults",
-            "--test",
-            "promises",
-            "--test",
-            "resources",
-        ])
-        .args(["--test", "fuzz", "--test", "rules", "--test", "demo"])
-        .args([
-            "--test",
-            "package",
-            "--test",
-            "report",
-            "--test",
-            "tampering",
-        ])
+        .args(BOOT_TESTS.iter().flat_map(|name| ["--test", name]))
         .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.join("svmsave.sys"))
