@@ -92,15 +92,31 @@ pub struct SvmFeatures {
     pub guest_mode_execute_trap: bool,
     /// Advanced virtual interrupt controller for x2APIC.
     pub x2avic: bool,
-    __: bool,
+    /// Supervisor shadow stacks can be restricted.
+    pub supervisor_shadow_stack_check: bool,
     /// `SPEC_CTRL` is virtualised.
     pub spec_ctrl: bool,
-    #[bits(7)]
-    __: u8,
+    /// Guest page tables may be read-only.
+    pub read_only_guest_tables: bool,
+    __: bool,
+    /// The host's machine-check setting overrides the guest's.
+    pub host_mce_override: bool,
+    /// INVLPGB and TLBSYNC can be enabled for guests.
+    pub invlpgb_tlbsync: bool,
+    /// NMIs are virtualised.
+    pub virtual_nmi: bool,
+    /// Instruction-based sampling is virtualised.
+    pub ibs_virtualization: bool,
+    /// Accesses to the extended local vector table exit otherwise under AVIC.
+    pub extended_lvt_avic: bool,
     /// The addresses of VMCB and host save area are checked.
     pub address_check: bool,
-    #[bits(3)]
-    __: u8,
+    /// Bus locks can be limited.
+    pub bus_lock_threshold: bool,
+    /// HLT exits only if the guest is idle.
+    pub idle_hlt_intercept: bool,
+    /// A shutdown exits with more information.
+    pub enhanced_shutdown_intercept: bool,
 }
 
 /// The processor's vendor.

@@ -76,6 +76,41 @@ impl Descriptor {
         u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7])
     }
 
+    /// The descriptor that loads as `segment` does: the reverse of [`load`](Self::load).
+    ///
+    /// `None` if there is none: a limit that the granularity bit cannot express, or the base of a
+    /// code or data segment beyond 32 bits, which 64-bit code sets by other means. The second half
+    /// of a system segment is filled for long mode; 32-bit code ignores it, as it is zero there.
+    ///
+    /// ```
+    /// use amd_svm::descriptor::{Descriptor, Selector};
+    ///
+    /// let flat = Descriptor { low: 0x00CF_9A00_0000_FFFF, high: 0 };
+    /// assert_eq!(Descriptor::of(&flat.load(Selector(8))), Some(flat));
+    /// ```
+    #[must_use]
+    pub fn of(segment: &Segment) -> Option<Self> {
+        let attributes = segment.attributes;
+        let limit = if attributes.granularity() {
+            if segment.limit & 0xFFF != 0xFFF {
+                return None;
+            }
+            segment.limit >> 12
+        } else {
+            segment.limit
+        };
+        if limit > 0xF_FFFF || (attributes.code_or_data() && segment.base >> 32 != 0) {
+            return None;
+        }
+        let [l0, l1, l2, _] = limit.to_le_bytes();
+        let [access, flags] = u16::from(attributes).to_le_bytes();
+        let [b0, b1, b2, b3, high @ ..] = segment.base.to_le_bytes();
+        Some(Self {
+            low: u64::from_le_bytes([l0, l1, b0, b1, b2, access, flags << 4 | l2, b3]),
+            high: u32::from_le_bytes(high).into(),
+        })
+    }
+
     /// What loading `selector` with this descriptor puts into the hidden part of a segment
     /// register.
     #[must_use]
@@ -130,6 +165,35 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_descriptor_survives_being_loaded(low: u64, high: u32) {
+            let system = low >> 44 & 1 == 0;
+            let descriptor = Descriptor { low, high: if system { high.into() } else { 0 } };
+            prop_assert_eq!(Descriptor::of(&descriptor.load(Selector(8))), Some(descriptor));
+        }
+
+        #[test]
+        fn a_segment_survives_its_descriptor_or_has_none(
+            bits in 0_u16..0x1000, limit: u32, base: u64, short: bool, pages: bool,
+        ) {
+            let segment = Segment {
+                selector: 8,
+                attributes: bits.into(),
+                limit: if pages { limit | 0xFFF } else { limit >> 12 },
+                base: if short { base >> 32 } else { base },
+            };
+            if let Some(descriptor) = Descriptor::of(&segment) {
+                prop_assert_eq!(descriptor.load(Selector(8)), segment);
+            } else {
+                let granularity = segment.attributes.granularity();
+                prop_assert!(
+                    (granularity && segment.limit & 0xFFF != 0xFFF)
+                        || (!granularity && segment.limit > 0xF_FFFF)
+                        || (segment.attributes.code_or_data() && segment.base >> 32 != 0)
+                );
+            }
+        }
+
         /// Against the layout as the manual draws it, bit by bit.
         #[test]
         fn every_bit_is_where_the_manual_draws_it(low: u64, high: u64) {

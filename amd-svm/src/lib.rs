@@ -26,3 +26,8 @@ pub mod vmcb;
 pub mod witness;
 
 pub use processor::{EferFault, Fault, Processor, Selectors};
+
+/// The examples of the read-me, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

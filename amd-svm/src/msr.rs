@@ -3,6 +3,7 @@
 use core::fmt;
 
 use bitfield_struct::bitfield;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The registers that this crate's algorithms may read: a closed set, so that no caller can turn
 /// an index of his own into an `RDMSR`.
@@ -84,7 +85,7 @@ impl fmt::Display for Msr {
 ///
 /// Source: APM volume 2, section 3.1.7.
 #[bitfield(u64)]
-#[derive(Eq, PartialEq)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
 pub struct Efer {
     /// SCE: `SYSCALL` and `SYSRET` are enabled.
     pub system_call: bool,
@@ -99,9 +100,74 @@ pub struct Efer {
     pub no_execute: bool,
     /// SVME: the SVM instructions are enabled.
     pub svme: bool,
-    /// Features that a capture leaves alone.
-    #[bits(51)]
-    pub other: u64,
+    /// LMSLE: segment limits are enforced in long mode.
+    pub long_mode_segment_limit: bool,
+    /// FFXSR: `FXSAVE` and `FXRSTOR` leave the XMM registers out.
+    pub fast_fxsave: bool,
+    /// TCE: flushes of a translation keep unrelated upper levels.
+    pub translation_cache_extension: bool,
+    __: bool,
+    /// MCOMMIT: that instruction is enabled.
+    pub mcommit: bool,
+    /// INTWB: `WBINVD` can be interrupted.
+    pub interruptible_wbinvd: bool,
+    __: bool,
+    /// UAIE: upper address bits are ignored.
+    pub upper_address_ignore: bool,
+    /// AIBRSE: indirect branches are restricted automatically.
+    pub automatic_ibrs: bool,
+    #[bits(42)]
+    __: u64,
+}
+
+/// `STAR`: where SYSCALL and SYSRET take their selectors from.
+///
+/// `LSTAR`, `CSTAR`, `SYSENTER_ESP`, `SYSENTER_EIP` and `KernelGsBase` are plain addresses, `SFMASK`
+/// a mask of RFLAGS, `SYSENTER_CS` a selector. Source: APM volume 2, section 6.1.1.
+#[bitfield(u64)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct Star {
+    /// Where SYSCALL enters from 32-bit code in legacy mode.
+    pub legacy_entry: u32,
+    /// SYSCALL loads CS from it, and SS from the selector behind.
+    pub syscall_selector: u16,
+    /// SYSRET loads CS and SS from the selectors behind it.
+    pub sysret_selector: u16,
+}
+
+/// `VM_HSAVE_PA`, the page that VMRUN saves the host's state in: a physical address, of which the
+/// lowest 12 bits are zero.
+///
+/// Source: APM volume 2, section 15.30.4.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct VmHsavePa(u64);
+
+impl VmHsavePa {
+    /// The register's number.
+    pub const NUMBER: u32 = 0xC001_0117;
+
+    /// The register's value for a page; `None` if the address is not a page's.
+    ///
+    /// ```
+    /// use amd_svm::msr::VmHsavePa;
+    ///
+    /// assert_eq!(VmHsavePa::new(0x5000).map(VmHsavePa::value), Some(0x5000));
+    /// assert_eq!(VmHsavePa::new(0x5008), None);
+    /// ```
+    #[must_use]
+    pub const fn new(page: u64) -> Option<Self> {
+        if page.is_multiple_of(crate::vmcb::VMCB_SIZE as u64) {
+            Some(Self(page))
+        } else {
+            None
+        }
+    }
+
+    /// The physical address.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
 }
 
 /// `VM_CR`, which firmware uses to switch SVM off.
@@ -132,6 +198,14 @@ mod tests {
     fn svme_is_bit_12_of_efer_and_a_change_of_it_leaves_every_other_bit() {
         assert_eq!(u64::from(Efer::from(0).with_svme(true)), 1 << 12);
         assert_eq!(u64::from(Efer::from(u64::MAX).with_svme(false)), !(1 << 12));
+    }
+
+    #[test]
+    fn star_of_windows_has_its_selectors_in_the_upper_half() {
+        let star = Star::from(0x0023_0010_0000_0000);
+        assert_eq!(star.syscall_selector(), 0x10);
+        assert_eq!(star.sysret_selector(), 0x23);
+        assert_eq!(star.legacy_entry(), 0);
     }
 
     #[test]

@@ -252,6 +252,53 @@ pub fn canonical_attributes(segment: &Segment) -> SegmentAttributes {
         .with_granularity(segment.limit > 0xF_FFFF)
 }
 
+/// A state in the form in which two processors, or one processor and its emulation, are compared.
+///
+/// Attributes are [canonical](canonical_attributes). Of a segment that cannot be used, because its
+/// selector is null or it is not present, the selector is kept, and of FS and GS the base, which
+/// 64-bit code uses all the same.
+///
+/// ```
+/// use amd_svm::{vmcb::VmsaveState, witness::canonical};
+///
+/// let mut qemu = VmsaveState::default();
+/// qemu.tr.selector = 0x40;
+/// qemu.tr.attributes = 0x089.into();
+/// let mut bochs = qemu;
+/// bochs.tr.attributes = 0x08B.into();
+/// bochs.ldtr.base = 0x1234;
+/// assert_ne!(qemu, bochs);
+/// assert_eq!(canonical(&qemu), canonical(&bochs));
+/// ```
+#[must_use]
+pub fn canonical(state: &VmsaveState) -> VmsaveState {
+    let live_base = |segment: &Segment| Segment {
+        base: segment.base,
+        ..canonical_segment(segment)
+    };
+    VmsaveState {
+        fs: live_base(&state.fs),
+        gs: live_base(&state.gs),
+        ldtr: canonical_segment(&state.ldtr),
+        tr: canonical_segment(&state.tr),
+        system_call: state.system_call,
+    }
+}
+
+fn canonical_segment(segment: &Segment) -> Segment {
+    if Selector(segment.selector).is_null() || !segment.attributes.present() {
+        Segment {
+            selector: segment.selector,
+            ..Segment::default()
+        }
+    } else {
+        Segment {
+            attributes: canonical_attributes(segment),
+            ..*segment
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{string::String, vec::Vec};
@@ -373,6 +420,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_bytes_decode_and_compare(state: [[u8; 32]; 4], witness: [[u8; 30]; 4]) {
+            let state = VmsaveState::read_from_bytes(state.as_flattened()).unwrap();
+            let witness = Witness::read_from_bytes(witness.as_flattened()).unwrap();
+            prop_assert!((14..=21).contains(&compare(&state, &witness).count()));
+            let once = canonical(&state);
+            prop_assert_eq!(canonical(&once), once);
+            prop_assert_eq!(once.system_call, state.system_call);
+            prop_assert_eq!(once.gs.base, state.gs.base);
+        }
+
         #[test]
         fn a_segment_loaded_from_a_descriptor_agrees_with_it(low: u64, high: u64, selector: u16) {
             let descriptor = Descriptor { low, high };

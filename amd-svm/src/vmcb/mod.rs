@@ -1,4 +1,8 @@
-//! The virtual machine control block: the page that VMSAVE writes to.
+//! The virtual machine control block: what VMRUN runs, and where VMSAVE writes.
+
+mod control;
+mod exit_code;
+mod save;
 
 use core::ops::Range;
 
@@ -6,50 +10,32 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::segment::Segment;
 
+pub use control::{
+    CleanBits, ControlArea, Event, Intercepts1, Intercepts2, Intercepts3, InterruptShadow,
+    NestedControl, TlbControl, VirtualInterrupt, VirtualizationExtensions,
+};
+pub use exit_code::ExitCode;
+pub use save::SaveArea;
+
 /// Size and alignment of a VMCB in bytes.
 pub const VMCB_SIZE: usize = 4096;
 
 /// Offset of the [`SaveArea`] from the start of the VMCB, in bytes.
 pub const SAVE_AREA_OFFSET: usize = 0x400;
 
-/// A virtual machine control block: one page, owned by the processor while it executes VMSAVE.
+/// A virtual machine control block: one page, which belongs to the processor while it executes
+/// VMRUN, VMSAVE or VMLOAD.
 ///
 /// Source: APM volume 2, appendix B.
 #[repr(C, align(4096))]
 #[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
 pub struct Vmcb {
-    /// The control area, which VMSAVE neither reads nor writes.
-    pub control: [u8; SAVE_AREA_OFFSET],
+    /// The control area, which VMSAVE and VMLOAD neither read nor write.
+    pub control: ControlArea,
     /// The state save area.
     pub save: SaveArea,
     /// The rest of the page.
     pub rest: [u8; VMCB_SIZE - SAVE_AREA_OFFSET - size_of::<SaveArea>()],
-}
-
-/// The state save area of a VMCB, up to the last field that VMSAVE writes.
-///
-/// Source: APM volume 2, appendix B, table B-2.
-#[repr(C)]
-#[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
-pub struct SaveArea {
-    /// ES, CS, SS and DS: state of VMRUN, which VMSAVE leaves alone.
-    pub es_to_ds: [Segment; 4],
-    /// FS with its hidden part.
-    pub fs: Segment,
-    /// GS with its hidden part; the base is the live GS base.
-    pub gs: Segment,
-    /// GDTR: state of VMRUN, which VMSAVE leaves alone.
-    pub gdtr: Segment,
-    /// LDTR with its hidden part.
-    pub ldtr: Segment,
-    /// IDTR: state of VMRUN, which VMSAVE leaves alone.
-    pub idtr: Segment,
-    /// TR with its hidden part.
-    pub tr: Segment,
-    /// Control registers, RIP, RSP, RAX and others: state of VMRUN.
-    pub vmrun_state: [u8; 0x160],
-    /// The registers of the system-call instructions.
-    pub system_call: SystemCallRegisters,
 }
 
 /// The model-specific registers that VMSAVE stores, in the order of the save area.
@@ -101,20 +87,6 @@ pub struct VmsaveState {
 /// VMSAVE writes these 128 bytes and leaves the other 3968.
 pub const VMSAVE_RANGES: [Range<usize>; 4] =
     [0x440..0x460, 0x470..0x480, 0x490..0x4A0, 0x600..0x640];
-
-impl SaveArea {
-    /// The part that VMSAVE stores.
-    #[must_use]
-    pub fn vmsave_state(&self) -> VmsaveState {
-        VmsaveState {
-            fs: self.fs,
-            gs: self.gs,
-            ldtr: self.ldtr,
-            tr: self.tr,
-            system_call: self.system_call,
-        }
-    }
-}
 
 impl VmsaveState {
     /// Puts the state back to where VMSAVE stores it in a page, and leaves the rest of the page.
