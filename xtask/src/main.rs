@@ -19,6 +19,7 @@ mod process;
 mod source_date;
 mod step;
 mod survival;
+mod svm;
 mod wdk;
 mod workspace;
 
@@ -40,6 +41,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Bench(commands::bench::Args),
+    Miri(commands::miri::Args),
     Setup(commands::setup::Args),
     Build(commands::build::Args),
     Clippy(commands::clippy::Args),
@@ -63,6 +65,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match cli.command {
         Command::Bench(args) => commands::bench::run(&args, &workspace),
+        Command::Miri(args) => commands::miri::run(&args, &workspace),
         Command::Setup(args) => commands::setup::run(&args, &workspace),
         Command::Build(args) => commands::build::run(&args, &workspace),
         Command::Clippy(args) => commands::clippy::run(&args, &workspace),

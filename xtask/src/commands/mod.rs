@@ -7,6 +7,7 @@ pub mod demo;
 pub mod fuzz;
 pub mod fuzz_decoders;
 pub mod manual;
+pub mod miri;
 pub mod oracles;
 pub mod package;
 pub mod setup;

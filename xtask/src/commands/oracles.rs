@@ -38,6 +38,7 @@ const JUDGES: &[Judge] = &[
         "licences and sources by cargo-deny",
         oracle::supply_chain::ask,
     ),
+    ("amd-svm on emulated processors", oracle::processors::ask),
     ("the package, built twice", oracle::reproducible::ask),
     ("the package under Wine", oracle::wine::ask),
 ];

@@ -17,6 +17,7 @@ use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};
 use crate::step::step;
 use crate::survival;
+use crate::svm;
 use crate::workspace::{Workspace, read_text};
 
 /// Check formatting, lints, documentation, units, the package and the lab
@@ -189,7 +190,8 @@ fn lint(workspace: &Workspace) -> Result<()> {
     let cross_build = CrossBuild::prepare(workspace)?;
     step("clippy: driver", |_| cross_build.lint())?;
     artifact::lint_frames(workspace)?;
-    artifact::lint_kernel(workspace)
+    artifact::lint_kernel(workspace)?;
+    svm::lint(workspace)
 }
 
 fn document(workspace: &Workspace) -> Result<()> {

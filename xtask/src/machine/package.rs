@@ -25,6 +25,25 @@ pub const QEMU: Package = Package {
     found: || on_path("qemu-system-x86_64"),
 };
 
+/// The second emulator, which shares no code with QEMU.
+pub const BOCHS: Package = Package {
+    name: "bochs",
+    found: || on_path("bochs-bin"),
+};
+
+/// Its display, of those that need no screen.
+pub const BOCHS_DISPLAY: Package = Package {
+    name: "bochs-term",
+    found: || {
+        entries(Path::new("/usr/lib"))
+            .iter()
+            .any(|folder| folder.join("bochs/plugins/libbx_term_gui.so").exists())
+    },
+};
+
+/// What the trials of `amd-svm` run in.
+pub const EMULATORS: &[Package] = &[QEMU, BOCHS, BOCHS_DISPLAY];
+
 /// The C parser that bindgen loads when wdk-sys is built.
 pub const LIBCLANG: Package = Package {
     name: "libclang1",
@@ -140,6 +159,8 @@ pub const PACKAGE: &[Package] = &[
 /// Everything that is needed to build and boot.
 pub const ALL: &[Package] = &[
     QEMU,
+    BOCHS,
+    BOCHS_DISPLAY,
     LIBCLANG,
     WINDOWS_HEADERS,
     WINDOWS_LIBRARIES,

@@ -16,8 +16,14 @@ pub const CLIENT: &str = "x86_64-pc-windows-gnu";
 /// The lab kernel's.
 pub const KERNEL: &str = "x86_64-unknown-none";
 
+/// The trials' kernel in 32-bit code.
+pub const KERNEL_32: &str = "i686-unknown-linux-gnu";
+
+/// One more that users of `amd-svm` build for.
+pub const UEFI: &str = "x86_64-unknown-uefi";
+
 /// Every target that any command needs.
-pub const ALL: &[&str] = &[DRIVER, CLIENT, KERNEL];
+pub const ALL: &[&str] = &[DRIVER, CLIENT, KERNEL, KERNEL_32, UEFI];
 
 /// Installs those targets whose libraries are missing.
 pub fn ensure(workspace: &Workspace, toolchain: &Toolchain, targets: &[&str]) -> Result<()> {

@@ -6,6 +6,7 @@
 pub mod image;
 pub mod lock;
 pub mod metadata;
+pub mod processors;
 pub mod reproducible;
 pub mod save_area;
 pub mod supply_chain;

@@ -1,0 +1,59 @@
+//! Pages that the processor reads and writes by physical address.
+
+#![expect(
+    unsafe_code,
+    reason = "memory that the processor writes behind the compiler's back"
+)]
+
+use core::cell::UnsafeCell;
+
+use amd_svm::vmcb::{VMCB_SIZE, VmsaveState};
+
+/// A page at a physical address equal to its own: memory is mapped one to one.
+#[repr(C, align(4096))]
+pub struct Page(UnsafeCell<[u8; VMCB_SIZE]>);
+
+// SAFETY: each page has one processor that uses it; the boot processor reads the others' when they
+// have said that they are done.
+unsafe impl Sync for Page {}
+
+impl Page {
+    /// A page of zeros.
+    pub const fn new() -> Self {
+        Self(UnsafeCell::new([0; VMCB_SIZE]))
+    }
+
+    /// Its address, virtual and physical.
+    pub fn address(&self) -> usize {
+        self.0.get().expose_provenance()
+    }
+
+    /// Overwrites it.
+    pub fn write(&self, bytes: &[u8; VMCB_SIZE]) {
+        // SAFETY: no reference to the content ever lives longer than such a call.
+        unsafe { self.0.get().write(*bytes) };
+    }
+
+    /// Fills it with one byte.
+    pub fn fill(&self, byte: u8) {
+        self.write(&[byte; VMCB_SIZE]);
+    }
+
+    /// What it holds now.
+    pub fn read(&self) -> [u8; VMCB_SIZE] {
+        // SAFETY: as above.
+        unsafe { self.0.get().read() }
+    }
+
+    /// What VMSAVE left in it.
+    pub fn state(&self) -> VmsaveState {
+        VmsaveState::read_from(&self.read())
+    }
+
+    /// Puts a state there, for VMLOAD.
+    pub fn set_state(&self, state: &VmsaveState) {
+        let mut bytes = self.read();
+        state.write_to(&mut bytes);
+        self.write(&bytes);
+    }
+}

@@ -1,0 +1,105 @@
+//! The processor that runs this, as `amd-svm`'s capture asks for it.
+
+#![expect(unsafe_code, reason = "the descriptor table is read where SGDT says")]
+
+use core::arch::asm;
+
+use amd_svm::{
+    Fault, Processor, Selectors,
+    cpuid::CpuidResult,
+    descriptor::Selector,
+    msr::{Efer, Msr},
+};
+
+use crate::instruction::Instruction;
+use crate::page::Page;
+use crate::registers;
+use crate::trap::{Trap, attempt};
+
+/// A processor, and the page that is its own.
+pub struct ThisProcessor<'a>(pub &'a Page);
+
+impl Processor for ThisProcessor<'_> {
+    fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
+        cpuid(leaf, subleaf)
+    }
+
+    fn read_msr(&mut self, msr: Msr) -> Result<u64, Fault> {
+        let value = core::cell::Cell::new(0);
+        let place = &value;
+        attempt(move || place.set(registers::read_msr(msr.number()))).map_err(Trap::fault)?;
+        Ok(value.get())
+    }
+
+    fn write_efer(&mut self, value: Efer) -> Result<(), Fault> {
+        attempt(move || registers::write_msr(Msr::Efer.number(), value.into())).map_err(Trap::fault)
+    }
+
+    fn vmsave(&mut self) -> Result<(), Fault> {
+        Instruction::Vmsave
+            .attempt(self.0.address())
+            .map_err(Trap::fault)
+    }
+
+    fn tsc(&mut self) -> u64 {
+        registers::tsc()
+    }
+
+    fn selectors(&mut self) -> Selectors {
+        Selectors {
+            fs: Selector(registers::fs()),
+            gs: Selector(registers::gs()),
+            tr: Selector(registers::tr()),
+            ldtr: Selector(registers::ldtr()),
+        }
+    }
+
+    fn global_descriptor(&mut self, offset: u16) -> u64 {
+        let (base, limit) = descriptor_table();
+        if offset.saturating_add(7) > limit {
+            return 0;
+        }
+        let place = core::ptr::with_exposed_provenance::<u64>(base + usize::from(offset));
+        // SAFETY: within the table, which is this processor's own.
+        unsafe { place.read_unaligned() }
+    }
+}
+
+/// `CPUID`.
+pub fn cpuid(leaf: u32, subleaf: u32) -> CpuidResult {
+    #[cfg(target_arch = "x86")]
+    use core::arch::x86::__cpuid_count;
+    #[cfg(target_arch = "x86_64")]
+    use core::arch::x86_64::__cpuid_count;
+    let answer = __cpuid_count(leaf, subleaf);
+    CpuidResult {
+        eax: answer.eax,
+        ebx: answer.ebx,
+        ecx: answer.ecx,
+        edx: answer.edx,
+    }
+}
+
+/// The base and the limit of the global descriptor table.
+pub fn descriptor_table() -> (usize, u16) {
+    table_register!("sgdt")
+}
+
+/// The base and the limit of the interrupt descriptor table.
+pub fn interrupt_table() -> (usize, u16) {
+    table_register!("sidt")
+}
+
+macro_rules! table_register {
+    ($instruction:literal) => {{
+        let mut bytes = [0_u8; 2 + size_of::<usize>()];
+        // SAFETY: writes limit and base, so many bytes.
+        unsafe {
+            asm!(concat!($instruction, " [{}]"), in(reg) bytes.as_mut_ptr(),
+                options(nostack, preserves_flags));
+        }
+        let [low, high, base @ ..] = bytes;
+        (usize::from_le_bytes(base), u16::from_le_bytes([low, high]))
+    }};
+}
+use table_register;
