@@ -33,7 +33,7 @@ const JUDGES: &[Judge] = &[
         "the driver's names against Microsoft's metadata",
         oracle::metadata::ask_for_names,
     ),
-    ("the save area against Linux' svm.h", oracle::save_area::ask),
+    ("the VMCB against Linux' svm.h", oracle::vmcb::ask),
     (
         "licences and sources by cargo-deny",
         oracle::supply_chain::ask,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use crate::oracle::save_area;
+use crate::oracle::vmcb;
 use crate::process::{self, BUILD_LIMIT, QUERY_LIMIT};
 use crate::step::step;
 use crate::wdk::mingw;
@@ -136,7 +136,7 @@ pub const C_COMPILER: Package = Package {
 /// Linux' own description of SVM. Debian's package has another name and provides this one.
 pub const LINUX_HEADERS: Package = Package {
     name: "linux-headers-generic",
-    found: || save_area::headers().is_some(),
+    found: || vmcb::headers().is_some(),
 };
 
 /// What the driver is built with.

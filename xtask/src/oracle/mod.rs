@@ -8,8 +8,8 @@ pub mod lock;
 pub mod metadata;
 pub mod processors;
 pub mod reproducible;
-pub mod save_area;
 pub mod supply_chain;
+pub mod vmcb;
 pub mod wine;
 
 use std::fmt::Debug;
