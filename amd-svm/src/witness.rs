@@ -53,7 +53,7 @@ pub struct Witness {
 const _: () = assert!(size_of::<Witness>() == 120);
 
 /// The registers of a [`Witness`], in the order of its fields.
-const REGISTERS: [Msr; 10] = [
+pub const REGISTERS: [Msr; 10] = [
     Msr::Star,
     Msr::Lstar,
     Msr::Cstar,

@@ -9,7 +9,7 @@ use crate::{
     Selectors,
     cpuid::CpuidResult,
     descriptor::Selector,
-    witness::{Witness, testify},
+    witness::{REGISTERS, Witness, testify},
 };
 
 const EFER_OF_WINDOWS: u64 = 0xD01;
@@ -131,20 +131,6 @@ impl Processor for Mock {
 fn value_of(msr: Msr) -> u64 {
     u64::from(msr.number()) << 8
 }
-
-/// The registers that a witness reads, in its order.
-const TESTIMONY: [Msr; 10] = [
-    Msr::Star,
-    Msr::Lstar,
-    Msr::Cstar,
-    Msr::Sfmask,
-    Msr::KernelGsBase,
-    Msr::SysenterCs,
-    Msr::SysenterEsp,
-    Msr::SysenterEip,
-    Msr::FsBase,
-    Msr::GsBase,
-];
 
 #[test]
 fn a_capture_sets_svme_for_vmsave_alone() {
@@ -322,7 +308,7 @@ fn the_witness_has_every_register_and_descriptor_in_its_place() {
     let mut mock = Mock::default();
     let mut witness = Witness::default();
     testify(&mut mock, &mut witness).unwrap();
-    assert_eq!(mock.acts, TESTIMONY.map(Act::Read));
+    assert_eq!(mock.acts, REGISTERS.map(Act::Read));
     assert_eq!(witness.system_call.star, value_of(Msr::Star));
     assert_eq!(witness.system_call.lstar, value_of(Msr::Lstar));
     assert_eq!(witness.system_call.cstar, value_of(Msr::Cstar));
@@ -352,7 +338,7 @@ fn the_witness_has_every_register_and_descriptor_in_its_place() {
 
 #[test]
 fn a_register_that_cannot_be_read_is_named() {
-    for (at, msr) in TESTIMONY.into_iter().enumerate() {
+    for (at, msr) in REGISTERS.into_iter().enumerate() {
         let fault = Fault::GeneralProtection;
         let mut mock = Mock {
             fault: Some((at, fault)),

@@ -224,8 +224,9 @@ fn hash_of_inputs(workspace: &Workspace, own: &Path) -> Result<String> {
         read_text(&workspace.root().join(file))?.hash(&mut hasher);
     }
     // This program is what fills it, mingw-w64 what it is filled with. Their own links follow
-    // changes of a header; only the list of headers is taken once.
-    let program = std::env::current_exe()?;
+    // changes of a header; only the list of headers is taken once. The program may have been
+    // built anew since it was started, and is another file then under its old name.
+    let program = PathBuf::from("/proc/self/exe");
     let headers = mingw::headers().context("mingw-w64's headers are not installed")?;
     for path in [program, headers.join("ddk")] {
         fs::metadata(&path)?.modified()?.hash(&mut hasher);

@@ -4,7 +4,7 @@ use core::fmt;
 
 use amd_svm::msr::Msr;
 use amd_svm::vmcb::{VMCB_SIZE, VmsaveState};
-use amd_svm::witness::{Witness, testify};
+use amd_svm::witness::{REGISTERS, Witness, testify};
 
 use super::saw;
 use crate::instruction::Instruction::{Vmload, Vmsave};
@@ -111,20 +111,6 @@ fn changed() -> Result<Differences, Trap> {
         selectors: selectors == (wanted.fs.selector, wanted.gs.selector),
     })
 }
-
-/// The registers that VMLOAD loads and RDMSR reads.
-const REGISTERS: [Msr; 10] = [
-    Msr::Star,
-    Msr::Lstar,
-    Msr::Cstar,
-    Msr::Sfmask,
-    Msr::KernelGsBase,
-    Msr::SysenterCs,
-    Msr::SysenterEsp,
-    Msr::SysenterEip,
-    Msr::FsBase,
-    Msr::GsBase,
-];
 
 fn seen() -> [u64; REGISTERS.len()] {
     REGISTERS.map(|register| registers::read_msr(register.number()))
