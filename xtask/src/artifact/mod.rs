@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 pub use self::client::build_program;
 pub use self::driver::CrossBuild;
 pub use self::frames::{build as build_frames, lint as lint_frames};
-pub use self::inf::driver_version;
+pub use self::inf::{Document as Inf, driver_version};
 pub use self::kernel::{build as build_kernel, lint as lint_kernel};
 use crate::image::{identity, rules};
 use crate::machine::{self, package, target};

@@ -121,7 +121,7 @@ fn versions(folder: &Path) -> Result<Vec<(&'static str, String)>> {
     );
     let [of_driver, of_client] = of_images;
     Ok(vec![
-        ("svmsave.inf, DriverVer", of_inf.to_owned()),
+        ("svmsave.inf, DriverVer", of_inf),
         ("svmsave.cat, DriverVer", of_catalog),
         ("svmsave.sys, version resource", of_driver),
         ("client.exe, version resource", of_client),

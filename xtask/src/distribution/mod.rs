@@ -66,7 +66,7 @@ fn catalog_of(folder: &Path, date: SourceDate) -> Result<Vec<u8>> {
         Member::image("svmsave.sys", &image)?,
         Member::flat("svmsave.inf", inf.as_bytes()),
     ];
-    Catalog::new(&members, driver_version, date)?.unsigned()
+    Catalog::new(&members, &driver_version, date)?.unsigned()
 }
 
 fn copy(file: &Path, folder: &Path) -> Result<()> {

@@ -7,6 +7,7 @@ mod rules;
 use anyhow::{Context as _, Result, bail};
 use toml_edit::{DocumentMut, Item};
 
+pub use self::document::Document;
 use crate::source_date::SourceDate;
 use crate::workspace::{Workspace, read_text};
 
@@ -46,11 +47,8 @@ fn stamp(template: &str, driver_version: &str) -> Result<String> {
 }
 
 /// What a stamped INF says as its `DriverVer`.
-pub fn driver_version(inf: &str) -> Option<&str> {
-    inf.lines().find_map(|line| {
-        let (name, value) = line.split_once('=')?;
-        (name.trim() == "DriverVer").then(|| value.trim())
-    })
+pub fn driver_version(inf: &str) -> Option<String> {
+    Document::read(inf).ok()?.value("Version", "DriverVer")
 }
 
 fn workspace_version(manifest: &str) -> Result<String> {

@@ -5,7 +5,6 @@
 //! (`xtask/wine/supplement`) lends them to the loaded image; what it lends is [`LENT`], and what
 //! passes through it proves nothing.
 
-mod inf;
 mod prefix;
 mod round;
 
@@ -17,10 +16,9 @@ use anyhow::{Context as _, Result, ensure};
 use object::Object as _;
 use object::read::pe::PeFile64;
 
-use self::inf::Inf;
 use self::prefix::Prefix;
 use super::Verdict;
-use crate::artifact::{self, CrossBuild, Package, Profile};
+use crate::artifact::{self, CrossBuild, Inf, Package, Profile};
 use crate::machine::{self, package, target};
 use crate::step::step;
 use crate::workspace::{Workspace, read_text};
@@ -88,7 +86,7 @@ impl Staged {
             artifact::build_program(workspace, "wine-requests", remarks)
         })?;
         Ok(Self {
-            inf: Inf::new(&read_text(&package.inf)?),
+            inf: Inf::read(&read_text(&package.inf)?)?,
             package,
             supplement,
             requests,

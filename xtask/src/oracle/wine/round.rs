@@ -86,21 +86,19 @@ fn install(prefix: &Prefix, staged: &Staged, verdict: &mut Verdict) -> Result<()
     verdict.same("InstallHinfSection", ended.code, Some(0));
     let registered = registered(prefix, "svmsave")?;
     let value = |name: &str| registered.get(name).map(String::as_str);
+    let said = |directive| staged.inf.value("Driver.Service", directive);
     for (name, directive) in [
         ("DisplayName", "DisplayName"),
         ("Description", "Description"),
     ] {
-        verdict.same(name, value(name), staged.inf.value(directive));
+        verdict.same(name, value(name), said(directive).as_deref());
     }
     for (name, directive) in [
         ("Type", "ServiceType"),
         ("Start", "StartType"),
         ("ErrorControl", "ErrorControl"),
     ] {
-        let said = staged
-            .inf
-            .value(directive)
-            .map(|number| format!("0x{number}"));
+        let said = said(directive).map(|number| format!("0x{number}"));
         verdict.same(name, value(name), said.as_deref());
     }
     // Wine has no place for DIRID 13, the driver store: the file counts, wherever it is.
