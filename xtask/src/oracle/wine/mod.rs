@@ -7,6 +7,7 @@
 
 mod prefix;
 mod round;
+mod trace;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -202,5 +203,30 @@ mod damage {
             found.contains("Start: Some(\"0x4\") instead of Some(\"0x3\")"),
             "{found}"
         );
+    }
+
+    #[test]
+    fn a_value_and_a_file_that_the_removal_leaves_are_noticed() {
+        let package = Workspace::locate().unwrap().package();
+        let inf = read_text(&package.join("svmsave.inf")).unwrap();
+        let damaged = inf
+            .replace(
+                "CopyFiles = Driver.Files",
+                "CopyFiles = Driver.Files, Left.Files\r\nAddReg = Left.Registry",
+            )
+            .replace(
+                "[DestinationDirs]",
+                "[Left.Registry]\r\nHKLM,SOFTWARE\\svmsave,State,,left\r\n\
+                 [Left.Files]\r\nleft.sys,svmsave.sys\r\n\
+                 [DestinationDirs]\r\nLeft.Files = 12",
+            );
+        let verdict = round("left", None, Some(damaged));
+        let found = verdict.violations().join("\n");
+        for left in [
+            r#"left: HKEY_LOCAL_MACHINE\Software\svmsave "State"="left""#,
+            r"left: C:\windows\system32\drivers\left.sys ",
+        ] {
+            assert!(found.contains(left), "{found}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use protocol::ReplyHeader;
 use serde_json::Value;
 
 use super::prefix::Prefix;
+use super::trace::Trace;
 use super::{SOURCE, Staged};
 use crate::oracle::Verdict;
 use crate::workspace::read_text;
@@ -47,6 +48,7 @@ const VMSAVE_FAULTS: &[&str] = &["0xc0000005", "0xc0000096", "0xc000001d"];
 /// Does all of it in a prefix in which nothing is installed.
 pub fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
     let mut verdict = Verdict::default();
+    let before = Trace::of(prefix)?;
     install(prefix, staged, &mut verdict)?;
     client_exits(prefix, "before the start", &["status"], 3, &mut verdict)?;
     put_into_group(prefix, "svmsave")?;
@@ -62,6 +64,7 @@ pub fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
     client_exits(prefix, "started again", &["status"], 5, &mut verdict)?;
     stop(prefix, &mut verdict)?;
     remove(prefix, &mut verdict)?;
+    Trace::of(prefix)?.compare(&before, &mut verdict);
     Ok(verdict)
 }
 
