@@ -212,13 +212,15 @@ fn hidden(
     descriptor: Descriptor,
 ) -> impl Iterator<Item = Comparison> + use<> {
     let source = descriptor.load(Selector(stored.selector));
+    // Granularity follows from the limit, and that is compared by itself.
+    let judged = |segment| canonical_attributes(segment).with_granularity(false);
     let compared = usable(stored, descriptor).then(|| {
         [
             Comparison {
                 field: names.attributes,
                 vmsave: u16::from(stored.attributes).into(),
                 witness: u16::from(source.attributes).into(),
-                agrees: canonical_attributes(stored) == canonical_attributes(&source),
+                agrees: judged(stored) == judged(&source),
             },
             Comparison::exact(names.limit, stored.limit.into(), source.limit.into()),
         ]
@@ -408,6 +410,13 @@ mod tests {
             change(&mut state);
             assert_eq!(disagreements(&state, &witness), [field]);
         }
+    }
+
+    #[test]
+    fn a_limit_that_passes_a_mebibyte_is_no_disagreement_of_the_attributes() {
+        let (mut state, witness) = windows();
+        state.tr.limit = 0x10_0000;
+        assert_eq!(disagreements(&state, &witness), ["tr.limit"]);
     }
 
     #[test]
