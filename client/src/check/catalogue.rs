@@ -138,7 +138,7 @@ and the descriptor table. Two answers mean that a hypervisor emulates VMSAVE or
 RDMSR wrongly, or hides something, or that a descriptor in memory was changed
 after the processor had loaded it. Accessed, busy and granularity bits, which
 processors store differently, are not compared.",
-        manual: "APM volume 2, section 15.5 (VMRUN; VMSAVE and VMLOAD) and appendix B",
+        manual: "APM volume 2, section 15.5.2 (VMSAVE and VMLOAD) and appendix B",
     }
     TrBaseShared {
         name: "tr-base-shared",
@@ -256,7 +256,7 @@ processor of a system. SVME is not looked at here: see `svm-in-use`.",
 SCE (SYSCALL), LME and LMA (long mode) and NXE (no-execute pages) are set on
 every processor of 64-bit Windows. Without NXE the no-execute bit of every page
 is reserved, and data can be executed where the system believes it cannot.",
-        manual: "APM volume 2, sections 3.1.7 (EFER) and 5.6.1 (No Execute Bit)",
+        manual: "APM volume 2, sections 3.1.7 (EFER) and 5.6.3 (No Execute Bit)",
     }
     SvmInUse {
         name: "svm-in-use",
