@@ -14,6 +14,29 @@ pub struct KernelModule {
 }
 
 impl KernelModule {
+    /// Reads `RTL_PROCESS_MODULES`, which `NtQuerySystemInformation` of 64-bit Windows gives for
+    /// `SystemModuleInformation`: a count in eight bytes, and the modules in the order in which
+    /// they were loaded. Modules whose address the system withholds are left out, and so is a last
+    /// one that is not complete.
+    #[must_use]
+    pub fn parse_list(information: &[u8]) -> Vec<Self> {
+        let Ok((count, modules)) = u32::read_from_prefix(information) else {
+            return Vec::new();
+        };
+        let modules = modules.get(4..).unwrap_or_default();
+        modules
+            .chunks_exact(size_of::<ModuleInformation>())
+            .take(usize::try_from(count).unwrap_or(usize::MAX))
+            .filter_map(|bytes| ModuleInformation::read_from_bytes(bytes).ok())
+            .filter(|module| module.image_base != 0)
+            .map(|module| Self {
+                name: module.name(),
+                base: module.image_base,
+                size: module.image_size,
+            })
+            .collect()
+    }
+
     /// Whether the address lies in the image.
     #[must_use]
     pub fn contains(&self, address: u64) -> bool {
@@ -50,29 +73,6 @@ struct ModuleInformation {
 
 const _: () = assert!(size_of::<ModuleInformation>() == 296);
 
-/// Reads `RTL_PROCESS_MODULES`, which `NtQuerySystemInformation` gives for
-/// `SystemModuleInformation`: a count in eight bytes, and the modules in the order in which they
-/// were loaded. Modules whose address the system withholds are left out.
-#[cfg_attr(not(windows), cfg(test))]
-pub(crate) fn parse(information: &[u8]) -> Vec<KernelModule> {
-    let Ok((count, modules)) = u32::read_from_prefix(information) else {
-        return Vec::new();
-    };
-    let modules = modules.get(4..).unwrap_or_default();
-    modules
-        .chunks_exact(size_of::<ModuleInformation>())
-        .take(usize::try_from(count).unwrap_or(usize::MAX))
-        .filter_map(|bytes| ModuleInformation::read_from_bytes(bytes).ok())
-        .filter(|module| module.image_base != 0)
-        .map(|module| KernelModule {
-            name: module.name(),
-            base: module.image_base,
-            size: module.image_size,
-        })
-        .collect()
-}
-
-#[cfg_attr(not(windows), cfg(test))]
 impl ModuleInformation {
     /// The file's name.
     fn name(&self) -> String {
@@ -113,7 +113,7 @@ mod tests {
             0x8000,
             "\\SystemRoot\\x\u{1}.sys",
         ));
-        let modules = parse(&bytes);
+        let modules = KernelModule::parse_list(&bytes);
         assert_eq!(modules.len(), 2);
         assert_eq!(
             symbolic(&modules, 0xFFFF_F803_1A42_B6C0).as_deref(),
@@ -130,11 +130,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_too_strange(bytes: Vec<u8>, count: u32) {
-            parse(&bytes);
+            KernelModule::parse_list(&bytes);
             let mut whole = u64::from(count).to_le_bytes().to_vec();
             whole.extend(&bytes);
             whole.resize(2000, 0xFF);
-            prop_assert!(parse(&whole).len() <= 6);
+            prop_assert!(KernelModule::parse_list(&whole).len() <= 6);
         }
     }
 }

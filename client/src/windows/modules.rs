@@ -7,7 +7,7 @@ use windows_sys::{
     Win32::Foundation::{STATUS_INFO_LENGTH_MISMATCH, STATUS_SUCCESS},
 };
 
-use crate::{KernelModule, kernel_module};
+use crate::KernelModule;
 
 /// `SystemModuleInformation`, which the system's headers leave out.
 const SYSTEM_MODULE_INFORMATION: SYSTEM_INFORMATION_CLASS = 11;
@@ -33,7 +33,7 @@ pub(super) fn list() -> Vec<KernelModule> {
             )
         };
         match status {
-            STATUS_SUCCESS => return kernel_module::parse(&buffer),
+            STATUS_SUCCESS => return KernelModule::parse_list(&buffer),
             STATUS_INFO_LENGTH_MISMATCH => length *= 2,
             _ => break,
         }
