@@ -29,17 +29,31 @@ struct Document<'a, T> {
 /// The document that the program prints.
 pub(crate) fn document<T: Serialize>(answer: &T) -> Result<String, Error> {
     let schema = SCHEMA;
-    let mut text = serde_json::to_string_pretty(&Document { schema, answer })?;
+    pretty(&Document { schema, answer })
+}
+
+/// A whole document over many lines.
+fn pretty(document: &impl Serialize) -> Result<String, Error> {
+    Ok(finish(serde_json::to_string_pretty(document)?))
+}
+
+/// The document as a terminal may show it: of the control characters, which occur in strings
+/// alone, JSON demands an escape for those below 20h only.
+fn finish(mut text: String) -> String {
+    // In UTF-8 the others are 7Fh, or begin with C2h: nearly no document has either.
+    if text.bytes().any(|byte| matches!(byte, 0x7F | 0xC2)) {
+        for control in '\u{7F}'..='\u{9F}' {
+            text = text.replace(control, &format!("\\u{:04x}", u32::from(control)));
+        }
+    }
     text.push('\n');
-    Ok(text)
+    text
 }
 
 /// The document in one line, for streams of them.
 pub(crate) fn line<T: Serialize>(answer: &T) -> Result<String, Error> {
     let schema = SCHEMA;
-    let mut text = serde_json::to_string(&Document { schema, answer })?;
-    text.push('\n');
-    Ok(text)
+    Ok(finish(serde_json::to_string(&Document { schema, answer })?))
 }
 
 #[expect(

@@ -65,9 +65,22 @@ fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Ex
     }
     for complaint in complaints {
         // If this fails too, there is nobody left to tell; the exit code remains.
-        let _ = writeln!(stderr, "client: {complaint}");
+        let _ = writeln!(stderr, "client: {}", in_one_line(&complaint));
     }
     exit
+}
+
+/// Arguments and files have a say in complaints: whatever a terminal would act on is spelt out.
+fn in_one_line(complaint: &str) -> String {
+    let mut line = String::with_capacity(complaint.len());
+    for character in complaint.chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 impl Answer {

@@ -52,9 +52,7 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
             .map(|processor| ProcessorMembers::new(processor, detail))
             .collect(),
     };
-    let mut text = serde_json::to_string_pretty(&members)?;
-    text.push('\n');
-    Ok(text)
+    super::pretty(&members)
 }
 
 /// Reads a snapshot that was printed, in whichever detail.

@@ -183,8 +183,12 @@ fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
 }
 
 fn snapshot() -> impl Strategy<Value = Snapshot> {
-    let module = (any::<String>(), any::<u64>(), any::<u32>())
-        .prop_map(|(name, base, size)| KernelModule { name, base, size });
+    let name = prop_oneof![any::<String>(), "[\\x00-\\x9F]{1,4}"];
+    let module = (name, any::<u64>(), any::<u32>()).prop_map(|(name, base, size)| KernelModule {
+        name,
+        base,
+        size,
+    });
     let redacted = vec(any::<String>(), 0..4);
     (
         vec(processor(), 1..6),
@@ -210,6 +214,7 @@ proptest! {
     fn a_snapshot_survives_the_way_through_json(snapshot in snapshot()) {
         let json = snapshot.to_json().unwrap();
         assert_matches_schema(&json);
+        prop_assert!(!json.contains(|c: char| c.is_control() && c != '\n'));
         prop_assert_eq!(Snapshot::parse(json.as_bytes()).unwrap(), snapshot);
     }
 
