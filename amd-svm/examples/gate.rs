@@ -62,25 +62,30 @@ impl Processor for UserMode {
 }
 
 fn main() {
-    let mut processor = UserMode;
-    let vendor = cpuid::vendor(&mut processor);
-    println!("vendor      {}", name(&vendor));
-    match cpuid::hypervisor(&mut processor) {
-        Some(hypervisor) => println!("hypervisor  {}", name(&hypervisor)),
-        None => println!("hypervisor  none that says so"),
-    }
-    if cpuid::has_svm(&mut processor) {
-        let identity = cpuid::svm_identity(&mut processor);
-        println!("SVM         revision {}", identity.revision);
-        println!("ASIDs       {}", identity.asids);
-        println!("features    {:?}", identity.features);
+    print!("{}", report(&mut UserMode));
+}
+
+/// A line for each thing that is known.
+fn report(processor: &mut impl Processor) -> String {
+    let hypervisor = cpuid::hypervisor(processor);
+    let hypervisor = hypervisor.map_or("none that says so".to_owned(), |bytes| name(&bytes));
+    let mut lines = vec![
+        format!("vendor      {}", name(&cpuid::vendor(processor))),
+        format!("hypervisor  {hypervisor}"),
+    ];
+    if cpuid::has_svm(processor) {
+        let identity = cpuid::svm_identity(processor);
+        lines.push(format!("SVM         revision {}", identity.revision));
+        lines.push(format!("ASIDs       {}", identity.asids));
+        lines.push(format!("features    {:?}", identity.features));
     } else {
-        println!("SVM         not reported");
+        lines.push("SVM         not reported".to_owned());
     }
-    match gate::admit(&mut processor) {
-        Ok(_) => println!("gate        open"),
-        Err(refusal) => println!("gate        {refusal}"),
-    }
+    lines.push(match gate::admit(processor) {
+        Ok(_) => "gate        open".to_owned(),
+        Err(refusal) => format!("gate        {refusal}"),
+    });
+    lines.join("\n") + "\n"
 }
 
 /// The letters of a name, without the zeros that may follow.
@@ -88,4 +93,35 @@ fn name(signature: &Signature) -> String {
     String::from_utf8_lossy(signature)
         .trim_end_matches('\0')
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_stays_shut_where_registers_cannot_be_read() {
+        let report = report(&mut UserMode);
+        let gate = report.lines().last().unwrap();
+        assert!(gate.starts_with("gate        "), "{report}");
+        assert_ne!(gate, "gate        open");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_vendor_is_who_linux_says_it_is() {
+        let known = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let vendor = known.lines().find(|line| line.starts_with("vendor_id"));
+        let (_, vendor) = vendor.unwrap().split_once(": ").unwrap();
+        let report = report(&mut UserMode);
+        assert_eq!(
+            report.lines().next(),
+            Some(format!("vendor      {vendor}").as_str())
+        );
+        // Linux takes the flag away where firmware has switched SVM off.
+        let linux_has_svm = known.lines().any(|line| {
+            line.starts_with("flags") && line.split_whitespace().any(|flag| flag == "svm")
+        });
+        assert!(!linux_has_svm || report.contains("\nSVM         revision "));
+    }
 }

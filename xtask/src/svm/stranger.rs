@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::INTRINSICS;
 use crate::process::{self, BUILD_LIMIT};
 use crate::step::step;
 use crate::workspace::{Workspace, read_text, write_if_changed};
+
+/// In the crate's folder they are links to the repository's own, which `cargo package` follows.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// A use of each intrinsic, under a name of its own: `stranger_svm_vmsave`.
 fn source() -> String {
@@ -90,8 +93,14 @@ fn package(workspace: &Workspace) -> Result<PathBuf> {
     let found = fs::read_dir(&unpacked)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.join("Cargo.toml").is_file());
-    match found {
-        Some(package) => Ok(package),
+    let package = match found {
+        Some(package) => package,
         None => bail!("cargo package left nothing in {}", unpacked.display()),
+    };
+    for licence in LICENCES {
+        let ours = read_text(&workspace.root().join(licence))?;
+        let packed = read_text(&package.join(licence))?;
+        ensure!(packed == ours, "the package has another {licence}");
     }
+    Ok(package)
 }
