@@ -30,8 +30,15 @@ const FLAGS: &[&str] = &[
     "-Coverflow-checks=on",
 ];
 
-/// As long as inputs get: a reply with a few records.
-const MAX_LENGTH: u32 = 2048;
+/// As long as inputs get: a VMCB page. A reply with a few records is shorter.
+const MAX_LENGTH: u32 = 4096;
+
+/// No input of that length is worth more memory, in MiB. It is measured from outside, for the whole
+/// process with its corpus; targets may count for themselves.
+const MEMORY_LIMIT: u32 = 512;
+
+/// No input of that length is worth more seconds.
+const INPUT_SECONDS: u32 = 10;
 
 /// How long a target may take beyond its time: an input that hangs is given up by libFuzzer.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -45,6 +52,7 @@ pub struct Target {
     pub name: String,
     program: PathBuf,
     folder: PathBuf,
+    seeds: PathBuf,
 }
 
 /// Builds all targets.
@@ -76,6 +84,7 @@ pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
     let targets = names(workspace)?.into_iter().map(|name| Target {
         program: folder.join(host).join("release").join(&name),
         folder: folder.clone(),
+        seeds: workspace.root().join("fuzz/seeds"),
         name,
     });
     Ok(targets.collect())
@@ -123,8 +132,8 @@ pub fn check(workspace: &Workspace) -> Result<()> {
 }
 
 impl Target {
-    /// Runs the target for a time; returns libFuzzer's closing words. What it learns is kept
-    /// below `target/` and is where the next run begins.
+    /// Runs the target for a time; returns libFuzzer's closing words. It begins with `fuzz/seeds`
+    /// and with what it learnt before, which is kept below `target/`.
     pub fn run(&self, time: Duration) -> Result<String> {
         let corpus = self.folder.join("corpus").join(&self.name);
         let artifacts = self.folder.join("artifacts").join(&self.name);
@@ -138,8 +147,10 @@ impl Target {
         command
             .arg(format!("-max_total_time={}", time.as_secs().max(1)))
             .arg(format!("-max_len={MAX_LENGTH}"))
+            .arg(format!("-rss_limit_mb={MEMORY_LIMIT}"))
+            .arg(format!("-timeout={INPUT_SECONDS}"))
             .arg(artifact_prefix)
-            .arg(corpus);
+            .args([&corpus, &self.seeds]);
         let (status, said) = process::outcome(&mut command, time + PATIENCE)?;
         if !status.success() {
             bail!(

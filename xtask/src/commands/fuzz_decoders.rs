@@ -32,7 +32,7 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
             let closing = step(&format!("fuzzing {}", target.name), |_| {
                 target.run(args.time)
             })?;
-            println!("{:<14}{closing}", target.name);
+            println!("{:<16}{closing}", target.name);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,41 @@
+//! The difference of two saved snapshots, which are texts of JSON with a record separator (1Eh)
+//! between: the other way round it is the same difference.
+
+#![no_main]
+
+use client::{Change, Diff, ProcessorId, Snapshot};
+use libfuzzer_sys::fuzz_target;
+
+/// A difference in an order that does not depend on the snapshot which came first.
+type Ordered<'a> = Vec<(&'a str, &'a [ProcessorId], [Option<u64>; 2])>;
+
+fn ordered(diff: &Diff, values: impl Fn(&Change) -> [Option<u64>; 2]) -> Ordered<'_> {
+    let mut ordered: Ordered = diff
+        .changes
+        .iter()
+        .map(|change| (change.field, change.processors.as_slice(), values(change)))
+        .collect();
+    ordered.sort_unstable();
+    ordered
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut snapshots = bytes
+        .split(|byte| *byte == 0x1E)
+        .filter_map(|bytes| Snapshot::parse(bytes).ok());
+    let Some(before) = snapshots.next() else {
+        return;
+    };
+    assert!(Diff::between(&before, &before).is_empty());
+    let Some(after) = snapshots.next() else {
+        return;
+    };
+    let there = Diff::between(&before, &after);
+    let back = Diff::between(&after, &before);
+    assert_eq!(there.is_empty(), back.is_empty());
+    assert_eq!(there.hidden, back.hidden);
+    assert_eq!(
+        ordered(&there, |change| [change.before, change.after]),
+        ordered(&back, |change| [change.after, change.before])
+    );
+});
