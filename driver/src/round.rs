@@ -59,8 +59,8 @@ impl Work {
     }
 }
 
-/// What the DPCs share. It is in the frame of the thread that waits for them, and they use it until
-/// they arrive.
+/// What the DPCs share. It is in the frame of the thread that waits for them in kernel mode, which
+/// keeps its stack resident, and they use it until they arrive.
 pub(crate) struct Round<'survey> {
     arrivals: &'survey Arrivals,
     assembly: Assembly,
