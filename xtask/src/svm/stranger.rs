@@ -93,9 +93,8 @@ fn package(workspace: &Workspace) -> Result<PathBuf> {
     let found = fs::read_dir(&unpacked)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.join("Cargo.toml").is_file());
-    let package = match found {
-        Some(package) => package,
-        None => bail!("cargo package left nothing in {}", unpacked.display()),
+    let Some(package) = found else {
+        bail!("cargo package left nothing in {}", unpacked.display());
     };
     for licence in LICENCES {
         let ours = read_text(&workspace.root().join(licence))?;
