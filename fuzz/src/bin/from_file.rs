@@ -1,4 +1,4 @@
-//! The commands of the program that read a file, from its bytes to what a terminal shows.
+//! Commands that print what a file has, from its bytes to what a terminal shows.
 
 #![no_main]
 
