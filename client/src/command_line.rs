@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Watch(WatchOptions),
     /// Writes one HTML page to look at, with findings on top
     Report(ReportOptions),
+    /// Measures snapshots: the cycles of each part, skew, round trip
+    Bench(BenchOptions),
 }
 
 /// Where the data comes from, and how much of it is wanted.
@@ -204,6 +206,21 @@ pub(crate) struct ReportOptions {
     pub(crate) source: Source,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct BenchOptions {
+    /// How many snapshots to take
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        conflicts_with = "from"
+    )]
+    pub(crate) rounds: u16,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   client                           everything, on every processor
@@ -218,6 +235,7 @@ Examples:
   client diff a.json               what has changed since
   client watch --every 5s          what changes now
   client report a.html             a page to look at
+  client bench                     what a snapshot costs
 
 Exit codes:
   0  done; nothing found, nothing differs

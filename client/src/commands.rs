@@ -1,5 +1,6 @@
 //! The commands: get what is asked for, narrow it to what the user wants, print, judge.
 
+mod bench;
 mod diff;
 mod files;
 mod origin;
@@ -10,7 +11,7 @@ mod watch;
 use self::origin::Machine;
 pub(crate) use self::origin::Origin;
 use crate::{
-    Device, DeviceError, Error, Finding, Obstacle, ProcessorId, check,
+    Device, DeviceError, Error, Finding, Obstacle, ProcessorId, Snapshot, check,
     command_line::{Command, ExplainOptions, Options},
     exit::Exit,
     fold, json,
@@ -54,6 +55,10 @@ pub(crate) fn carry_out<'device>(
         }
         Command::Report(options) => {
             files::report(&options, Origin::of(options.source.from.clone(), open)?)
+        }
+        Command::Bench(options) => {
+            let origin = Origin::of(options.options.source.from.clone(), open)?;
+            bench::bench(&options, origin)
         }
         Command::Diff(options) => diff::diff(options, open, terminal),
         Command::Watch(options) => {
@@ -100,6 +105,17 @@ fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
         Some(id) => text::explanation(id, palette),
         None => text::kinds(palette),
     })
+}
+
+/// The output, with complaints about what was in the way of the snapshot that it shows.
+fn answer(output: String, machine: &Machine, snapshot: &Snapshot, origin: &mut Origin) -> Answer {
+    let obstacles = obstacles(&snapshot.processors);
+    let hypervisor = if obstacles.is_empty() {
+        None
+    } else {
+        origin.hypervisor()
+    };
+    machine.answer(output, obstacles, hypervisor.as_deref())
 }
 
 /// The obstacles that the user is going to hear of, each with the processors that it is met on.

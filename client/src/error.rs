@@ -36,6 +36,9 @@ pub enum Error {
     /// The caller named a processor that does not exist.
     #[error(transparent)]
     UnknownProcessor(#[from] UnknownProcessor),
+    /// The snapshot has no cycles to sum up.
+    #[error("the snapshot was saved without the cycles that it took")]
+    NoCycles,
     /// The answer could not be put into JSON.
     #[error("no JSON can be made of the answer: {0}")]
     Json(#[from] serde_json::Error),

@@ -15,9 +15,11 @@
 //! ```
 
 mod advice;
+mod bench;
 mod check;
 mod command_line;
 mod commands;
+mod count;
 mod device;
 mod diff;
 mod driver;
@@ -55,6 +57,6 @@ pub use obstacle::Obstacle;
 pub use processor::ProcessorId;
 pub use run::run;
 pub use selection::UnknownProcessor;
-pub use snapshot::{Capture, Circumstances, FileError, ProcessorSnapshot, Snapshot};
+pub use snapshot::{Capture, Circumstances, Cycles, FileError, ProcessorSnapshot, Snapshot};
 pub use status::{ProcessorStatus, Status};
 pub use terminal::Terminal;

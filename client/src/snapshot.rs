@@ -8,6 +8,7 @@ use amd_svm::{
     witness::{self, Comparison, Witness},
 };
 use protocol::SnapshotRecord;
+use serde::{Deserialize, Serialize};
 
 pub use self::file::FileError;
 use crate::{
@@ -60,6 +61,21 @@ pub struct Circumstances {
     pub efer_found: Efer,
     /// `EFER` as read after the capture.
     pub efer_left: Efer,
+    /// What the parts took; none if the snapshot was saved without it.
+    pub cycles: Option<Cycles>,
+}
+
+/// What the parts of a processor's work took, in cycles of its time-stamp counter.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Cycles {
+    /// Asking whether VMSAVE may be used, and setting `EFER.SVME` if it was clear.
+    pub gate: u32,
+    /// VMSAVE.
+    pub vmsave: u32,
+    /// Putting `EFER` back, and reading it.
+    pub restore: u32,
+    /// Reading the same state without VMSAVE.
+    pub witness: u32,
 }
 
 impl Capture {
@@ -114,6 +130,16 @@ impl Snapshot {
             .filter_map(|processor| Some((processor.id, processor.result.as_ref().ok()?)))
     }
 
+    /// How many cycles lie between the first capture and the last, as far as the processors'
+    /// time-stamp counters agree; none if there are not two captures that tell.
+    #[must_use]
+    pub fn skew(&self) -> Option<u64> {
+        let noted = || self.captures().filter_map(|(_, one)| one.circumstances);
+        let stamps = || noted().map(|noted| noted.tsc);
+        let (first, last) = stamps().min().zip(stamps().max())?;
+        (stamps().count() > 1).then_some(last - first)
+    }
+
     /// Whether a field's value was taken out by the driver.
     pub(crate) fn hides(&self, field: &str) -> bool {
         self.redacted.iter().any(|name| name == field)
@@ -139,6 +165,12 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                     tsc: record.tsc,
                     efer_found: record.efer_found.into(),
                     efer_left: record.efer_left.into(),
+                    cycles: Some(Cycles {
+                        gate: record.cycles.gate,
+                        vmsave: record.cycles.vmsave,
+                        restore: record.cycles.restore,
+                        witness: record.witness_cycles,
+                    }),
                 }),
                 vmsave: record.state,
                 witness: Some(Obstacle::check(record.witness_outcome).map(|()| record.witness)),

@@ -1,5 +1,6 @@
 //! Answers as text for people.
 
+mod bench;
 mod check;
 mod colour;
 mod columns;
@@ -9,6 +10,7 @@ mod groups;
 mod snapshot;
 mod status;
 
+pub(crate) use bench::bench;
 pub(crate) use check::{explanation, findings, kinds};
 pub(crate) use colour::{Paint, Palette};
 pub(crate) use csv::csv;

@@ -208,10 +208,24 @@ impl Lab {
     ///
     /// When the machine stops or gives no answer.
     pub fn run(&mut self, threads: Vec<Thread>) -> Result<Vec<Vec<Outcome>>, Error> {
-        match self.session.ask(&Request::Run(threads))? {
-            Reply::Run(outcomes) => Ok(outcomes),
-            other => Err(unexpected(&other)),
-        }
+        self.ask_run(&Request::Run(threads))
+    }
+
+    /// Runs one thread that goes from processor to processor, and makes the same system
+    /// calls on each. Returns their outcomes on each processor.
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer.
+    pub fn relay(
+        &mut self,
+        processors: Vec<u32>,
+        operations: Vec<Operation>,
+    ) -> Result<Vec<Vec<Outcome>>, Error> {
+        self.ask_run(&Request::Relay {
+            processors,
+            operations,
+        })
     }
 
     /// What is allocated, open and queued now.
@@ -421,6 +435,13 @@ impl Lab {
             vmsaves.count() as u64
         };
         Ok(executed.iter().map(vmsaves).collect())
+    }
+
+    fn ask_run(&mut self, request: &Request) -> Result<Vec<Vec<Outcome>>, Error> {
+        match self.session.ask(request)? {
+            Reply::Run(outcomes) => Ok(outcomes),
+            other => Err(unexpected(&other)),
+        }
     }
 
     fn ask_done(&mut self, request: &Request) -> Result<(), Error> {

@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path};
 
-use super::{Machine, Origin, obstacles};
+use super::{Origin, answer};
 use crate::{
-    Error, Snapshot,
+    Error,
     command_line::{ReportOptions, SaveOptions},
     run::Answer,
 };
@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, Error> {
     let (snapshot, machine) = origin.snapshot(&options.source.processors)?;
     if machine.refuses {
-        return Ok(complain(&machine, &snapshot, &mut origin));
+        return Ok(answer(String::new(), &machine, &snapshot, &mut origin));
     }
     let bytes = if options.raw {
         let pages = snapshot.to_pages();
@@ -21,7 +21,7 @@ pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, 
         snapshot.to_json()?.into_bytes()
     };
     write(&options.file, &bytes)?;
-    Ok(complain(&machine, &snapshot, &mut origin))
+    Ok(answer(String::new(), &machine, &snapshot, &mut origin))
 }
 
 pub(super) fn report(options: &ReportOptions, mut origin: Origin) -> Result<Answer, Error> {
@@ -29,20 +29,9 @@ pub(super) fn report(options: &ReportOptions, mut origin: Origin) -> Result<Answ
     if !machine.refuses {
         write(&options.file, snapshot.to_html()?.as_bytes())?;
     }
-    Ok(complain(&machine, &snapshot, &mut origin))
+    Ok(answer(String::new(), &machine, &snapshot, &mut origin))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     fs::write(path, bytes).map_err(|error| Error::file(path, error))
-}
-
-/// Nothing but what was in the way.
-fn complain(machine: &Machine, snapshot: &Snapshot, origin: &mut Origin) -> Answer {
-    let obstacles = obstacles(&snapshot.processors);
-    let hypervisor = if obstacles.is_empty() {
-        None
-    } else {
-        origin.hypervisor()
-    };
-    machine.answer(String::new(), obstacles, hypervisor.as_deref())
 }

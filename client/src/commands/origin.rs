@@ -1,6 +1,9 @@
 //! Where a snapshot comes from, and what it tells of the machine as a whole.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Device, DeviceError, Error, Obstacle, ProcessorId, Snapshot, Status, advice, exit::Exit, fold,
@@ -27,13 +30,31 @@ impl<'device> Origin<'device> {
 
     /// A snapshot of these processors, or of all if there is none in the list.
     pub(super) fn snapshot(&mut self, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
-        let mut snapshot = match self {
+        let snapshot = match self {
             Self::Device(device) => Snapshot::take(device.as_mut())?,
             Self::File(path) => Snapshot::open(path)?,
         };
-        let machine = Machine::of(&snapshot.processors);
-        selection::narrow(&mut snapshot.processors, list)?;
-        Ok((snapshot, machine))
+        narrowed(snapshot, list)
+    }
+
+    /// The same without what the system tells beside it, and with the time from the request until
+    /// the driver's reply; none from a file.
+    pub(super) fn timed_snapshot(
+        &mut self,
+        list: &[Item],
+    ) -> Result<(Snapshot, Machine, Option<Duration>), Error> {
+        let Self::Device(device) = self else {
+            let (snapshot, machine) = self.snapshot(list)?;
+            return Ok((snapshot, machine, None));
+        };
+        let mut timed = Timed {
+            device: device.as_mut(),
+            latest: Duration::ZERO,
+        };
+        let snapshot = Snapshot::take(&mut timed)?;
+        let took = timed.latest;
+        let (snapshot, machine) = narrowed(snapshot, list)?;
+        Ok((snapshot, machine, Some(took)))
     }
 
     /// The status of all processors, as far as it is known.
@@ -51,6 +72,34 @@ impl<'device> Origin<'device> {
             Self::File(_) => return None,
         };
         status.hypervisor().map(str::to_owned)
+    }
+}
+
+/// What a snapshot tells of the machine, and the processors of it that are in the list.
+fn narrowed(mut snapshot: Snapshot, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
+    let machine = Machine::of(&snapshot.processors);
+    selection::narrow(&mut snapshot.processors, list)?;
+    Ok((snapshot, machine))
+}
+
+/// A device whose requests are timed, and that does not ask the system for anything else.
+struct Timed<'d, 'device> {
+    device: &'d mut (dyn Device + 'device),
+    /// What the latest request took: the one whose buffer was large enough.
+    latest: Duration,
+}
+
+impl Device for Timed<'_, '_> {
+    fn control(
+        &mut self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        let begun = Instant::now();
+        let outcome = self.device.control(code, input, output);
+        self.latest = begun.elapsed();
+        outcome
     }
 }
 

@@ -1,6 +1,6 @@
 //! `show` and `decode`: a snapshot in one of its many layouts.
 
-use super::{Origin, obstacles};
+use super::{Origin, answer};
 use crate::{
     Error, Snapshot, Terminal,
     command_line::{GroupBy, Layout},
@@ -23,13 +23,7 @@ pub(super) fn show(
     };
     let (snapshot, machine) = origin.snapshot(processors)?;
     let output = print(&snapshot, machine.processors, layout, &fields, terminal)?;
-    let obstacles = obstacles(&snapshot.processors);
-    let hypervisor = if obstacles.is_empty() {
-        None
-    } else {
-        origin.hypervisor()
-    };
-    Ok(machine.answer(output, obstacles, hypervisor.as_deref()))
+    Ok(answer(output, &machine, &snapshot, &mut origin))
 }
 
 fn print(

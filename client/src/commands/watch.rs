@@ -16,6 +16,7 @@ use super::Origin;
 use crate::{
     Diff, Error, Snapshot,
     command_line::WatchOptions,
+    count::plural,
     diff::DiffMembers,
     exit::Exit,
     fields::{self, Field},
@@ -201,11 +202,6 @@ impl<'a> Log<'a> {
             }
         }
     }
-}
-
-fn plural(number: usize, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{ending}")
 }
 
 /// Ctrl-C, which ends the watch and nothing else.

@@ -14,7 +14,7 @@ use serde::{
 
 use super::{Hex, SCHEMA};
 use crate::{
-    Capture, Circumstances, Driver, Error, FileError, KernelModule, Obstacle, ProcessorId,
+    Capture, Circumstances, Cycles, Driver, Error, FileError, KernelModule, Obstacle, ProcessorId,
     ProcessorSnapshot, Snapshot,
 };
 
@@ -119,6 +119,8 @@ struct ProcessorMembers {
     #[serde(skip_serializing_if = "Option::is_none")]
     efer_left: Option<Hex<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cycles: Option<Cycles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     vmsave: Option<StateMembers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessMembers>,
@@ -199,6 +201,7 @@ impl ProcessorMembers {
             tsc: circumstances.map(|noted| Hex(noted.tsc)),
             efer_found: circumstances.map(|noted| Hex(noted.efer_found.into())),
             efer_left: circumstances.map(|noted| Hex(noted.efer_left.into())),
+            cycles: circumstances.and_then(|noted| noted.cycles),
             vmsave: capture.map(|capture| capture.vmsave.into()),
             witness: witness
                 .and_then(Result::ok)
@@ -227,6 +230,7 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
                 tsc,
                 efer_found: found.into(),
                 efer_left: left.into(),
+                cycles: members.cycles,
             }),
             _ => None,
         };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::colour::{Paint, Palette};
-use crate::{Evidence, Finding, FindingId, Snapshot, fields, fold};
+use crate::{Evidence, Finding, FindingId, Snapshot, count, fields, fold};
 
 /// Every finding with its values, and a closing line that counts. `processors` is how many the
 /// machine has.
@@ -26,11 +26,7 @@ pub(crate) fn findings(
     for note in unjudged(snapshot) {
         let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
     }
-    let checked = match (snapshot.processors.len(), processors) {
-        (1, 1) => "1 processor".to_owned(),
-        (shown, all) if shown == all => format!("{all} processors"),
-        (shown, all) => format!("{shown} of {all} processors"),
-    };
+    let checked = count::shown(snapshot.processors.len(), processors);
     let closing = match findings.len() {
         0 => palette.paint(Paint::Good, format!("{checked} checked: nothing found")),
         1 => palette.paint(Paint::Bad, format!("{checked} checked: 1 finding")),

@@ -5,7 +5,7 @@ use super::{
     columns::{self, Alignment, Cell, Column},
 };
 use crate::{
-    Capture, ProcessorId, Snapshot,
+    Capture, ProcessorId, Snapshot, count,
     fields::{Field, Kind},
     fold,
 };
@@ -27,9 +27,10 @@ pub(crate) fn snapshot(
     }
     let blocks = columns::blocks(&labels(&rows), &groups(&rows, fields), width, palette);
     let places = places(snapshot, &rows, fields);
+    let skew = skew(snapshot, fields);
     let findings = findings(&rows);
     let title = title(snapshot, processors);
-    format!("{title}\n{blocks}{places}{findings}")
+    format!("{title}\n{blocks}{skew}{places}{findings}")
 }
 
 /// The bare value of one field, a line for each capture.
@@ -46,11 +47,7 @@ pub(crate) fn bare(snapshot: &Snapshot, field: &Field) -> String {
 
 /// Who took how many captures, and what they do not show.
 pub(super) fn title(snapshot: &Snapshot, processors: usize) -> String {
-    let count = match snapshot.captures().count() {
-        1 if processors == 1 => "1 processor".to_owned(),
-        shown if shown == processors => format!("{shown} processors"),
-        shown => format!("{shown} of {processors} processors"),
-    };
+    let count = count::shown(snapshot.captures().count(), processors);
     let hidden = if snapshot.redacted.is_empty() {
         ""
     } else {
@@ -82,6 +79,16 @@ fn places(snapshot: &Snapshot, rows: &[Row], fields: &[&'static Field]) -> Strin
         return String::new();
     }
     format!("\n{}\n", lines.join("\n"))
+}
+
+/// How far apart the captures are, behind an empty line; nothing if the table does not show when
+/// they were made.
+fn skew(snapshot: &Snapshot, fields: &[&'static Field]) -> String {
+    let shown = fields.iter().any(|field| field.kind == Kind::Clock);
+    match snapshot.skew().filter(|_| shown) {
+        Some(cycles) => format!("\nTSC spans {cycles} cycles: the skew, if the counters agree\n"),
+        None => String::new(),
+    }
 }
 
 /// A line for each value in which VMSAVE contradicts what was read without it, behind an empty

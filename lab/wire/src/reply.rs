@@ -68,7 +68,7 @@ pub enum Reply {
         report: Box<Report>,
     },
     /// To [`crate::Request::Run`]: outcomes in the order of the threads and
-    /// their operations.
+    /// their operations. To [`crate::Request::Relay`]: of the processors instead.
     Run(Vec<Vec<Outcome>>),
     /// To [`crate::Request::Report`].
     Report(Box<Report>),
@@ -100,6 +100,8 @@ pub enum Outcome {
     Unload(u32),
     /// Of operations that order threads.
     Done,
+    /// Of [`crate::Operation::TimeStamp`].
+    TimeStamp(u64),
 }
 
 /// What `DeviceIoControl` brought back.

@@ -112,6 +112,8 @@ pub enum Operation {
         /// How many.
         threads: u32,
     },
+    /// Reads the time-stamp counter of this processor.
+    TimeStamp,
 }
 
 /// System calls made one after another by one thread.
@@ -180,6 +182,14 @@ pub enum Request {
     /// Runs threads, all at once: each on its processor, and all released
     /// together. Threads of the same processor run one after the other.
     Run(Vec<Thread>),
+    /// Runs one thread that goes from processor to processor, and makes the same system
+    /// calls on each.
+    Relay {
+        /// System-wide indices, in the order of its way.
+        processors: Vec<u32>,
+        /// Its system calls.
+        operations: Vec<Operation>,
+    },
     /// What is allocated, open and queued now.
     Report,
     /// The registers of a processor.

@@ -2,9 +2,9 @@
 
 mod client;
 mod driver;
-mod frames;
 mod inf;
 mod kernel;
+mod lab_driver;
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -15,9 +15,9 @@ use anyhow::{Context as _, Result};
 
 pub use self::client::build_program;
 pub use self::driver::CrossBuild;
-pub use self::frames::{build as build_frames, lint as lint_frames};
 pub use self::inf::{Document as Inf, driver_version};
 pub use self::kernel::{build as build_kernel, lint as lint_kernel};
+pub use self::lab_driver::LabDriver;
 use crate::image::{identity, rules};
 use crate::machine::{self, package, target};
 use crate::process::{self, BUILD_LIMIT};

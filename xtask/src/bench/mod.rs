@@ -4,6 +4,7 @@
 //! calls are.
 
 pub mod baseline;
+mod hopping;
 mod round;
 mod snapshot;
 mod trace;
@@ -17,6 +18,7 @@ use lab::mapped_image::MappedImage;
 use crate::artifact::Package;
 use crate::check::Check;
 use crate::step::step;
+use hopping::Hopping;
 use round::Round;
 use snapshot::Snapshot;
 
@@ -103,7 +105,7 @@ pub fn judge(figures: &Figures, baseline: &Figures) -> Vec<Check> {
 /// # Errors
 ///
 /// When a lab does not come up, or a log is not as expected.
-pub fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
+pub fn measure(package: &Package, hopping: &Path, kernel: &Path) -> Result<Figures> {
     let image = MappedImage::read(&package.driver)?;
     let mut snapshots = Vec::new();
     for processors in PROCESSORS {
@@ -121,6 +123,12 @@ pub fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
         let round = Round::of(snapshot, &image, entry)?;
         round.report(&mut figures);
     }
+    let image = MappedImage::read(hopping)?;
+    for processors in PROCESSORS {
+        let what = format!("the same by hopping over {processors} processors");
+        let hopping = step(&what, |_| Hopping::take(processors, kernel, hopping))?;
+        hopping.report(&image, &mut figures)?;
+    }
     per_processor(&mut figures, "caller", "caller.per_processor");
     per_processor(&mut figures, "memory", "memory.per_processor");
     let of = |name: &str| figures.get(name).copied().unwrap_or_default();
@@ -131,7 +139,7 @@ pub fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
         ),
         (
             "skew.of_hopping_percent",
-            (of("skew.255") * 100).div_ceil(of("hopping_skew.255").max(1)),
+            (of("skew.255") * 100).div_ceil(of("hopping.skew.255").max(1)),
         ),
         (
             "interrupts.per_processor",

@@ -61,10 +61,8 @@ impl<'a> Round<'a> {
             all.sum()
         };
         put("interrupts", interrupts(later) - interrupts(earlier));
-        put(
-            "hopping_skew",
-            hopping_skew(count, self.snapshot.empty_request),
-        );
+        put("machine", self.snapshot.lasted);
+        put("machine_skew", self.snapshot.tsc_skew);
         let made = later.allocations_made - earlier.allocations_made;
         if count == 1 {
             let dpc = &self.dpcs[0];
@@ -79,7 +77,6 @@ impl<'a> Round<'a> {
             put("dpc.witness", dpc.witness);
             put("dpc.exit", dpc.end);
             put("allocations", made);
-            put("empty_request", self.snapshot.empty_request);
         }
     }
 
@@ -115,13 +112,4 @@ impl<'a> Round<'a> {
         let allocations = self.snapshot.after.allocations.iter();
         allocations.map(|allocation| allocation.size).sum()
     }
-}
-
-/// How far apart the first and the last register would be read by a thread that goes to each
-/// processor in turn and makes a request for each of the eight registers: no less than what the
-/// driver of this project does for as many requests that ask for nothing. Neither the system's
-/// part of a request nor the thread's way to another processor is in it.
-fn hopping_skew(processors: u32, empty_request: u64) -> u64 {
-    const REGISTERS: u64 = 8;
-    (u64::from(processors) * REGISTERS - 1) * empty_request
 }

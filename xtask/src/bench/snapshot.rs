@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use lab::{Access, Config, Handle, Lab, Report};
-use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, Request, SnapshotRecord};
+use lab::{Access, Config, Handle, Lab, Operation, Outcome, Report, Thread};
+use protocol::{CONTROL_SNAPSHOT, Reply, ReplyHeader, Request, SnapshotRecord};
 use zerocopy::IntoBytes;
 
 /// Enough for 255 processors, one instruction at a time.
@@ -17,8 +17,10 @@ pub struct Snapshot {
     pub processors: u32,
     /// What each processor executed of the driver meanwhile, as offsets in the image.
     pub executed: Vec<Vec<u64>>,
-    /// The driver's instructions of a request that asks for nothing, at the caller's.
-    pub empty_request: u64,
+    /// How much the time-stamp counter went on while the caller waited.
+    pub lasted: u64,
+    /// How far apart the captures are, by the same counter.
+    pub tsc_skew: u64,
     /// What the lab had counted before.
     pub before: Report,
     /// What it had counted afterwards.
@@ -28,23 +30,15 @@ pub struct Snapshot {
 impl Snapshot {
     /// Boots, takes two snapshots, and keeps what belongs to the second.
     pub fn take(processors: u32, kernel: &Path, driver: &Path) -> Result<Self> {
-        let config = Config {
-            processors,
-            count_instructions: true,
-            log_instructions: true,
-            timeout: LIMIT,
-            ..Config::default()
-        };
-        let mut lab = Lab::boot(&config, kernel, driver)?;
+        let mut lab = Lab::boot(&config(processors), kernel, driver)?;
         lab.load()?;
         let handle = lab.open(protocol::USER_PATH, Access::READ)?;
         ask(&mut lab, handle, processors)?;
         let before = lab.report()?;
         let earlier = lab.executed()?;
-        ask(&mut lab, handle, processors)?;
+        let (lasted, tsc_skew) = ask(&mut lab, handle, processors)?;
         let mut executed = lab.executed()?;
         let after = lab.report()?;
-        let empty_request = empty_request(&mut lab, handle)?;
         for (all, earlier) in executed.iter_mut().zip(earlier) {
             all.drain(..earlier.len());
         }
@@ -54,7 +48,8 @@ impl Snapshot {
         Ok(Self {
             processors,
             executed,
-            empty_request,
+            lasted,
+            tsc_skew,
             before,
             after,
         })
@@ -68,35 +63,45 @@ impl Snapshot {
     }
 }
 
-/// What the driver does for a request of a client that wants to know its version.
-fn empty_request(lab: &mut Lab, handle: Handle) -> Result<u64> {
-    let at_caller = |lab: &Lab| -> Result<usize> {
-        let executed = lab.executed()?;
-        Ok(executed.first().map_or(0, Vec::len))
-    };
-    let request = Request {
-        version: 0,
-        ..Request::new()
-    };
-    let earlier = at_caller(lab)?;
-    let length = u32::try_from(size_of::<ReplyHeader>())?;
-    let reply = lab.ioctl(handle, CONTROL_STATUS, request.as_bytes(), length)?;
-    if reply.status != 0 {
-        bail!("an empty request ended with status {:#010x}", reply.status);
+/// A machine whose instructions are counted and logged.
+pub fn config(processors: u32) -> Config {
+    Config {
+        processors,
+        count_instructions: true,
+        log_instructions: true,
+        timeout: LIMIT,
+        ..Config::default()
     }
-    Ok((at_caller(lab)? - earlier) as u64)
 }
 
-fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<()> {
+/// Has a thread ask for a snapshot; returns how much the time-stamp counter went on meanwhile,
+/// and how far apart it says that the captures are.
+fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<(u64, u64)> {
     let length = size_of::<ReplyHeader>() + processors as usize * size_of::<SnapshotRecord>();
-    let reply = lab.ioctl(
+    let request = Operation::Ioctl {
         handle,
-        CONTROL_SNAPSHOT,
-        Request::new().as_bytes(),
-        u32::try_from(length)?,
-    )?;
+        code: CONTROL_SNAPSHOT,
+        input: Request::new().as_bytes().to_vec(),
+        output_length: u32::try_from(length)?,
+    };
+    let outcomes = lab.run(vec![Thread {
+        processor: 0,
+        operations: vec![Operation::TimeStamp, request, Operation::TimeStamp],
+    }])?;
+    let outcomes = outcomes.concat();
+    let [
+        Outcome::TimeStamp(begun),
+        Outcome::Ioctl(reply),
+        Outcome::TimeStamp(ended),
+    ] = outcomes.as_slice()
+    else {
+        bail!("{outcomes:?} instead of a snapshot between time stamps");
+    };
     if reply.status != 0 {
         bail!("a snapshot ended with status {:#010x}", reply.status);
     }
-    Ok(())
+    let reply = Reply::<SnapshotRecord>::parse(&reply.output)?;
+    let captures = || reply.records().map(|record| record.tsc);
+    let (first, last) = captures().min().zip(captures().max()).unwrap_or_default();
+    Ok((ended - begun, last - first))
 }

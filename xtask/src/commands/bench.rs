@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::artifact::{self, Profile};
+use crate::artifact::{self, LabDriver, Profile};
 use crate::bench::{self, Figures, PROCESSORS, baseline};
 use crate::machine::{self, package, target};
 use crate::workspace::Workspace;
@@ -57,7 +57,8 @@ pub fn measure(workspace: &Workspace) -> Result<Figures> {
     machine::ensure(workspace, package::ALL, target::ALL)?;
     let package = artifact::build_package(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
-    bench::measure(&package, &kernel)
+    let hopping = LabDriver::Hopping.build(workspace)?;
+    bench::measure(&package, &hopping, &kernel)
 }
 
 /// The parts of a DPC, in the order of their execution.

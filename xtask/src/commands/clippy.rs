@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::artifact::{self, CrossBuild};
+use crate::artifact::{self, CrossBuild, LabDriver};
 use crate::step::step;
 use crate::workspace::Workspace;
 
@@ -16,7 +16,7 @@ pub struct Args {}
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let cross_build = CrossBuild::prepare(workspace)?;
     step("clippy: driver", |_| cross_build.lint())?;
-    artifact::lint_frames(workspace)?;
+    LabDriver::lint(workspace)?;
     artifact::lint_kernel(workspace)?;
     Ok(ExitCode::SUCCESS)
 }

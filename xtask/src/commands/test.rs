@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{bench, oracles};
-use crate::artifact::{self, CrossBuild};
+use crate::artifact::{self, CrossBuild, LabDriver};
 use crate::bench::baseline;
 use crate::check::Check;
 use crate::decoders;
@@ -189,7 +189,7 @@ fn lint(workspace: &Workspace) -> Result<()> {
     })?;
     let cross_build = CrossBuild::prepare(workspace)?;
     step("clippy: driver", |_| cross_build.lint())?;
-    artifact::lint_frames(workspace)?;
+    LabDriver::lint(workspace)?;
     artifact::lint_kernel(workspace)?;
     svm::lint(workspace)
 }
@@ -235,7 +235,7 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
     let package = distribution::default_folder(workspace);
     distribution::assemble(workspace, &certificate, &package)?;
     let kernel = artifact::build_kernel(workspace)?;
-    let frames = artifact::build_frames(workspace)?;
+    let frames = LabDriver::Frames.build(workspace)?;
     let mut cargo = workspace.cargo();
     cargo
         .args(["test", "--no-fail-fast"])

@@ -18,7 +18,7 @@ use crate::nt::io::{driver, file};
 use crate::nt::{dispatcher, dpc, hot_add, processors, report, resources};
 use crate::processor::apic::{self, Vector};
 use crate::processor::idle::{self, Job};
-use crate::processor::{self, Processor, registers, stack};
+use crate::processor::{self, Processor, registers, stack, timer};
 use crate::stop;
 use crate::sync::Lock;
 
@@ -55,6 +55,10 @@ fn answer(request: Request) -> Reply {
             }
         }
         Request::Run(threads) => run(threads),
+        Request::Relay {
+            processors,
+            operations,
+        } => relay(&processors, &operations),
         Request::Report => Reply::Report(Box::new(report::make())),
         Request::Processor { index } => on_processor(index, |here| {
             Reply::Processor(Box::new(registers::read(here)))
@@ -197,11 +201,8 @@ fn write_physical(address: u64, bytes: &[u8]) -> Reply {
 
 /// Runs threads on their processors, all released together.
 fn run(threads: Vec<Thread>) -> Reply {
-    let unknown = threads
-        .iter()
-        .find(|thread| online(thread.processor).is_none());
-    if let Some(thread) = unknown {
-        return Reply::Refused(format!("there is no processor {}", thread.processor));
+    if let Err(refusal) = all_online(threads.iter().map(|thread| thread.processor)) {
+        return refusal;
     }
     let outcomes: Vec<Vec<Outcome>> = threads.iter().map(|_| Vec::new()).collect();
     let outcomes = Arc::new(Lock::new(outcomes));
@@ -227,6 +228,36 @@ fn run(threads: Vec<Thread>) -> Reply {
     Reply::Run(outcomes)
 }
 
+/// Runs one thread that goes from processor to processor.
+fn relay(processors: &[u32], operations: &[Operation]) -> Reply {
+    let way = match all_online(processors.iter().copied()) {
+        Ok(way) => way,
+        Err(refusal) => return refusal,
+    };
+    let outcomes = Arc::new(Lock::new(Vec::with_capacity(way.len())));
+    let legs = way.into_iter().map(|target| {
+        let outcomes = outcomes.clone();
+        let operations = operations.to_vec();
+        let job: Job = Box::new(move || {
+            let done: Vec<Outcome> = operations.into_iter().map(perform).collect();
+            outcomes.lock().push(done);
+        });
+        (target, job)
+    });
+    together::relay(legs.collect());
+    let outcomes = core::mem::take(&mut *outcomes.lock());
+    Reply::Run(outcomes)
+}
+
+/// The processors with these indices, or the refusal of one that there is not.
+fn all_online(indices: impl Iterator<Item = u32>) -> Result<Vec<&'static Processor>, Reply> {
+    let known = indices.map(|index| {
+        let refusal = || Reply::Refused(format!("there is no processor {index}"));
+        online(index).ok_or_else(refusal)
+    });
+    known.collect()
+}
+
 fn perform(operation: Operation) -> Outcome {
     match operation {
         Operation::Open {
@@ -248,5 +279,6 @@ fn perform(operation: Operation) -> Outcome {
         Operation::ReleaseDpcs => staging::release_dpcs(),
         Operation::AwaitPending { requests } => staging::await_pending(requests),
         Operation::AwaitWaiting { threads } => staging::await_waiting(threads),
+        Operation::TimeStamp => Outcome::TimeStamp(timer::ticks()),
     }
 }

@@ -1,10 +1,10 @@
-//! Work for several processors at once.
+//! Work for several processors: at once, or one after another.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::processor::apic::{self, Vector};
 use crate::processor::idle::{self, Job};
@@ -54,4 +54,27 @@ pub fn run(jobs: Vec<(&'static Processor, Job)>) {
         idle::run_thread(home, || gathering.take_part(job));
     }
     idle::wait_until(|| (gathering.working.load(Ordering::SeqCst) == 0).then_some(()));
+}
+
+/// Runs jobs one after another, each as a thread of its processor and begun by the one before,
+/// and waits for the last.
+pub fn relay(jobs: Vec<(&'static Processor, Job)>) {
+    let home = processor::current();
+    let finished = Arc::new(AtomicBool::new(false));
+    let arrival = finished.clone();
+    let last: Job = Box::new(move || {
+        arrival.store(true, Ordering::SeqCst);
+        apic::interrupt(home, Vector::Wake);
+    });
+    let first = jobs.into_iter().rfold(last, |next, (target, job)| {
+        Box::new(move || {
+            let leg = Box::new(move || {
+                job();
+                next();
+            });
+            idle::post(target, leg);
+        })
+    });
+    first();
+    idle::run_until(|| finished.load(Ordering::SeqCst).then_some(()));
 }

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::convert::Infallible;
 use core::sync::atomic::Ordering;
 
 use x86_64::instructions::interrupts;
@@ -71,9 +72,17 @@ pub fn run_thread(here: &Processor, job: impl FnOnce()) {
 
 /// Runs whatever work comes, for ever.
 pub fn run() -> ! {
+    match run_until(|| None::<Infallible>) {}
+}
+
+/// Runs whatever work comes until `ready` gives something.
+pub fn run_until<R>(mut ready: impl FnMut() -> Option<R>) -> R {
     let here = current();
     loop {
-        let job = wait_until(|| here.mailbox.take());
-        run_thread(here, job);
+        let next = || here.mailbox.take().map(Err).or_else(|| ready().map(Ok));
+        match wait_until(next) {
+            Ok(result) => return result,
+            Err(job) => run_thread(here, job),
+        }
     }
 }
