@@ -86,7 +86,7 @@ fn places(snapshot: &Snapshot, rows: &[Row], fields: &[&'static Field]) -> Strin
 fn skew(snapshot: &Snapshot, fields: &[&'static Field]) -> String {
     let shown = fields.iter().any(|field| field.kind == Kind::Clock);
     match snapshot.skew().filter(|_| shown) {
-        Some(cycles) => format!("\nTSC spans {cycles} cycles: the skew, if the counters agree\n"),
+        Some(cycles) => format!("\nskew in cycles, if the counters agree: {cycles}\n"),
         None => String::new(),
     }
 }

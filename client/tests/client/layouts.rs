@@ -41,7 +41,7 @@ fn columns_are_those_that_were_named_in_that_order() {
 fn a_wide_table_has_one_line_for_each_processor() {
     let ran = run_at(80, &["--wide"], &mut odd());
     assert_eq!(ran.stdout.matches("CPU").count(), 1);
-    assert_eq!(ran.stdout.lines().count(), 2 + 1 + 8);
+    assert_eq!(ran.stdout.lines().count(), 2 + 1 + 8 + 2);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The client against a driver that speaks the protocol from within this process.
 
+mod bench;
 mod check;
 mod diff;
 mod failures;

@@ -41,7 +41,7 @@ fn every_transcript_of_the_client_is_what_its_command_prints() {
     commands.sort();
     commands.dedup();
     let all = [
-        "check", "decode", "diff", "explain", "report", "save", "show", "status", "watch",
+        "bench", "check", "decode", "diff", "explain", "report", "save", "show", "status", "watch",
     ];
     assert_eq!(commands, all);
 }

@@ -25,11 +25,14 @@ use snapshot::Snapshot;
 /// Numbers of processors that a snapshot is measured with.
 pub const PROCESSORS: [u32; 7] = [1, 2, 4, 8, 16, 64, 255];
 
+/// Numbers of processors that hopping is measured with beside it.
+pub const HOPPED: [u32; 5] = [1, 2, 8, 64, 255];
+
 /// Figures by name.
 pub type Figures = BTreeMap<String, u64>;
 
 /// The most that a figure may be, and what the figure is.
-const LIMITS: [(&str, u64, &str); 9] = [
+const LIMITS: [(&str, u64, &str); 10] = [
     ("dpc", 600, "a DPC takes at most 600 instructions"),
     (
         "dpc.gate_to_restore",
@@ -50,6 +53,11 @@ const LIMITS: [(&str, u64, &str); 9] = [
         "skew.of_hopping_percent",
         5,
         "captures of 255 processors are 20 times closer than by hopping",
+    ),
+    (
+        "machine_skew.of_hopping_percent",
+        5,
+        "so they are if processors take turns and the system's instructions count",
     ),
     (
         "interrupts.per_processor",
@@ -124,7 +132,7 @@ pub fn measure(package: &Package, hopping: &Path, kernel: &Path) -> Result<Figur
         round.report(&mut figures);
     }
     let image = MappedImage::read(hopping)?;
-    for processors in PROCESSORS {
+    for processors in HOPPED {
         let what = format!("the same by hopping over {processors} processors");
         let hopping = step(&what, |_| Hopping::take(processors, kernel, hopping))?;
         hopping.report(&image, &mut figures)?;
@@ -140,6 +148,10 @@ pub fn measure(package: &Package, hopping: &Path, kernel: &Path) -> Result<Figur
         (
             "skew.of_hopping_percent",
             (of("skew.255") * 100).div_ceil(of("hopping.skew.255").max(1)),
+        ),
+        (
+            "machine_skew.of_hopping_percent",
+            (of("machine_skew.255") * 100).div_ceil(of("hopping.machine_skew.255").max(1)),
         ),
         (
             "interrupts.per_processor",

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::artifact::{self, LabDriver, Profile};
-use crate::bench::{self, Figures, PROCESSORS, baseline};
+use crate::bench::{self, Figures, HOPPED, PROCESSORS, baseline};
 use crate::machine::{self, package, target};
 use crate::workspace::Workspace;
 
@@ -38,6 +38,8 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
         println!("{}", parts(&figures).trim_fmt());
         println!();
         println!("{}", snapshots(&figures).trim_fmt());
+        println!();
+        println!("{}", side_by_side(&figures).trim_fmt());
     }
     let mut code = ExitCode::SUCCESS;
     for check in bench::judge(&figures, &baseline::read(workspace)?) {
@@ -82,19 +84,42 @@ fn parts(figures: &Figures) -> Table {
 
 /// Snapshots, by the number of processors.
 fn snapshots(figures: &Figures) -> Table {
-    const COLUMNS: [(&str, &str); 7] = [
+    const COLUMNS: [(&str, &str); 6] = [
         ("caller", "caller"),
         ("all processors", "total"),
         ("critical path", "critical_path"),
         ("interrupts", "interrupts"),
         ("skew", "skew"),
-        ("skew by hopping", "hopping_skew"),
         ("bytes", "memory"),
     ];
-    let headings = COLUMNS.map(|(heading, _)| heading);
+    by_processors(figures, &PROCESSORS, &COLUMNS)
+}
+
+/// Snapshots beside hopping: the driver's instructions, those of the whole machine, and the skew
+/// by both.
+fn side_by_side(figures: &Figures) -> Table {
+    const COLUMNS: [(&str, &str); 10] = [
+        ("requests by hopping", "hopping.requests"),
+        ("hops", "hopping.hops"),
+        ("driver", "total"),
+        ("by hopping", "hopping.total"),
+        ("skew", "skew"),
+        ("by hopping", "hopping.skew"),
+        ("machine", "machine"),
+        ("by hopping", "hopping.machine"),
+        ("its skew", "machine_skew"),
+        ("by hopping", "hopping.machine_skew"),
+    ];
+    by_processors(figures, &HOPPED, &COLUMNS)
+}
+
+/// A row for each number of processors, a column for each figure.
+fn by_processors(figures: &Figures, processors: &[u32], columns: &[(&'static str, &str)]) -> Table {
+    let headings = columns.iter().map(|(heading, _)| *heading);
     let mut table = table(["processors"].into_iter().chain(headings));
-    for processors in PROCESSORS {
-        let cells = COLUMNS.map(|(_, name)| cell(figures, &format!("{name}.{processors}")));
+    for processors in processors {
+        let cells = columns.iter();
+        let cells = cells.map(|(_, name)| cell(figures, &format!("{name}.{processors}")));
         table.add_row([processors.to_string()].into_iter().chain(cells));
     }
     table
