@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use lab::{Config, Error, ProcessorChange, ProcessorState};
+use lab::{Config, Error, Operation, Outcome, ProcessorChange, ProcessorState, Report};
 use support::{boot, config, try_boot};
 
 const IMAGE_AREA: std::ops::Range<u64> = 0xFFFF_F800_0000_0000..0xFFFF_F810_0000_0000;
@@ -21,6 +21,35 @@ fn any_number_of_processors_boots() {
         assert_eq!(placed, processors);
         lab.shutdown().unwrap();
     }
+}
+
+#[test]
+fn a_thread_goes_from_processor_to_processor() {
+    let mut lab = boot(&config(3));
+    let way = [2, 0, 1, 2];
+    let before = lab.report().unwrap();
+    let outcomes = lab.relay(way.to_vec(), vec![Operation::TimeStamp; 2]);
+    let after = lab.report().unwrap();
+    let outcomes = outcomes.unwrap().concat();
+    let stamps: Vec<u64> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::TimeStamp(stamp) => *stamp,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(stamps.len(), 2 * way.len());
+    assert!(stamps.is_sorted(), "{stamps:?}");
+    let threads = |report: &Report| report.processors.iter().map(|one| one.threads).collect();
+    let (before, after): (Vec<u64>, Vec<u64>) = (threads(&before), threads(&after));
+    let legs: Vec<_> = after
+        .iter()
+        .zip(before)
+        .map(|(now, then)| now - then)
+        .collect();
+    assert_eq!(legs, [1, 1, 2]);
+    let nowhere = lab.relay(vec![0, 3], vec![Operation::TimeStamp]);
+    assert!(matches!(nowhere, Err(Error::Refused(_))), "{nowhere:?}");
 }
 
 #[test]

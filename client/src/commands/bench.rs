@@ -4,9 +4,9 @@ use super::{Origin, answer};
 use crate::{Error, bench::Samples, command_line::BenchOptions, json, run::Answer, text};
 
 pub(super) fn bench(options: &BenchOptions, mut origin: Origin) -> Result<Answer, Error> {
-    let list = &options.options.source.processors;
+    let processors = &options.options.source.processors;
     let mut samples = Samples::default();
-    let (mut last, mut machine, round_trip) = origin.timed_snapshot(list)?;
+    let (mut last, mut machine, round_trip) = origin.timed_snapshot(processors)?;
     samples.add(&last, round_trip);
     // A file says the same every time.
     let more = if round_trip.is_some() {
@@ -15,7 +15,7 @@ pub(super) fn bench(options: &BenchOptions, mut origin: Origin) -> Result<Answer
         0
     };
     for _ in 0..more {
-        let (next, its_machine, round_trip) = origin.timed_snapshot(list)?;
+        let (next, its_machine, round_trip) = origin.timed_snapshot(processors)?;
         samples.add(&next, round_trip);
         (last, machine) = (next, its_machine);
     }
