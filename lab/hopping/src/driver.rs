@@ -135,13 +135,17 @@ unsafe extern "system" fn agree(_: *const DEVICE_OBJECT, irp: *mut IRP) -> NTSTA
 /// Reads what is asked for. `IRQL == PASSIVE_LEVEL`.
 unsafe extern "system" fn control(_: *const DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the packet is this driver's until it is completed.
-    let tail = unsafe { &(*irp).Tail.Overlay.Anonymous2.Anonymous };
+    let packet = unsafe { &*irp };
+    // SAFETY: in a packet under way the overlay is the member in use.
+    let overlay = unsafe { &packet.Tail.Overlay };
+    // SAFETY: as above.
+    let location = unsafe { overlay.Anonymous2.Anonymous.CurrentStackLocation };
     // SAFETY: a driver that received a packet has a stack location in it.
-    let parameters = unsafe { &raw const (*tail.CurrentStackLocation).Parameters };
+    let parameters = unsafe { &raw const (*location).Parameters };
     // SAFETY: device control fills in this member.
     let request = unsafe { &*parameters.cast::<DeviceIoControl>() };
     // SAFETY: with this method the member is the buffer's address.
-    let buffer = unsafe { (*irp).AssociatedIrp.SystemBuffer };
+    let buffer = unsafe { packet.AssociatedIrp.SystemBuffer };
     // SAFETY: the buffer is this request's.
     let result = unsafe { answer(request, buffer) };
     // SAFETY: the packet came from the I/O manager.
