@@ -10,8 +10,6 @@
 #[cfg(windows)]
 mod driver;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
 /// Win32 path of the device.
 pub const USER_PATH: &str = r"\\.\LabHopping";
 
@@ -25,7 +23,7 @@ pub const CONTROL_SEGMENT: u32 = 0x8000_6004;
 
 /// A segment, as a request names it.
 #[repr(u32)]
-#[derive(Clone, Copy, Debug, Eq, IntoBytes, Immutable, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SegmentName {
     /// FS.
     Fs,
@@ -39,7 +37,7 @@ pub enum SegmentName {
 
 /// The answer to [`CONTROL_REGISTER`].
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Register {
     /// Time-stamp counter right before the register was read.
     pub tsc: u64,
@@ -49,7 +47,7 @@ pub struct Register {
 
 /// The answer to [`CONTROL_SEGMENT`].
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Segment {
     /// Time-stamp counter right before the selector was read.
     pub tsc: u64,

@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use lab::mapped_image::{MappedImage, RDTSC};
 use lab::{Access, Handle, Lab, Operation, Outcome, Report};
 use lab_hopping::{CONTROL_REGISTER, CONTROL_SEGMENT, Register, Segment, SegmentName};
-use zerocopy::{FromBytes, IntoBytes};
 
 use super::Figures;
 use super::snapshot::config;
@@ -118,8 +117,10 @@ fn readings(handle: Handle) -> Vec<Operation> {
         let input = msr.number().to_ne_bytes();
         request(CONTROL_REGISTER, &input, size_of::<Register>())
     });
-    let segments =
-        SEGMENTS.map(|name| request(CONTROL_SEGMENT, name.as_bytes(), size_of::<Segment>()));
+    let segments = SEGMENTS.map(|name| {
+        let input = (name as u32).to_ne_bytes();
+        request(CONTROL_SEGMENT, &input, size_of::<Segment>())
+    });
     let stamp = || std::iter::once(Operation::TimeStamp);
     let all = stamp().chain(registers).chain(segments).chain(stamp());
     all.collect()
@@ -145,9 +146,9 @@ fn reading(outcome: &Outcome) -> Result<u64> {
     if reply.status != 0 {
         bail!("a reading ended with status {:#010x}", reply.status);
     }
-    let tsc = u64::read_from_prefix(&reply.output).ok();
-    let (tsc, _) = tsc.context("a reading without a time stamp")?;
-    Ok(tsc)
+    let tsc = reply.output.first_chunk();
+    let tsc = tsc.context("a reading without a time stamp")?;
+    Ok(u64::from_ne_bytes(*tsc))
 }
 
 fn threads(report: &Report) -> u64 {
