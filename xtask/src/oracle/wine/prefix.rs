@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -82,6 +83,24 @@ impl Prefix {
             output: read(&output)?,
             errors: read(&self.errors())?,
         })
+    }
+
+    /// Runs Wine's `reg` for something that has to work. It was seen to fail without a word and
+    /// without a reason that could be found, so it is tried again before that counts.
+    pub fn reg(&self, arguments: &[&str]) -> Result<()> {
+        const TRIES: usize = 4;
+        const PAUSE: Duration = Duration::from_secs(2);
+        let mut last = None;
+        for _ in 0..TRIES {
+            let ended = self.run("reg", arguments)?;
+            if ended.code == Some(0) {
+                return Ok(());
+            }
+            last = Some(ended);
+            thread::sleep(PAUSE);
+        }
+        let (code, errors) = last.map_or((None, String::new()), |last| (last.code, last.errors));
+        bail!("reg {}: {code:?} {errors}", arguments.join(" "))
     }
 
     /// Runs a program of Windows to its end, with its standard output in a file.

@@ -72,9 +72,7 @@ pub fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
 /// there the supplement sees it. This is the test's own doing, and not the package's.
 pub fn put_into_group(prefix: &Prefix, service: &str) -> Result<()> {
     let key = format!(r"{SERVICES}\{service}");
-    let ended = prefix.run("reg", &["add", &key, "/v", "Group", "/d", "svmsave", "/f"])?;
-    ensure!(ended.code == Some(0), "reg add: {}", ended.errors);
-    Ok(())
+    prefix.reg(&["add", &key, "/v", "Group", "/d", "svmsave", "/f"])
 }
 
 fn install(prefix: &Prefix, staged: &Staged, verdict: &mut Verdict) -> Result<()> {

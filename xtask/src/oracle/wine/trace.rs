@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use walkdir::WalkDir;
 
 use super::prefix::Prefix;
@@ -116,8 +116,7 @@ fn changes(before: &BTreeSet<Entry>, after: &BTreeSet<Entry>) -> Vec<String> {
 
 /// What `reg export` writes.
 fn export(prefix: &Prefix, root: &str) -> Result<String> {
-    let ended = prefix.run("reg", &["export", root, r"C:\export.reg", "/y"])?;
-    ensure!(ended.code == Some(0), "reg export: {}", ended.errors);
+    prefix.reg(&["export", root, r"C:\export.reg", "/y"])?;
     let file = prefix.file("export.reg");
     let bytes = fs::read(&file).context("reg export wrote nothing")?;
     // It would be one of the files that are compared.
