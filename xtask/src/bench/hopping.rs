@@ -7,10 +7,13 @@ use amd_svm::msr::Msr;
 use anyhow::{Context, Result, bail};
 use lab::mapped_image::{MappedImage, RDTSC};
 use lab::{Access, Handle, Lab, Operation, Outcome, Report};
-use lab_hopping::{CONTROL_REGISTER, CONTROL_SEGMENT, Register, Segment, SegmentName};
 
+use self::requests::{CONTROL_REGISTER, CONTROL_SEGMENT, Register, Segment, SegmentName};
 use super::Figures;
 use super::snapshot::config;
+
+#[path = "../../../lab/hopping/src/requests.rs"]
+mod requests;
 
 /// The registers of the system-call instructions, and the bases of FS and GS: with the segments
 /// they make what VMSAVE stores.
@@ -58,7 +61,7 @@ impl Hopping {
     pub fn take(processors: u32, kernel: &Path, driver: &Path) -> Result<Self> {
         let mut lab = Lab::boot(&config(processors), kernel, driver)?;
         lab.load()?;
-        let handle = lab.open(lab_hopping::USER_PATH, Access::READ)?;
+        let handle = lab.open(requests::USER_PATH, Access::READ)?;
         let before = lab.report()?;
         let earlier = lab.executed()?;
         let outcomes = lab.relay((0..processors).collect(), readings(handle))?;
