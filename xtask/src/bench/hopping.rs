@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use amd_svm::msr::Msr;
+use amd_svm::witness::REGISTERS;
 use anyhow::{Context, Result, bail};
 use lab::mapped_image::{MappedImage, RDTSC};
 use lab::{Access, Handle, Lab, Operation, Outcome, Report};
@@ -14,21 +14,6 @@ use super::snapshot::config;
 
 #[path = "../../../lab/hopping/src/requests.rs"]
 mod requests;
-
-/// The registers of the system-call instructions, and the bases of FS and GS: with the segments
-/// they make what VMSAVE stores.
-const REGISTERS: [Msr; 10] = [
-    Msr::Star,
-    Msr::Lstar,
-    Msr::Cstar,
-    Msr::Sfmask,
-    Msr::KernelGsBase,
-    Msr::SysenterCs,
-    Msr::SysenterEsp,
-    Msr::SysenterEip,
-    Msr::FsBase,
-    Msr::GsBase,
-];
 
 /// Each with its descriptor.
 const SEGMENTS: [SegmentName; 4] = [
