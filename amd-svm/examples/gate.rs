@@ -56,8 +56,8 @@ impl Processor for UserMode {
         }
     }
 
-    fn global_descriptor(&mut self, _: u16) -> u64 {
-        0
+    fn global_descriptor<const QUADWORDS: usize>(&mut self, _: Selector) -> [u64; QUADWORDS] {
+        [0; QUADWORDS]
     }
 }
 

@@ -125,6 +125,16 @@ pub fn vendor(processor: &mut impl Processor) -> Signature {
     signature([leaf.ebx, leaf.edx, leaf.ecx])
 }
 
+/// Whether the processor's vendor is one of the [`SVM_VENDORS`].
+#[inline]
+pub fn has_svm_vendor(processor: &mut impl Processor) -> bool {
+    let leaf = processor.cpuid(LEAF_VENDOR, 0);
+    // The words as CPUID returns them: to put them together first takes longer than to compare.
+    SVM_VENDORS
+        .iter()
+        .any(|vendor| words(vendor) == (leaf.ebx, leaf.edx, leaf.ecx))
+}
+
 /// The hypervisor that the processor runs under, if one says so; zeros if none does.
 pub fn hypervisor(processor: &mut impl Processor) -> Option<Signature> {
     if processor.cpuid(LEAF_FEATURES, 0).ecx & FEATURES_ECX_HYPERVISOR == 0 {
@@ -158,6 +168,16 @@ pub fn svm_identity(processor: &mut impl Processor) -> SvmIdentity {
 
 fn has_leaf(processor: &mut impl Processor, leaf: u32) -> bool {
     processor.cpuid(LEAF_EXTENDED, 0).eax >= leaf
+}
+
+/// A signature as the three registers that it came in.
+fn words(signature: &Signature) -> (u32, u32, u32) {
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = *signature;
+    (
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+        u32::from_le_bytes([i, j, k, l]),
+    )
 }
 
 fn signature(words: [u32; 3]) -> Signature {

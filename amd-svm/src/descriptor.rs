@@ -34,6 +34,25 @@ impl Selector {
             Some(self.offset())
         }
     }
+
+    /// Which quadword of the global descriptor table is the first of the descriptor, if it
+    /// selects one there that has `quadwords` of them, 1 or 2, within a table of that `limit`.
+    ///
+    /// `limit` is what `SGDT` stores: the size of the table in bytes, less one.
+    #[inline]
+    #[must_use]
+    pub const fn global_quadword(self, quadwords: usize, limit: u16) -> Option<usize> {
+        // One comparison answers for null and for local selectors too. Without the privilege
+        // level, rotated, they are the index, with the bit for the local table on top; less one,
+        // they count from the descriptor behind the null one, which becomes the largest number.
+        let index = (self.0 as u32 & !0b11).rotate_right(3).wrapping_sub(1);
+        let count = (limit as u32).saturating_sub(7) / 8;
+        if index as u64 + quadwords as u64 > count as u64 {
+            None
+        } else {
+            Some(index as usize + 1)
+        }
+    }
 }
 
 /// A descriptor: 8 bytes, or 16 for a system segment in long mode.
@@ -162,6 +181,22 @@ mod tests {
         assert_eq!(Selector(0x53).global_offset(), Some(0x50));
         assert_eq!(Selector(3).global_offset(), None);
         assert_eq!(Selector(0x54).global_offset(), None);
+    }
+
+    #[test]
+    fn a_selector_selects_what_its_table_has_whole() {
+        for limit in [0, 6, 7, 14, 15, 22, 23, 0x57, 0x6E, 0x6F, 0xFFFE, 0xFFFF] {
+            for selector in (0..=u16::MAX).map(Selector) {
+                for quadwords in [1, 2] {
+                    let end = |offset| usize::from(offset) + 8 * quadwords;
+                    let offset = selector
+                        .global_offset()
+                        .filter(|offset| end(*offset) <= usize::from(limit) + 1);
+                    let quadword = selector.global_quadword(quadwords, limit);
+                    assert_eq!(quadword, offset.map(|offset| usize::from(offset / 8)));
+                }
+            }
+        }
     }
 
     proptest! {

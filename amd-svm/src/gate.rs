@@ -65,8 +65,13 @@ pub struct Admission {
 /// # Errors
 ///
 /// The first answer that speaks against VMSAVE.
+#[expect(
+    clippy::inline_always,
+    reason = "the answer would go through memory, in every capture"
+)]
+#[inline(always)]
 pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
-    if !cpuid::SVM_VENDORS.contains(&cpuid::vendor(processor)) {
+    if !cpuid::has_svm_vendor(processor) {
         return Err(Refusal::NotAmd);
     }
     if !cpuid::has_svm(processor) {

@@ -118,6 +118,8 @@ pub trait Processor {
     /// The selectors of FS, GS, TR and LDTR.
     fn selectors(&mut self) -> Selectors;
 
-    /// Eight bytes at an offset of the global descriptor table; zero where they lie beyond it.
-    fn global_descriptor(&mut self, offset: u16) -> u64;
+    /// The one or two quadwords of the descriptor that a selector selects in the global descriptor
+    /// table; zeros where there is none, as [`Selector::global_quadword`] tells.
+    fn global_descriptor<const QUADWORDS: usize>(&mut self, selector: Selector)
+    -> [u64; QUADWORDS];
 }

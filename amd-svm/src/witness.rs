@@ -46,7 +46,8 @@ pub struct Witness {
     pub fs_descriptor: u64,
     /// The descriptor that the selector of GS selects; 0 if it selects none of the global table.
     pub gs_descriptor: u64,
-    /// The two halves of the descriptor that the selector of TR selects; 0 if it selects none.
+    /// The two halves of the descriptor that the selector of TR selects; 0 if it selects none, or
+    /// none that is in the table whole.
     pub tr_descriptor: [u64; 2],
 }
 
@@ -76,6 +77,7 @@ const _: () = assert!(offset_of!(Witness, gs_base) == 8 * (REGISTERS.len() - 1))
 /// # Errors
 ///
 /// The first register that could not be read. The witness is not complete then.
+#[inline]
 pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<(), Refusal> {
     let words: &mut [u64; size_of::<Witness>() / 8] = transmute_mut!(&mut *witness);
     if let Some(registers) = words.first_chunk_mut() {
@@ -91,13 +93,9 @@ pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<
     witness.gs_selector = selectors.gs.0;
     witness.tr_selector = selectors.tr.0;
     witness.ldtr_selector = selectors.ldtr.0;
-    let mut word = |selector: Selector, index: u16| match selector.global_offset() {
-        Some(offset) => processor.global_descriptor(offset.wrapping_add(8 * index)),
-        None => 0,
-    };
-    witness.fs_descriptor = word(selectors.fs, 0);
-    witness.gs_descriptor = word(selectors.gs, 0);
-    witness.tr_descriptor = [word(selectors.tr, 0), word(selectors.tr, 1)];
+    [witness.fs_descriptor] = processor.global_descriptor(selectors.fs);
+    [witness.gs_descriptor] = processor.global_descriptor(selectors.gs);
+    witness.tr_descriptor = processor.global_descriptor(selectors.tr);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "instructions that only the kernel may execute")]
 
-use core::{arch::asm, marker::PhantomData, mem::MaybeUninit};
+use core::{arch::asm, array, hint, marker::PhantomData, mem::MaybeUninit};
 
 use amd_svm::{
     EferFault, Fault, Processor, Selectors,
@@ -78,15 +78,21 @@ impl TableRegister {
         unsafe { register.assume_init() }
     }
 
-    /// Eight bytes at an offset; zero beyond the limit. Any IRQL.
-    fn quadword(&self, offset: u16) -> u64 {
-        if u32::from(offset) + 7 > self.limit.into() {
-            return 0;
-        }
-        let address = (self.base + u64::from(offset)) as *const u64;
-        // SAFETY: the table that the processor uses is mapped and resident up to its limit. The
-        // processor itself may set accessed bits, which is why the read is volatile.
-        unsafe { address.read_volatile() }
+    /// The descriptor that a selector selects; zeros if it selects none, or none that is in the
+    /// table whole. Any IRQL.
+    #[inline]
+    fn descriptor<const QUADWORDS: usize>(&self, selector: Selector) -> [u64; QUADWORDS] {
+        let Some(first) = selector.global_quadword(QUADWORDS, self.limit) else {
+            hint::cold_path();
+            return [0; QUADWORDS];
+        };
+        let first = (self.base as *const u64).wrapping_add(first);
+        array::from_fn(|index| {
+            let place = first.wrapping_add(index);
+            // SAFETY: the table that the processor uses is mapped and resident up to its limit. The
+            // processor itself may set accessed bits, which is why the read is volatile.
+            unsafe { place.read_volatile() }
+        })
     }
 }
 
@@ -151,7 +157,10 @@ impl Processor for ThisProcessor {
         }
     }
 
-    fn global_descriptor(&mut self, offset: u16) -> u64 {
-        self.descriptors.quadword(offset)
+    fn global_descriptor<const QUADWORDS: usize>(
+        &mut self,
+        selector: Selector,
+    ) -> [u64; QUADWORDS] {
+        self.descriptors.descriptor(selector)
     }
 }

@@ -121,9 +121,12 @@ impl Processor for Mock {
         }
     }
 
-    fn global_descriptor(&mut self, offset: u16) -> u64 {
-        assert!(offset >= 8 && offset.is_multiple_of(8));
-        u64::from(offset) << 32
+    fn global_descriptor<const QUADWORDS: usize>(
+        &mut self,
+        selector: Selector,
+    ) -> [u64; QUADWORDS] {
+        let offset = u64::from(selector.global_offset().unwrap());
+        core::array::from_fn(|index| (offset + 8 * index as u64) << 32)
     }
 }
 

@@ -54,14 +54,17 @@ impl Processor for ThisProcessor<'_> {
         }
     }
 
-    fn global_descriptor(&mut self, offset: u16) -> u64 {
+    fn global_descriptor<const QUADWORDS: usize>(
+        &mut self,
+        selector: Selector,
+    ) -> [u64; QUADWORDS] {
         let (base, limit) = descriptor_table();
-        if offset.saturating_add(7) > limit {
-            return 0;
-        }
-        let place = core::ptr::with_exposed_provenance::<u64>(base + usize::from(offset));
+        let Some(first) = selector.global_quadword(QUADWORDS, limit) else {
+            return [0; QUADWORDS];
+        };
+        let table = core::ptr::with_exposed_provenance::<u64>(base);
         // SAFETY: within the table, which is this processor's own.
-        unsafe { place.read_unaligned() }
+        core::array::from_fn(|index| unsafe { table.wrapping_add(first + index).read_unaligned() })
     }
 }
 

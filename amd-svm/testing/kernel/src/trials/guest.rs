@@ -111,7 +111,7 @@ fn fill(vmcb: &mut Vmcb) {
     let mut processor = ThisProcessor(&GUEST);
     let mut segment = |selector| {
         let selector = Selector(selector);
-        let low = processor.global_descriptor(selector.offset());
+        let [low] = processor.global_descriptor(selector);
         Descriptor { low, high: 0 }.load(selector)
     };
     vmcb.control.asid = 1;
