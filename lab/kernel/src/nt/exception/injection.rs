@@ -1,12 +1,19 @@
 //! Making a driver's guarded instructions raise exceptions that QEMU's processor
-//! never raises: with breakpoints on them, whose traps are turned into exceptions.
+//! never raises.
+//!
+//! A breakpoint waits where a function with such instructions begins. From there on the processor
+//! goes step by step, until it leaves the function or comes to the instruction that is meant: that
+//! trap is turned into the exception. The driver's code stays as it is, and the breakpoints, of
+//! which a processor has four, are for functions, however many instructions they guard.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use lab_wire::{GuardedInstruction, Injection};
 use x86_64::registers::debug::{DebugAddressRegister, Dr0, Dr1, Dr2, Dr3, Dr7, Dr7Flags, Dr7Value};
+use x86_64::registers::rflags::RFlags;
 
 use super::tables::{HandlerKind, Tables};
 use crate::image::symbol;
@@ -22,10 +29,10 @@ const RDMSR: &[u8] = &[0x0F, 0x32];
 const WRMSR: &[u8] = &[0x0F, 0x30];
 const VMSAVE: &[u8] = &[0x0F, 0x01, 0xDB];
 
-/// How many instructions the debug registers can watch.
+/// How many functions the debug registers can watch.
 const BREAKPOINTS: usize = 4;
 
-/// What a breakpoint watches.
+/// An instruction that can be made to raise an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Watched {
     Rdmsr,
@@ -39,10 +46,17 @@ const WATCHED: [(Watched, &[u8]); 3] = [
     (Watched::Vmsave, VMSAVE),
 ];
 
-/// An injection and the breakpoints that it takes.
+/// A function that guards such instructions.
+struct Guarded {
+    code: Range<u64>,
+    /// By address.
+    instructions: Vec<(u64, Watched)>,
+}
+
+/// An injection and the functions where it may come about.
 struct Armed {
     injection: Injection,
-    breakpoints: Vec<(u64, Watched)>,
+    functions: Vec<Guarded>,
 }
 
 /// The injection that a processor waits for.
@@ -50,11 +64,11 @@ pub struct Injector(Lock<Option<Armed>>);
 
 /// What a debug exception was.
 pub enum Trap {
-    /// None of the lab's breakpoints.
+    /// None of the lab's.
     Unknown,
-    /// An instruction that runs as it is.
+    /// The instruction runs as it is.
     Pass,
-    /// An instruction that raises the exception with this vector.
+    /// The instruction raises the exception with this vector.
     Raise(u8),
 }
 
@@ -71,39 +85,46 @@ pub fn arm(here: &Processor, injection: Injection) -> Result<(), String> {
     let Some(image) = symbol::loaded() else {
         return Err(String::from("no driver is loaded"));
     };
-    let breakpoints: Vec<_> = guarded_instructions(Tables::of(image))
-        .filter(|(_, watched)| injection.instruction.may_be(*watched))
+    let functions: Vec<_> = guarded_functions(Tables::of(image))
+        .filter(|function| {
+            let mut instructions = function.instructions.iter();
+            instructions.any(|(_, watched)| injection.instruction.may_be(*watched))
+        })
         .collect();
-    if !(1..=BREAKPOINTS).contains(&breakpoints.len()) {
+    if !(1..=BREAKPOINTS).contains(&functions.len()) {
         return Err(format!(
-            "the driver has {} such instructions under guard, the processor can watch 1 to 4",
-            breakpoints.len()
+            "the driver guards such instructions in {} functions, the processor can watch 1 to 4",
+            functions.len()
         ));
     }
-    set_breakpoints(&breakpoints);
+    set_breakpoints(functions.iter().map(|function| function.code.start));
     *here.injector.0.lock() = Some(Armed {
         injection,
-        breakpoints,
+        functions,
     });
     Ok(())
 }
 
-/// Decides about a debug exception on this processor.
-pub fn trapped(here: &Processor, trap: &TrapFrame) -> Trap {
+/// Decides about a debug exception on this processor, and whether the next instruction raises
+/// another.
+pub fn trapped(here: &Processor, trap: &mut TrapFrame) -> Trap {
+    let stepped = trap.rflags & RFlags::TRAP_FLAG.bits() != 0;
+    trap.rflags &= !RFlags::TRAP_FLAG.bits();
     let mut place = here.injector.0.lock();
     let Some(armed) = place.as_mut() else {
         return Trap::Unknown;
     };
-    let at = |(address, _): &&(u64, Watched)| *address == trap.rip;
-    let Some(&(_, watched)) = armed.breakpoints.iter().find(at) else {
-        return Trap::Unknown;
+    let mut functions = armed.functions.iter();
+    let Some(function) = functions.find(|function| function.code.contains(&trap.rip)) else {
+        return if stepped { Trap::Pass } else { Trap::Unknown };
     };
     let injection = &mut armed.injection;
-    if !injection.instruction.is(watched, trap.rcx & 0xFFFF_FFFF) {
-        return Trap::Pass;
-    }
-    if injection.skip > 0 {
-        injection.skip -= 1;
+    let meant = function.instructions.iter().any(|(address, watched)| {
+        *address == trap.rip && injection.instruction.is(*watched, trap.rcx & 0xFFFF_FFFF)
+    });
+    if !meant || injection.skip > 0 {
+        injection.skip -= u32::from(meant);
+        trap.rflags |= RFlags::TRAP_FLAG.bits();
         return Trap::Pass;
     }
     let raised = match injection.exception {
@@ -112,21 +133,21 @@ pub fn trapped(here: &Processor, trap: &TrapFrame) -> Trap {
     };
     injection.count = injection.count.saturating_sub(1);
     if injection.count == 0 {
-        set_breakpoints(&[]);
+        set_breakpoints([]);
         *place = None;
     }
     count_one(&here.counters.injected_faults);
     Trap::Raise(raised)
 }
 
-/// Addresses of the instructions that a handler guards. The bytes may also be
-/// part of another instruction; a breakpoint there is never reached.
-fn guarded_instructions(image: Tables) -> impl Iterator<Item = (u64, Watched)> {
+/// The functions that have a handler, with their instructions. Bytes like an instruction's may also
+/// be part of another one: no step ends there.
+fn guarded_functions(image: Tables) -> impl Iterator<Item = Guarded> {
     const ROUTINE: Routine = Routine("RtlLookupFunctionEntry");
     let guarded = image
         .functions()
         .filter(move |function| image.handler(*function, HandlerKind::Exception).is_some());
-    guarded.flat_map(move |function| {
+    guarded.map(move |function| {
         let code: Vec<u8> = (function.begin..function.end)
             .map(|offset| image.bytes::<1>(ROUTINE, offset)[0])
             .collect();
@@ -136,12 +157,15 @@ fn guarded_instructions(image: Tables) -> impl Iterator<Item = (u64, Watched)> {
             let known = WATCHED.iter().find(|(_, bytes)| rest.starts_with(bytes));
             known.map(|(watched, _)| (address, *watched))
         });
-        found.collect::<Vec<_>>()
+        Guarded {
+            instructions: found.collect(),
+            code: start..start + code.len() as u64,
+        }
     })
 }
 
 /// Sets this processor's breakpoints, as many as there are addresses.
-fn set_breakpoints(breakpoints: &[(u64, Watched)]) {
+fn set_breakpoints(addresses: impl IntoIterator<Item = u64>) {
     const ENABLE: [Dr7Flags; BREAKPOINTS] = [
         Dr7Flags::GLOBAL_BREAKPOINT_0_ENABLE,
         Dr7Flags::GLOBAL_BREAKPOINT_1_ENABLE,
@@ -150,7 +174,7 @@ fn set_breakpoints(breakpoints: &[(u64, Watched)]) {
     ];
     const WRITE: [fn(u64); BREAKPOINTS] = [Dr0::write, Dr1::write, Dr2::write, Dr3::write];
     let mut enabled = Dr7Flags::empty();
-    for ((&(address, _), write), enable) in breakpoints.iter().zip(WRITE).zip(ENABLE) {
+    for ((address, write), enable) in addresses.into_iter().zip(WRITE).zip(ENABLE) {
         write(address);
         enabled |= enable;
     }
@@ -160,7 +184,7 @@ fn set_breakpoints(breakpoints: &[(u64, Watched)]) {
 
 /// Which instructions an injection is about.
 trait Match {
-    /// Whether a breakpoint is needed on such an instruction.
+    /// Whether it may be such an instruction.
     fn may_be(self, watched: Watched) -> bool;
     /// Whether this one is meant, which is about to be executed with this in ECX.
     fn is(self, watched: Watched, register: u64) -> bool;
