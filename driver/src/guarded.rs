@@ -17,22 +17,22 @@ use core::arch::{asm, global_asm};
 use amd_svm::{EferFault, Fault, msr::Msr};
 use wdk_sys::{NTSTATUS, STATUS_ILLEGAL_INSTRUCTION, STATUS_PRIVILEGED_INSTRUCTION};
 
-/// One function: `$guarded` under guard, then `$done`, then zero in R8D; or, if `$guarded` raised an
-/// exception, its code in R8D, and R10D as it was then: it tells how far the function had come.
+/// One function: `$guarded` under guard, then `$done`, then zero in R8D. Or, if `$guarded` raised an
+/// exception, its code in R8D; ECX as it was then, and in R10D how many bytes into `$guarded`.
 ///
 /// The frame has 32 bytes of home space for the handler's sake and what the filter keeps above
-/// them, at the address that the filter receives in RDX plus 32. After a landing the volatile
-/// registers hold nothing in particular.
+/// them. After a landing the other volatile registers hold nothing in particular.
 macro_rules! guarded_function {
     ($name:literal, [$($guarded:literal),+], [$($done:literal),*]) => {
         global_asm!(
             ".text",
-            concat!(".def ", $name, "; .scl 3; .type 32; .endef"),
+            concat!(".def ", $name, "; .scl 2; .type 32; .endef"),
+            concat!(".globl ", $name),
             ".p2align 4, 0xCC",
             concat!(".seh_proc ", $name),
             concat!($name, ":"),
-            "sub rsp, 40",
-            ".seh_stackalloc 40",
+            "sub rsp, 56",
+            ".seh_stackalloc 56",
             ".seh_endprologue",
             "20:",
             $($guarded,)+
@@ -40,11 +40,14 @@ macro_rules! guarded_function {
             $($done,)*
             "xor r8d, r8d",
             "22:",
-            "add rsp, 40",
+            "add rsp, 56",
             "ret",
             "23:",
             "mov r8d, dword ptr [rsp + 32]",
-            "movsxd r10, dword ptr [rsp + 36]",
+            "mov ecx, dword ptr [rsp + 36]",
+            "mov r10, qword ptr [rsp + 40]",
+            "lea r9, [rip + 20b]",
+            "sub r10, r9",
             "jmp 22b",
             ".seh_handler __C_specific_handler, @except",
             ".seh_handlerdata",
@@ -57,18 +60,21 @@ macro_rules! guarded_function {
 }
 
 // The filter: RCX points to EXCEPTION_POINTERS, whose members point to EXCEPTION_RECORD, which
-// begins with the code, and to CONTEXT, which has R10 at 0xC8; RDX is the frame.
-// EXCEPTION_EXECUTE_HANDLER is 1.
+// begins with the code and has the instruction's address at 16, and to CONTEXT, which has RCX at
+// 0x80; RDX is the frame. EXCEPTION_EXECUTE_HANDLER is 1.
 global_asm!(
     ".text",
-    ".def svmsave_keep_exception; .scl 3; .type 32; .endef",
+    ".def svmsave_keep_exception; .scl 2; .type 32; .endef",
+    ".globl svmsave_keep_exception",
     ".p2align 4, 0xCC",
     "svmsave_keep_exception:",
     "mov rax, qword ptr [rcx]",
-    "mov eax, dword ptr [rax]",
-    "mov dword ptr [rdx + 32], eax",
+    "mov r8d, dword ptr [rax]",
+    "mov dword ptr [rdx + 32], r8d",
+    "mov r8, qword ptr [rax + 16]",
+    "mov qword ptr [rdx + 40], r8",
     "mov rax, qword ptr [rcx + 8]",
-    "mov eax, dword ptr [rax + 0xC8]",
+    "mov eax, dword ptr [rax + 0x80]",
     "mov dword ptr [rdx + 36], eax",
     "mov eax, 1",
     "ret",
@@ -81,23 +87,22 @@ guarded_function!(
     ["shl rdx, 32", "or rax, rdx"]
 );
 
-// R9 and R11 are the ends of the numbers and of the values, R10 is minus how many there are: an even
-// number, because two are read in a turn.
+/// How many registers `svmsave_guarded_rdmsrs` reads: as many as a witness has. Each has instructions
+/// of its own, which a loop would have more of.
+const READS: usize = 10;
+
+// R9 points to the numbers, R11 to the values; so many as `READS` says.
 guarded_function!(
     "svmsave_guarded_rdmsrs",
     [
-        "30:",
-        "mov ecx, dword ptr [r9 + 4*r10]",
+        ".set svmsave_read, 0",
+        ".rept 10",
+        "mov ecx, dword ptr [r9 + 4*svmsave_read]",
         "rdmsr",
-        "mov dword ptr [r11 + 8*r10], eax",
-        "mov dword ptr [r11 + 8*r10 + 4], edx",
-        "inc r10",
-        "mov ecx, dword ptr [r9 + 4*r10]",
-        "rdmsr",
-        "mov dword ptr [r11 + 8*r10], eax",
-        "mov dword ptr [r11 + 8*r10 + 4], edx",
-        "inc r10",
-        "jnz 30b"
+        "mov dword ptr [r11 + 8*svmsave_read], eax",
+        "mov dword ptr [r11 + 8*svmsave_read + 4], edx",
+        ".set svmsave_read, svmsave_read + 1",
+        ".endr"
     ],
     []
 );
@@ -105,10 +110,10 @@ guarded_function!(
 // Number in ECX, value in EDX:EAX.
 guarded_function!("svmsave_guarded_wrmsr", ["wrmsr"], []);
 
-// Number in ECX, value in EDX:EAX, zero in R10D; the value that it has then to RAX.
+// Number in ECX, value in EDX:EAX; the value that it has then to RAX.
 guarded_function!(
     "svmsave_guarded_wrmsr_rdmsr",
-    ["wrmsr", "inc r10d", "rdmsr"],
+    ["wrmsr", "rdmsr"],
     ["shl rdx, 32", "or rax, rdx"]
 );
 
@@ -160,29 +165,28 @@ pub(crate) fn read_msrs<const COUNT: usize>(
     msrs: &[Msr; COUNT],
     values: &mut [u64; COUNT],
 ) -> Result<(), (Msr, Fault)> {
-    const { assert!(COUNT > 0 && COUNT.is_multiple_of(2)) };
+    const { assert!(COUNT == READS) };
     const { assert!(size_of::<Msr>() == size_of::<u32>()) };
-    // From minus their number up to zero.
-    let mut to_go = COUNT.wrapping_neg();
+    let number: u32;
     let status: NTSTATUS;
     // SAFETY: the registers of `Msr`, which holds a register's number, can be read without an
     // effect, and there is a place for the value of each; a fault is caught.
     unsafe {
         call!(
             "svmsave_guarded_rdmsrs",
-            inout("r9") msrs.as_ptr_range().end => _,
-            inout("r10") to_go,
-            inout("r11") values.as_mut_ptr_range().end => _,
+            inout("r9") msrs.as_ptr() => _,
+            inout("r11") values.as_mut_ptr() => _,
+            lateout("ecx") number,
             lateout("r8d") status,
             out("rax") _,
-            out("rcx") _,
             out("rdx") _,
+            out("r10") _,
         );
     }
     outcome(status).map_err(|fault| {
-        // `to_go` is at least minus `COUNT` and below zero; the remainder makes that plain to the
-        // compiler, which puts no panic here.
-        (msrs[COUNT.wrapping_add(to_go) % COUNT], fault)
+        // ECX held one of the numbers when the exception was raised.
+        let faulted = msrs.iter().find(|msr| msr.number() == number);
+        (*faulted.unwrap_or(&msrs[0]), fault)
     })
 }
 
@@ -219,7 +223,7 @@ pub(crate) unsafe fn write_efer(value: u64) -> Result<(), Fault> {
 #[inline]
 pub(crate) unsafe fn write_and_read_efer(value: u64) -> Result<u64, EferFault> {
     let left;
-    let mut written = 0;
+    let instruction: u32;
     let status: NTSTATUS;
     // SAFETY: the caller vouches for the value; a fault is caught.
     unsafe {
@@ -228,15 +232,15 @@ pub(crate) unsafe fn write_and_read_efer(value: u64) -> Result<u64, EferFault> {
             inout("ecx") Msr::Efer.number() => _,
             inout("rax") value => left,
             inout("rdx") value >> 32 => _,
-            inout("r10d") written,
             lateout("r8d") status,
+            lateout("r10d") instruction,
             out("r9") _,
             out("r11") _,
         );
     }
     outcome(status)
         .map(|()| left)
-        .map_err(|fault| match written {
+        .map_err(|fault| match instruction {
             0 => EferFault::Write(fault),
             _ => EferFault::Read(fault),
         })
@@ -278,6 +282,7 @@ fn outcome(status: NTSTATUS) -> Result<(), Fault> {
 /// Which exception Windows' code stands for. It reports `#GP` in kernel mode as a privileged
 /// instruction or as an access violation, depending on what it decodes at the address.
 #[cold]
+#[inline(never)]
 fn fault(code: NTSTATUS) -> Fault {
     match code {
         STATUS_ILLEGAL_INSTRUCTION => Fault::InvalidOpcode,

@@ -11,6 +11,9 @@ use protocol::{Outcome, ProcessorId, Record, SnapshotRecord, StatusRecord};
 use crate::{this_processor::ThisProcessor, vmcb_page::VmcbPage};
 
 /// Asks the processor whether a capture would succeed. Any IRQL.
+///
+/// Apart from the capture, which has the registers of the DPC for itself so.
+#[inline(never)]
 pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &mut StatusRecord) {
     let SvmIdentity {
         revision,
@@ -46,6 +49,7 @@ pub(crate) fn capture(
     page: &VmcbPage,
     record: &mut SnapshotRecord,
 ) {
+    record.id = id;
     let Capture {
         tsc,
         cycles,
@@ -57,13 +61,13 @@ pub(crate) fn capture(
             *record = SnapshotRecord {
                 outcome: refusal.into(),
                 witness_outcome: refusal.into(),
-                ..SnapshotRecord::not_reached(id)
+                ..SnapshotRecord::not_reached(record.id)
             };
             return;
         }
     };
     let SnapshotRecord {
-        id: id_place,
+        id: _,
         outcome,
         witness_outcome,
         tsc: tsc_place,
@@ -75,7 +79,6 @@ pub(crate) fn capture(
         witness_cycles,
         reserved,
     } = record;
-    *id_place = id;
     *outcome = Outcome::DONE;
     *tsc_place = tsc;
     *efer_found_place = efer_found.into();
