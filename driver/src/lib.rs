@@ -18,6 +18,7 @@
 //! | [`record`] | what the DPC finds out |
 //! | [`assembly`] | how the processors come to capture at the same time |
 //! | [`vmcb_page`] | the page that VMSAVE writes to |
+//! | [`node`] | which memory is near to a processor |
 //! | [`rendezvous`] | how the last DPC tells the waiting thread |
 //! | [`event`], [`mutex`], [`wait`] | the kernel's objects to wait for |
 //! | [`this_processor`] | the instructions of the capture |
@@ -43,6 +44,7 @@ mod event;
 mod guarded;
 mod irp;
 mod mutex;
+mod node;
 mod record;
 mod rendezvous;
 mod round;

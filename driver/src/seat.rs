@@ -14,7 +14,7 @@ use wdk_sys::{
     },
 };
 
-use crate::{round::Round, status::check, vmcb_page::VmcbPage};
+use crate::{node, round::Round, status::check, vmcb_page::VmcbPage};
 
 /// Shown by tools that list pool usage, as "Svms".
 const POOL_TAG: u32 = u32::from_le_bytes(*b"Svms");
@@ -37,7 +37,7 @@ impl Seat {
         let mut processor = PROCESSOR_NUMBER::default();
         // SAFETY: the routine writes to the structure it is given, and to nothing else.
         check(unsafe { KeGetProcessorNumberFromIndex(index, &raw mut processor) })?;
-        let page = VmcbPage::new().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let page = VmcbPage::near(node::of(&mut processor)).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let flags = POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED;
         // SAFETY: nonpaged pool may be taken at this IRQL.
         let memory = unsafe { ExAllocatePool2(flags, size_of::<State>() as _, POOL_TAG) };

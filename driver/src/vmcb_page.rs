@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 
 use amd_svm::vmcb::{VMCB_SIZE, Vmcb, VmsaveState};
 use wdk_sys::{
-    LARGE_INTEGER, MM_ANY_NODE_OK, PAGE_READWRITE, PHYSICAL_ADDRESS,
+    LARGE_INTEGER, MM_ANY_NODE_OK, NODE_REQUIREMENT, PAGE_READWRITE, PHYSICAL_ADDRESS,
     ntddk::{MmAllocateContiguousNodeMemory, MmFreeContiguousMemory, MmGetPhysicalAddress},
 };
 
@@ -20,11 +20,17 @@ pub(crate) struct VmcbPage {
 }
 
 impl VmcbPage {
-    /// Takes a page and zeroes it. `IRQL == PASSIVE_LEVEL`.
+    /// Takes a page and zeroes it, of a node's memory if it has one to give. `IRQL == PASSIVE_LEVEL`.
+    pub(crate) fn near(node: Option<NODE_REQUIREMENT>) -> Option<Self> {
+        let page = node.and_then(Self::of_node);
+        page.or_else(|| Self::of_node(MM_ANY_NODE_OK))
+    }
+
+    /// Takes a page of one node's memory, or of any, and zeroes it. `IRQL == PASSIVE_LEVEL`.
     ///
     /// `MmAllocateContiguousNodeMemory` is the one routine for contiguous memory that takes a
     /// protection: the others return memory that can be executed.
-    pub(crate) fn new() -> Option<Self> {
+    fn of_node(node: NODE_REQUIREMENT) -> Option<Self> {
         let anywhere = LARGE_INTEGER { QuadPart: -1 };
         // SAFETY: the IRQL is right; a page of ordinary memory is all that is asked for.
         let memory = unsafe {
@@ -34,7 +40,7 @@ impl VmcbPage {
                 anywhere,
                 PHYSICAL_ADDRESS::default(),
                 PAGE_READWRITE,
-                MM_ANY_NODE_OK,
+                node,
             )
         };
         let page = NonNull::new(memory.cast::<Vmcb>())?;

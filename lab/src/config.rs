@@ -14,6 +14,9 @@ pub struct Config {
     /// Group, and number inside it, of each processor, in the order in which they
     /// come online; numbers may be left out. Empty: as `groups` says, from zero on.
     pub places: Vec<(u16, u8)>,
+    /// Node of each processor, by its index. Each node has an equal part of memory. Empty: one
+    /// node.
+    pub nodes: Vec<u16>,
     /// How many of the last processors come online only when they are told to, by
     /// [`crate::Lab::add_processors`].
     pub parked: u32,
@@ -45,6 +48,7 @@ impl Default for Config {
             processors: 8,
             groups: Vec::new(),
             places: Vec::new(),
+            nodes: Vec::new(),
             parked: 0,
             processor_model: String::from("max"),
             memory: 256,
@@ -76,6 +80,11 @@ impl Config {
             line.push_str(" places=");
             line.push_str(&places.join(","));
         }
+        if !self.nodes.is_empty() {
+            let nodes: Vec<String> = self.nodes.iter().map(u16::to_string).collect();
+            line.push_str(" nodes=");
+            line.push_str(&nodes.join(","));
+        }
         if self.parked > 0 {
             line.push_str(" parked=");
             line.push_str(&self.parked.to_string());
@@ -103,16 +112,17 @@ mod tests {
     }
 
     #[test]
-    fn places_and_parked_processors_are_named() {
+    fn places_nodes_and_parked_processors_are_named() {
         let config = Config {
             processors: 3,
             places: vec![(0, 0), (0, 2), (1, 63)],
+            nodes: vec![1, 0, 1],
             parked: 1,
             ..Config::default()
         };
         assert_eq!(
             config.command_line("a.sys"),
-            "cpus=3 seed=0 driver=a.sys places=0:0,0:2,1:63 parked=1"
+            "cpus=3 seed=0 driver=a.sys places=0:0,0:2,1:63 nodes=1,0,1 parked=1"
         );
     }
 

@@ -29,6 +29,7 @@ fn routines_keep_their_promises() {
 fn routines_keep_their_promises_in_groups() {
     check_all(&Config {
         groups: vec![1, 3, 2],
+        nodes: vec![0, 0, 1, 1, 2, 0],
         ..config(6)
     });
 }

@@ -9,7 +9,7 @@ mod tally;
 
 use std::collections::BTreeSet;
 
-use lab::{Access, Config, Error, Handle, IoctlReply, Lab};
+use lab::{Access, AllocationKind, Config, Error, Handle, IoctlReply, Lab, Report};
 use protocol::{Outcome, Reply, SnapshotRecord};
 use support::{boot, config};
 use survey::{ask, survey};
@@ -22,8 +22,11 @@ const INSUFFICIENT_RESOURCES: u32 = 0xC000_009A;
 const INVALID_PARAMETER: u32 = 0xC000_000D;
 const FAILURES: [u32; 2] = [INSUFFICIENT_RESOURCES, INVALID_PARAMETER];
 
-/// Calls of a seat that may fail: the processor's number, page, state and DPC target.
-const CALLS_OF_A_SEAT: u64 = 4;
+/// Calls of a seat that may fail: the processor's number and node, page, state and DPC target.
+const CALLS_OF_A_SEAT: u64 = 5;
+
+/// Those that it can do without: its node, and a page there.
+const DISPENSABLE: u64 = 2;
 
 fn open(lab: &mut Lab) -> Handle {
     lab.open(protocol::USER_PATH, Access::READ).unwrap()
@@ -34,22 +37,41 @@ fn failable_calls(lab: &mut Lab) -> u64 {
 }
 
 #[test]
-fn loading_fails_cleanly_until_it_needs_no_more() {
-    let mut lab = boot(&config(PROCESSORS));
+fn loading_fails_cleanly_whatever_it_does_not_get() {
+    let mut lab = boot(&Config {
+        nodes: vec![0, 1, 2],
+        ..config(PROCESSORS)
+    });
+    let before = failable_calls(&mut lab);
+    lab.load().unwrap();
+    let needed = failable_calls(&mut lab) - before;
+    lab.unload().unwrap();
+    // The device, its handle, its security, its link; memory for each processor.
+    assert!(
+        needed > 4 + CALLS_OF_A_SEAT * u64::from(PROCESSORS),
+        "{needed}"
+    );
     let mut tally = Tally::default();
     let mut statuses = Vec::new();
-    for call in 1.. {
+    let mut nodes = Vec::new();
+    for call in 1..=needed {
         lab.fail_allocation(call).unwrap();
-        let before = failable_calls(&mut lab);
-        match lab.load() {
-            Ok(_) => break,
-            Err(Error::Load { status, .. }) => statuses.push(status),
-            Err(other) => panic!("call {call}: {other}"),
-        }
         tally.point();
-        let report = lab.report().unwrap();
+        let before = failable_calls(&mut lab);
+        let report = match lab.load() {
+            Ok(_) => {
+                nodes.push(nodes_of_pages(&lab.report().unwrap()));
+                lab.unload().unwrap()
+            }
+            Err(Error::Load { status, .. }) => {
+                statuses.push(status);
+                let report = lab.report().unwrap();
+                assert_eq!(report.failable_calls - before, call, "it ended there");
+                report
+            }
+            Err(other) => panic!("call {call}: {other}"),
+        };
         assert!(report.is_clean(), "call {call}: {report:?}");
-        assert_eq!(report.failable_calls - before, call, "it ended there");
         tally.left_over(&report);
         tally.survived();
     }
@@ -57,13 +79,15 @@ fn loading_fails_cleanly_until_it_needs_no_more() {
         assert!(statuses.contains(&status), "{statuses:x?}");
     }
     assert!(statuses.iter().all(|status| FAILURES.contains(status)));
-    let failures = tally.tell("low resources");
-    // The device, its handle, its security, its link; memory for each processor.
-    assert!(
-        failures > 4 + CALLS_OF_A_SEAT * u64::from(PROCESSORS),
-        "{failures}"
-    );
+    // One processor's page is not of its node, but from the top of memory, which is the last one's.
+    assert_eq!(nodes.len() as u64, DISPENSABLE * u64::from(PROCESSORS));
+    for moved in [[1, 2, 2], [0, 2, 2], [0, 1, 2]] {
+        let count = nodes.iter().filter(|nodes| **nodes == moved).count();
+        assert_eq!(count as u64, DISPENSABLE, "{nodes:?}");
+    }
+    assert_eq!(tally.tell("low resources"), needed);
 
+    lab.load().unwrap();
     lab.fail_allocation(1).unwrap();
     let before = failable_calls(&mut lab);
     let handle = open(&mut lab);
@@ -73,6 +97,15 @@ fn loading_fails_cleanly_until_it_needs_no_more() {
     lab.close(handle).unwrap();
     assert!(lab.unload().unwrap().is_clean());
     lab.shutdown().unwrap();
+}
+
+/// The nodes that the pages of the driver are of, in order.
+fn nodes_of_pages(report: &Report) -> Vec<u16> {
+    let pages = report.allocations.iter();
+    let pages = pages.filter(|allocation| allocation.kind == AllocationKind::Contiguous);
+    let mut nodes: Vec<u16> = pages.map(|page| page.node).collect();
+    nodes.sort_unstable();
+    nodes
 }
 
 /// A machine to which two processors were added when the driver had seen only the first.
@@ -111,32 +144,38 @@ fn leave(mut lab: Lab, handle: Handle, tally: &mut Tally) {
 
 #[test]
 fn a_growing_snapshot_fails_cleanly_and_the_next_one_is_complete() {
+    // Room for seats, and two of them.
+    const NEEDED: u64 = 1 + 2 * CALLS_OF_A_SEAT;
     let mut tally = Tally::default();
-    for call in 1.. {
+    let (mut lab, handle) = grown();
+    let before = failable_calls(&mut lab);
+    assert_complete(&attempt(&mut lab, handle));
+    assert_eq!(failable_calls(&mut lab) - before, NEEDED);
+    leave(lab, handle, &mut tally);
+    let mut complete = 0;
+    for call in 1..=NEEDED {
         let (mut lab, handle) = grown();
         lab.fail_allocation(call).unwrap();
+        tally.point();
         let before = failable_calls(&mut lab);
         let reply = attempt(&mut lab, handle);
         if reply.status == 0 {
-            // One call fewer than that has been made.
-            assert_eq!(failable_calls(&mut lab) - before, call - 1);
+            complete += 1;
             assert_complete(&reply);
-            leave(lab, handle, &mut tally);
-            break;
+        } else {
+            assert!(FAILURES.contains(&reply.status), "{:#010x}", reply.status);
+            assert_eq!((reply.information, reply.output.len()), (0, 0));
+            assert_eq!(failable_calls(&mut lab) - before, call, "it ended there");
+            assert_complete(&attempt(&mut lab, handle));
         }
-        tally.point();
-        assert!(FAILURES.contains(&reply.status), "{:#010x}", reply.status);
-        assert_eq!((reply.information, reply.output.len()), (0, 0));
-        assert_eq!(failable_calls(&mut lab) - before, call, "it ended there");
-        assert_complete(&attempt(&mut lab, handle));
         let before = failable_calls(&mut lab);
         assert_complete(&attempt(&mut lab, handle));
         assert_eq!(failable_calls(&mut lab), before, "snapshots take nothing");
         leave(lab, handle, &mut tally);
         tally.survived();
     }
-    // Room for seats, and two of them.
-    assert_eq!(tally.tell("low resources"), 1 + 2 * CALLS_OF_A_SEAT);
+    assert_eq!(complete, 2 * DISPENSABLE);
+    assert_eq!(tally.tell("low resources"), NEEDED);
 }
 
 #[test]

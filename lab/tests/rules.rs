@@ -51,6 +51,7 @@ fn expected(misuse: Misuse) -> &'static str {
         Misuse::ReadFreedPool | Misuse::ReadFreedPoolElsewhere => "(in freed pool block",
         Misuse::ExecutePool => "execution of non-executable memory",
         Misuse::ContiguousWithoutProtection => "rule MmAllocateContiguousNodeMemory/protect",
+        Misuse::ContiguousOfNoNode => "rule MmAllocateContiguousNodeMemory/node",
         Misuse::ContiguousExecutable => "rule MmAllocateContiguousNodeMemory/executable",
         Misuse::FreeContiguousPool => "rule MmFreeContiguousMemory/block",
         Misuse::WriteBehindContiguous => "rule MmFreeContiguousMemory/overrun",
@@ -180,6 +181,7 @@ fn highest_irql(routine: &str) -> Option<u8> {
         | "ExFreePool"
         | "IofCompleteRequest"
         | "KeClearEvent"
+        | "KeQueryLogicalProcessorRelationship"
         | "KeReleaseMutex"
         | "KeSetEvent"
         | "MmAllocateContiguousNodeMemory"

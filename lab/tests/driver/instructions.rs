@@ -98,7 +98,7 @@ fn privileged_instructions_are_three_and_each_is_guarded() {
 }
 
 /// None of these takes an address, a process or a register that is not the driver's own.
-const IMPORTS: [&str; 36] = [
+const IMPORTS: [&str; 37] = [
     "ExAllocatePool2",
     "ExFreePool",
     "IoCreateDevice",
@@ -115,6 +115,7 @@ const IMPORTS: [&str; 36] = [
     "KeInitializeMutex",
     "KeInsertQueueDpc",
     "KeQueryActiveProcessorCountEx",
+    "KeQueryLogicalProcessorRelationship",
     "KeQueryMaximumProcessorCountEx",
     "KeReleaseMutex",
     "KeSetEvent",

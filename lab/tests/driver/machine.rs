@@ -104,6 +104,34 @@ fn vmsave_writes_its_128_bytes_and_leaves_the_other_3968() {
 }
 
 #[test]
+fn each_page_is_in_the_memory_of_its_processors_node() {
+    let nodes = vec![2, 0, 1, 2, 0, 1];
+    let mut lab = boot(&Config {
+        groups: vec![4, 2],
+        nodes: nodes.clone(),
+        ..config(6)
+    });
+    let handle = start(&mut lab);
+    let records = ask::<SnapshotRecord>(&mut lab, handle);
+    let allocations = lab.report().unwrap().allocations;
+    let pages = allocations
+        .iter()
+        .filter(|allocation| allocation.kind == AllocationKind::Contiguous);
+    let mut found = Vec::new();
+    for page in pages {
+        let bytes = lab.read_physical(page.physical_address, 4096).unwrap();
+        let state = VmsaveState::read_from(&bytes.try_into().unwrap());
+        let record = records.iter().find(|record| record.state == state);
+        let index = record.expect("a processor with that state").id.index;
+        assert_eq!(page.node, nodes[index as usize], "processor {index}");
+        found.push(index);
+    }
+    found.sort_unstable();
+    assert_eq!(found, [0, 1, 2, 3, 4, 5]);
+    stop(&mut lab, handle);
+}
+
+#[test]
 fn a_hundred_times_loaded_and_unloaded_nothing_is_left() {
     let mut lab = boot(&config(4));
     for _ in 0..100 {

@@ -29,6 +29,8 @@ pub struct Allocation {
     pub virtual_address: u64,
     /// Physical address of the first byte.
     pub physical_address: u64,
+    /// The node whose memory that is.
+    pub node: u16,
 }
 
 /// A device object.

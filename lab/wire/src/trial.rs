@@ -27,6 +27,8 @@ pub enum Exercise {
     Pool,
     /// Contiguous memory is contiguous, and inside the bounds asked for.
     Contiguous,
+    /// Every processor has a node, and memory of a node is of that node.
+    Nodes,
     /// A request that is completed later, by a DPC on another processor.
     PendingRequest,
     /// Direct I/O: the output's pages mapped through their descriptor list.
@@ -120,6 +122,8 @@ pub enum Misuse {
     ExecutePool,
     /// `MmAllocateContiguousNodeMemory` with no protection that the page knows.
     ContiguousWithoutProtection,
+    /// `MmAllocateContiguousNodeMemory` of a node that the machine doesn't have.
+    ContiguousOfNoNode,
     /// `MmAllocateContiguousNodeMemory` of executable memory.
     ContiguousExecutable,
     /// `MmFreeContiguousMemory` of a pool block.

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::nt::processors::Place;
@@ -17,6 +18,8 @@ pub struct CommandLine {
     /// `places=G:N,G:N,...`: group and number of each processor. By default as many as
     /// `groups=A,B,...` says, numbered from zero; without that, full groups.
     pub places: Vec<Place>,
+    /// `nodes=A,B,...`: node of each processor. By default one node.
+    pub nodes: Vec<u16>,
     /// `parked=N`: how many of the last processors Windows would not know yet.
     pub parked: u32,
     /// `seed=N`: where addresses come from.
@@ -32,6 +35,7 @@ impl CommandLine {
         let mut processors = 1;
         let mut groups = Vec::new();
         let mut places = Vec::new();
+        let mut nodes = Vec::new();
         let mut parked = 0;
         let mut seed = 0;
         let mut driver = String::from("driver.sys");
@@ -42,6 +46,7 @@ impl CommandLine {
                 Some(("seed", value)) => seed = number(value),
                 Some(("driver", value)) => driver = String::from(value),
                 Some(("groups", value)) => groups = value.split(',').map(number).collect(),
+                Some(("nodes", value)) => nodes = value.split(',').map(number).collect(),
                 Some(("places", value)) => places = value.split(',').map(place).collect(),
                 _ => panic!("{word:?} on the command line is unknown"),
             }
@@ -61,10 +66,15 @@ impl CommandLine {
             (0..places.len()).all(|at| !places[..at].contains(&places[at])),
             "a place is given twice in {places:?}"
         );
+        if nodes.is_empty() {
+            nodes = vec![0; places.len()];
+        }
+        assert!(nodes.len() == places.len(), "each processor has a node");
         assert!(parked < processors, "the boot processor cannot be parked");
         Self {
             processors,
             places,
+            nodes,
             parked,
             seed,
             driver,

@@ -65,7 +65,7 @@ extern "C" fn boot_processor(start_info: u32) -> ! {
     let file = unsafe { slice::from_raw_parts(start, length) };
     image::initialize(&command_line.driver, file);
     registers::randomize();
-    nt::initialize(command_line.places, command_line.parked);
+    nt::initialize(command_line.places, command_line.nodes, command_line.parked);
     apic::initialize();
     processor::initialize(command_line.processors);
     let here = processor::get(0).expect("one processor at least");

@@ -8,7 +8,7 @@ use core::ptr;
 use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
-use super::{dispatcher, dpc, irql, resources};
+use super::{dispatcher, dpc, irql, nodes, resources};
 use crate::memory::guarded::{self, Block};
 use crate::memory::layout::{self, PAGE_SIZE};
 use crate::memory::paging::{self, Protection};
@@ -50,12 +50,14 @@ pub fn map_frames(physical: &[u64]) -> u64 {
 pub fn report() -> Vec<Allocation> {
     let blocks = BLOCKS.lock();
     let allocations = blocks.values().filter_map(|block| {
+        let physical = paging::translate(block.start)?.physical;
         Some(Allocation {
             kind: AllocationKind::Contiguous,
             tag: 0,
             size: block.size,
             virtual_address: block.start,
-            physical_address: paging::translate(block.start)?.physical,
+            physical_address: physical,
+            node: nodes::of_memory(physical),
         })
     });
     allocations.collect()
@@ -79,13 +81,21 @@ pub extern "win64" fn allocate_node_memory(
         "boundary",
         format_args!("boundary {boundary:#x}, the page demands a power of two"),
     );
-    // One node, which is number 0.
-    if resources::are_exhausted() || node != ANY_NODE && node != 0 {
+    let memory = match nodes::memory(node) {
+        Some(memory) => memory,
+        None if node == ANY_NODE => 0..u64::MAX,
+        None => ROUTINE.violated(
+            "node",
+            format_args!("node {node}, the machine has {}", nodes::count()),
+        ),
+    };
+    if resources::are_exhausted() {
         return ptr::null_mut();
     }
     let size = size as u64;
     let pages = layout::pages(size);
-    let range = lowest..highest.saturating_add(1);
+    let end = highest.saturating_add(1).min(memory.end);
+    let range = lowest.max(memory.start)..end;
     let allocate = || frames::allocate_contiguous(pages, &range, boundary);
     let Some(physical) = shootdown::with_reclaim(allocate) else {
         return ptr::null_mut();

@@ -1,7 +1,7 @@
 //! The routines that a driver may import, by name.
 
 use super::{
-    contiguous, debug, dispatcher, dpc, exception, io, irql, pool, processors, rtl, security,
+    contiguous, debug, dispatcher, dpc, exception, io, irql, nodes, pool, processors, rtl, security,
 };
 
 macro_rules! exports {
@@ -40,6 +40,7 @@ exports! {
     "KeInsertQueueDpc" => dpc::insert_queue,
     "KeLowerIrql" => irql::lower,
     "KeQueryActiveProcessorCountEx" => processors::query_active_count,
+    "KeQueryLogicalProcessorRelationship" => nodes::query_relationship,
     "KeQueryMaximumProcessorCountEx" => processors::query_maximum_count,
     "KeRaiseIrqlToDpcLevel" => irql::raise_to_dpc_level,
     "KeReleaseMutex" => dispatcher::release_mutex,

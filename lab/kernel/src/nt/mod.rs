@@ -15,6 +15,7 @@ pub mod held;
 pub mod hot_add;
 pub mod io;
 pub mod irql;
+pub mod nodes;
 pub mod pool;
 pub mod processors;
 pub mod report;
@@ -23,7 +24,7 @@ pub mod rtl;
 pub mod rules;
 pub mod security;
 pub mod status;
-mod structures;
+pub mod structures;
 pub mod thread;
 
 use alloc::vec::Vec;
@@ -31,8 +32,9 @@ use alloc::vec::Vec;
 use processors::Place;
 
 /// Sets everything up that has a place in the address space or a shape.
-pub fn initialize(places: Vec<Place>, parked: u32) {
+pub fn initialize(places: Vec<Place>, nodes: Vec<u16>, parked: u32) {
     processors::initialize(places, parked);
+    nodes::initialize(nodes);
     pool::initialize();
     contiguous::initialize();
 }

@@ -12,7 +12,7 @@ use core::ptr;
 use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
-use super::{dispatcher, dpc, held, irql, resources};
+use super::{dispatcher, dpc, held, irql, nodes, resources};
 use crate::memory::guarded::{self, Block};
 use crate::memory::layout;
 use crate::memory::paging;
@@ -195,12 +195,14 @@ pub fn report() -> Vec<Allocation> {
         let Owner::Driver(kind) = record.owner else {
             return None;
         };
+        let physical = paging::translate(record.block.start)?.physical;
         Some(Allocation {
             kind,
             tag: record.tag,
             size: record.block.size,
             virtual_address: record.block.start,
-            physical_address: paging::translate(record.block.start)?.physical,
+            physical_address: physical,
+            node: nodes::of_memory(physical),
         })
     });
     drivers.collect()

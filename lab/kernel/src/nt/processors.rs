@@ -12,7 +12,7 @@ use lab_wire::Passage;
 use spin::Once;
 
 use super::rules::Routine;
-use super::structures::{PROCESSOR_NUMBER, field};
+use super::structures::PROCESSOR_NUMBER;
 use super::{hot_add, resources, status};
 use crate::processor;
 
@@ -148,12 +148,7 @@ pub extern "win64" fn get_number_from_index(index: u32, result: *mut PROCESSOR_N
 /// `KeGetProcessorIndexFromNumber`: any level.
 pub extern "win64" fn get_index_from_number(number: *const PROCESSOR_NUMBER) -> u32 {
     let number = Routine("KeGetProcessorIndexFromNumber").object("ProcNumber", number);
-    let number = PROCESSOR_NUMBER {
-        Group: number.get(field!(PROCESSOR_NUMBER, Group)),
-        Number: number.get(field!(PROCESSOR_NUMBER, Number)),
-        Reserved: number.get(field!(PROCESSOR_NUMBER, Reserved)),
-    };
-    index_of(number).unwrap_or(INVALID_INDEX)
+    index_of(number.read()).unwrap_or(INVALID_INDEX)
 }
 
 /// `KeGetCurrentProcessorNumberEx`: any level.

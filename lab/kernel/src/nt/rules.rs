@@ -117,6 +117,15 @@ impl<S> Object<S> {
         unsafe { field.of(self.0).write_volatile(value) };
     }
 
+    /// Everything.
+    pub fn read(self) -> S
+    where
+        S: Copy,
+    {
+        // SAFETY: The whole structure is mapped, see the type.
+        unsafe { self.0.read_volatile() }
+    }
+
     /// Sets everything.
     pub fn write(self, value: S) {
         // SAFETY: The whole structure is mapped and writable, see the type.

@@ -16,6 +16,10 @@ pub use windows_sys::Wdk::Foundation::{
 };
 pub use windows_sys::Win32::Foundation::UNICODE_STRING;
 pub use windows_sys::Win32::System::Kernel::{LIST_ENTRY, PROCESSOR_NUMBER};
+pub use windows_sys::Win32::System::SystemInformation::{
+    GROUP_AFFINITY, NUMA_NODE_RELATIONSHIP, RelationNumaNode,
+    SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
+};
 
 /// `IO_STACK_LOCATION.Parameters.DeviceIoControl`.
 #[repr(C)]

@@ -8,6 +8,7 @@ use windows_sys::Win32::Security as security;
 use windows_sys::Win32::Storage::FileSystem as storage;
 use windows_sys::Win32::System::Ioctl as ioctl;
 use windows_sys::Win32::System::Kernel as kernel;
+use windows_sys::Win32::System::SystemInformation as information;
 use windows_sys::Win32::System::SystemServices as system;
 use windows_sys::Win32::System::Threading as threading;
 
@@ -85,6 +86,7 @@ pub const ENUMERATIONS: &[Fact] = enumerations! {
         services::KeProcessorAddStartNotify, services::KeProcessorAddCompleteNotify,
         services::KeProcessorAddFailureNotify
     }
+    _LOGICAL_PROCESSOR_RELATIONSHIP { information::RelationNumaNode }
     _KWAIT_REASON { services::Executive, services::UserRequest }
     _MEMORY_CACHING_TYPE { services::MmNonCached, services::MmCached }
     _MM_PAGE_PRIORITY { services::LowPagePriority, services::NormalPagePriority }

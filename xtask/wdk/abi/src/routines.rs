@@ -47,6 +47,7 @@ pub const SERVICES: &[Fact] = routines! { services:
     KeInitializeMutex(_, _);
     KeInsertQueueDpc(_, _, _);
     KeQueryActiveProcessorCountEx(_);
+    KeQueryLogicalProcessorRelationship(_, _, _, _);
     KeQueryMaximumProcessorCountEx(_);
     KeRegisterProcessorChangeCallback(_, _, _);
     KeReleaseMutex(_, _);

@@ -167,6 +167,8 @@ pub const FACTS: &[Fact] = structures! {
     kernel::LIST_ENTRY { Flink, Blink }
     kernel::PROCESSOR_NUMBER { Group, Number, Reserved }
     information::GROUP_AFFINITY { Mask, Group, Reserved }
+    information::NUMA_NODE_RELATIONSHIP { NodeNumber }
+    information::SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX { Relationship, Size }
     security::ACCESS_ALLOWED_ACE { Header, Mask, SidStart }
     security::ACL { AclRevision, AclSize, AceCount }
     security::PRIVILEGE_SET { PrivilegeCount, Control, Privilege }
@@ -185,6 +187,9 @@ pub const UNNAMED: &[Fact] = unnamed! {
             Tail.Overlay.Anonymous2.Anonymous.CurrentStackLocation
     }
     io::IO_STATUS_BLOCK { __bindgen_anon_1.Status = Anonymous.Status }
+    information::SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX {
+        __bindgen_anon_1.NumaNode = Anonymous.NumaNode
+    }
     file_system::SE_EXPORTS { SeDebugPrivilege = SeDebugPrivilege }
     file_system::SE_EXPORTS { SeLocalSystemSid = SeLocalSystemSid }
     file_system::SE_EXPORTS { SeAliasAdminsSid = SeAliasAdminsSid }
@@ -216,6 +221,7 @@ pub const SIMPLE: &[Fact] = simple! {
     HANDLE = win32::HANDLE,
     KMUTEX = foundation::KMUTANT,
     KPROCESSOR_MODE = i8,
+    NODE_REQUIREMENT = u32,
     NTSTATUS = win32::NTSTATUS,
     PCUNICODE_STRING = *const win32::UNICODE_STRING,
     PHYSICAL_ADDRESS = i64,

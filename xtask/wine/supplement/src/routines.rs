@@ -14,8 +14,9 @@ use core::{
 };
 
 use wdk_sys::{
-    KDPC, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, NT_SUCCESS, NTSTATUS, PAGE_READWRITE,
-    PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    _LOGICAL_PROCESSOR_RELATIONSHIP, KDPC, LOGICAL_PROCESSOR_RELATIONSHIP, MEM_COMMIT, MEM_RELEASE,
+    MEM_RESERVE, NT_SUCCESS, NTSTATUS, PAGE_READWRITE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, PVOID,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
     ntddk::{KeQueryActiveProcessorCountEx, ZwAllocateVirtualMemory, ZwFreeVirtualMemory},
 };
 
@@ -24,12 +25,15 @@ use crate::{binding::THIS_PROCESS, registry::keep};
 /// A routine: its name, and where it is.
 type Lent = (&'static [u8], fn() -> usize);
 
-/// Wine 8 has not the first three; it has the others, but runs no DPC, and frees only what it
+/// Wine 8 has not the first four; it has the others, but runs no DPC, and frees only what it
 /// allocated.
-pub(crate) static LENT: [Lent; 7] = [
+pub(crate) static LENT: [Lent; 8] = [
     (b"ExAllocatePool2", || allocate_pool as *const () as usize),
     (b"KeGetProcessorNumberFromIndex", || {
         processor_number as *const () as usize
+    }),
+    (b"KeQueryLogicalProcessorRelationship", || {
+        node as *const () as usize
     }),
     (b"MmAllocateContiguousNodeMemory", || {
         allocate_contiguous as *const () as usize
@@ -109,6 +113,21 @@ extern "system" fn processor_number(index: u32, number: *mut PROCESSOR_NUMBER) -
         }
         _ => STATUS_INVALID_PARAMETER,
     }
+}
+
+/// One node, and no other relationship.
+extern "system" fn node(
+    _processor: *mut PROCESSOR_NUMBER,
+    relationship: LOGICAL_PROCESSOR_RELATIONSHIP,
+    information: *mut SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
+    _length: *mut u32,
+) -> NTSTATUS {
+    if relationship != _LOGICAL_PROCESSOR_RELATIONSHIP::RelationNumaNode {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the borrower passes a structure of its own; zeros are the first node.
+    unsafe { information.write_bytes(0, 1) };
+    STATUS_SUCCESS
 }
 
 extern "system" fn initialize_dpc(dpc: *mut KDPC, routine: PKDEFERRED_ROUTINE, context: PVOID) {

@@ -1,5 +1,8 @@
-//! Promises of pool and contiguous memory.
-#![expect(unsafe_code, reason = "the content of allocated memory is looked at")]
+//! Promises of pool, contiguous memory, and the nodes that it is of.
+#![expect(
+    unsafe_code,
+    reason = "the content of allocated memory is looked at, and unions"
+)]
 
 use core::ffi::c_void;
 use core::slice;
@@ -7,7 +10,10 @@ use core::slice;
 use super::{NON_PAGED, Outcome, TAG, promise};
 use crate::memory::guarded::uninitialized;
 use crate::memory::layout::PAGE_SIZE;
-use crate::nt::{contiguous, pool};
+use crate::nt::structures::{
+    PROCESSOR_NUMBER, RelationNumaNode, SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
+};
+use crate::nt::{contiguous, nodes, pool, processors, status};
 
 /// `POOL_FLAG_UNINITIALIZED`, `POOL_FLAG_CACHE_ALIGNED`.
 const KEEP_CONTENT: u64 = 0x2;
@@ -77,7 +83,57 @@ pub fn contiguous() -> Outcome {
 
     let low = contiguous::allocate_node_memory(SIZE, 0, 0xFFFF, 0, READ_WRITE, ANY_NODE);
     promise!(low.is_null(), "memory where there is none to give");
-    let elsewhere = contiguous::allocate_node_memory(SIZE, 0, u64::MAX, 0, READ_WRITE, 1);
-    promise!(elsewhere.is_null(), "memory of a node that doesn't exist");
+    Ok(())
+}
+
+/// Asks for the node of a processor, with room for so many bytes.
+fn ask_node(index: u32, room: u32) -> (u32, SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX, u32) {
+    let mut number = PROCESSOR_NUMBER::default();
+    processors::get_number_from_index(index, &raw mut number);
+    let mut information = SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX::default();
+    let mut length = room;
+    let status = nodes::query_relationship(
+        &raw const number,
+        RelationNumaNode,
+        &raw mut information,
+        &raw mut length,
+    );
+    (status, information, length)
+}
+
+pub fn nodes() -> Outcome {
+    for index in 0..processors::active() {
+        let (status, _, needed) = ask_node(index, 0);
+        promise!(
+            status == status::INFO_LENGTH_MISMATCH,
+            "no room and status {status:#x}"
+        );
+        let (status, information, length) = ask_node(index, needed);
+        promise!(status == status::SUCCESS, "no node of {index}: {status:#x}");
+        promise!(
+            length == needed && information.Size == needed,
+            "{length} bytes, {needed} needed"
+        );
+        // SAFETY: This member of the union was asked for.
+        let node = unsafe { information.Anonymous.NumaNode };
+        // SAFETY: The masks are one here.
+        let mask = unsafe { node.Anonymous.GroupMask };
+        let place = processors::number(index).expect("an active processor");
+        promise!(
+            mask.Group == place.0 && mask.Mask >> place.1 & 1 == 1,
+            "processor {index} is not in its node"
+        );
+        let own = nodes::memory(node.NodeNumber).expect("a node of the machine");
+        let node = node.NodeNumber;
+        let page = contiguous::allocate_node_memory(1, 0, u64::MAX, 0, READ_WRITE, node);
+        let physical = contiguous::get_physical_address(page);
+        promise!(
+            own.contains(&physical),
+            "{physical:#x} is not of node {node}"
+        );
+        contiguous::free_memory(page);
+        let beyond = contiguous::allocate_node_memory(1, own.end, u64::MAX, 0, READ_WRITE, node);
+        promise!(beyond.is_null(), "memory that is not of node {node}");
+    }
     Ok(())
 }

@@ -50,6 +50,7 @@ pub fn perform(kind: Exercise) -> Outcome {
         Exercise::FloatingPoint => dpcs::floating_point(),
         Exercise::Pool => memory::pool(),
         Exercise::Contiguous => memory::contiguous(),
+        Exercise::Nodes => memory::nodes(),
         Exercise::PendingRequest => requests::pending(),
         Exercise::DirectTransfer => requests::direct_transfer(),
         Exercise::PathBehindDevice => requests::path_behind_device(),

@@ -76,6 +76,7 @@ pub fn commit(kind: Misuse) {
         | Misuse::ReadFreedPoolElsewhere
         | Misuse::ExecutePool => misuse_block(kind),
         Misuse::ContiguousWithoutProtection
+        | Misuse::ContiguousOfNoNode
         | Misuse::ContiguousExecutable
         | Misuse::FreeContiguousPool
         | Misuse::WriteBehindContiguous
@@ -335,6 +336,9 @@ fn misuse_contiguous(kind: Misuse) {
     match kind {
         Misuse::ContiguousWithoutProtection => {
             allocate(0);
+        }
+        Misuse::ContiguousOfNoNode => {
+            contiguous::allocate_node_memory(SIZE, 0, u64::MAX, 0, READ_WRITE, 1);
         }
         Misuse::ContiguousExecutable => {
             allocate(EXECUTE_READ_WRITE);
