@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Verdict;
 use crate::machine::python::Environment;
-use crate::process::{self, QUERY_LIMIT};
+use crate::process::{self, BUILD_LIMIT, QUERY_LIMIT};
 use crate::step::step;
 use crate::workspace::{Workspace, read_text};
 
@@ -26,6 +26,7 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
 
 fn judge(workspace: &Workspace, rules: &Path) -> Result<Verdict> {
     let mut deny = install(workspace)?;
+    fetch(workspace)?;
     let lock = read_text(&workspace.root().join("Cargo.lock"))?;
     let packages = lock.matches("\n[[package]]\n").count();
     deny.current_dir(workspace.root())
@@ -41,6 +42,17 @@ fn judge(workspace: &Workspace, rules: &Path) -> Result<Verdict> {
         said.stderr
     );
     Ok(verdict)
+}
+
+/// Gets the packages that no build here needs, being for other systems: cargo-deny wants all of
+/// them.
+fn fetch(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["fetch", "--quiet", "--locked"]);
+    step("every package of Cargo.lock", |_| {
+        process::run(&mut cargo, BUILD_LIMIT)
+    })?;
+    Ok(())
 }
 
 /// Every check looks at every package; what it has against one is a line of JSON.
