@@ -1,6 +1,7 @@
 //! What CPUID says about SVM.
 
 use bitfield_struct::bitfield;
+use zerocopy::transmute;
 
 use crate::Processor;
 
@@ -131,8 +132,9 @@ pub fn has_svm_vendor(processor: &mut impl Processor) -> bool {
     let leaf = processor.cpuid(LEAF_VENDOR, 0);
     // The words as CPUID returns them: to put them together first takes longer than to compare.
     SVM_VENDORS
-        .iter()
-        .any(|vendor| words(vendor) == (leaf.ebx, leaf.edx, leaf.ecx))
+        .into_iter()
+        .map(words)
+        .any(|[ebx, edx, ecx]| leaf.ebx == ebx && leaf.edx == edx && leaf.ecx == ecx)
 }
 
 /// The hypervisor that the processor runs under, if one says so; zeros if none does.
@@ -171,19 +173,11 @@ fn has_leaf(processor: &mut impl Processor, leaf: u32) -> bool {
 }
 
 /// A signature as the three registers that it came in.
-fn words(signature: &Signature) -> (u32, u32, u32) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = *signature;
-    (
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-        u32::from_le_bytes([i, j, k, l]),
-    )
+fn words(signature: Signature) -> [u32; 3] {
+    let words: [[u8; 4]; 3] = transmute!(signature);
+    words.map(u32::from_le_bytes)
 }
 
 fn signature(words: [u32; 3]) -> Signature {
-    let mut name = [0; 12];
-    for (place, word) in name.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    name
+    transmute!(words.map(u32::to_le_bytes))
 }

@@ -12,6 +12,8 @@ use crate::Error;
 pub const VMSAVE: &[u8] = &[0x0F, 0x01, 0xDB];
 /// `RDTSC`.
 pub const RDTSC: &[u8] = &[0x0F, 0x31];
+/// `JMP` through a pointer nearby: what a call of an imported routine leads to first.
+pub const IMPORT_JUMP: &[u8] = &[0xFF, 0x25];
 
 /// A driver's image.
 #[derive(Debug, Clone)]

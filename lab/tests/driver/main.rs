@@ -6,6 +6,7 @@ mod support;
 #[path = "../support/survey.rs"]
 mod survey;
 
+mod checked;
 mod client;
 mod dispatch_level;
 mod instructions;

@@ -60,13 +60,7 @@ pub fn build_package(workspace: &Workspace, profile: Profile) -> Result<Package>
         client: folder.join("client.exe"),
         folder,
     };
-    step("svmsave.sys", |remarks| {
-        let mut built = cross_build.build(profile, remarks)?;
-        identity::make_reproducible(&mut built.image, &mut built.debug_info)?;
-        rules::require(&built.image, profile)?;
-        write_if_changed(&package.driver, built.image)?;
-        write_if_changed(&package.driver.with_extension("pdb"), built.debug_info)
-    })?;
+    build_driver(&cross_build, profile, &package.driver)?;
     step("client.exe", |remarks| {
         let built = client::build(workspace, remarks)?;
         write_if_changed(&package.client, read(&built)?)
@@ -75,6 +69,29 @@ pub fn build_package(workspace: &Workspace, profile: Profile) -> Result<Package>
         write_if_changed(&package.inf, inf::stamped(workspace)?)
     })?;
     Ok(package)
+}
+
+/// Builds the driver with checks, apart from the package; returns where it is.
+pub fn build_checked_driver(workspace: &Workspace) -> Result<PathBuf> {
+    let cross_build = CrossBuild::prepare(workspace)?;
+    let driver = workspace.target().join("checked").join("svmsave.sys");
+    build_driver(&cross_build, Profile::Dev, &driver)?;
+    Ok(driver)
+}
+
+/// Builds `svmsave.sys`, and `svmsave.pdb` beside it.
+fn build_driver(cross_build: &CrossBuild, profile: Profile, driver: &Path) -> Result<()> {
+    let what = match profile {
+        Profile::Dev => "svmsave.sys with checks",
+        Profile::Release => "svmsave.sys",
+    };
+    step(what, |remarks| {
+        let mut built = cross_build.build(profile, remarks)?;
+        identity::make_reproducible(&mut built.image, &mut built.debug_info)?;
+        rules::require(&built.image, profile)?;
+        write_if_changed(driver, built.image)?;
+        write_if_changed(&driver.with_extension("pdb"), built.debug_info)
+    })
 }
 
 /// Runs cargo with warnings kept for the end of the step. `flags` are all that the compiler gets:

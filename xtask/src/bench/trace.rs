@@ -1,10 +1,7 @@
 //! A DPC's instructions, cut into its parts.
 
 use anyhow::{Context, Result};
-use lab::mapped_image::{MappedImage, RDTSC};
-
-/// `jmp` through the import table: where a call leaves the driver.
-const IMPORT_JUMP: &[u8] = &[0xFF, 0x25];
+use lab::mapped_image::{IMPORT_JUMP, MappedImage, RDTSC};
 
 /// How often a capture reads the time-stamp counter, waiting apart.
 const STAMPS: usize = 6;

@@ -236,6 +236,7 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
     distribution::assemble(workspace, &certificate, &package)?;
     let kernel = artifact::build_kernel(workspace)?;
     let frames = LabDriver::Frames.build(workspace)?;
+    let checked = artifact::build_checked_driver(workspace)?;
     let mut cargo = workspace.cargo();
     cargo
         .args(["test", "--no-fail-fast"])
@@ -245,7 +246,8 @@ fn boot_tests(workspace: &Workspace) -> Result<Command> {
         .args(["--", "--show-output"])
         .env("LAB_KERNEL", kernel)
         .env("LAB_DRIVER", package.join("svmsave.sys"))
-        .env("LAB_FRAMES", frames);
+        .env("LAB_FRAMES", frames)
+        .env("LAB_CHECKED_DRIVER", checked);
     Ok(cargo)
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use anyhow::{Context as _, Result, ensure};
 use iced_x86::{Decoder, DecoderOptions, Mnemonic};
+use lab::mapped_image::IMPORT_JUMP;
 use object::LittleEndian as LE;
 use object::pe::{IMAGE_DIRECTORY_ENTRY_EXCEPTION, IMAGE_SCN_MEM_EXECUTE};
 use object::read::pe::PeFile64;
@@ -135,6 +136,12 @@ impl Mapped<'_> {
         }
         // Codes of two bytes each, an even number of them, then the handler.
         let handler = unwind + 4 + u32::from(header[2]).next_multiple_of(2) * 2;
+        // The handler of scopes is imported. Functions of the compiled standard library have one of
+        // the image's own, wdk-panic's, which knows none.
+        let entry = word(self.at(handler, 4)?, 0)?;
+        if !self.at(entry, IMPORT_JUMP.len())?.starts_with(IMPORT_JUMP) {
+            return Ok(Vec::new());
+        }
         let count = word(self.at(handler + 4, 4)?, 0)?;
         (0..count)
             .map(|index| {
