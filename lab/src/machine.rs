@@ -240,6 +240,16 @@ impl Lab {
         }
     }
 
+    /// Makes the pages of the driver's memory count as written by nobody: what is written from now
+    /// on is in the next [report](Self::report).
+    ///
+    /// # Errors
+    ///
+    /// When the machine stops or gives no answer.
+    pub fn forget_writes(&mut self) -> Result<(), Error> {
+        self.ask_done(&Request::ForgetWrites)
+    }
+
     /// The registers of a processor, read there by the kernel without VMSAVE.
     ///
     /// # Errors

@@ -31,6 +31,9 @@ pub struct Allocation {
     pub physical_address: u64,
     /// The node whose memory that is.
     pub node: u16,
+    /// How many of its pages were written to, by their addresses, since
+    /// [`crate::Request::ForgetWrites`].
+    pub pages_written: u64,
 }
 
 /// A device object.

@@ -192,6 +192,8 @@ pub enum Request {
     },
     /// What is allocated, open and queued now.
     Report,
+    /// Makes the pages of the driver's memory count as written by nobody.
+    ForgetWrites,
     /// The registers of a processor.
     Processor {
         /// System-wide index.

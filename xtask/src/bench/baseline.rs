@@ -29,6 +29,10 @@ pub struct Change {
     pub is: Option<u64>,
 }
 
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "instructions and bytes, counted in millions"
+)]
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let say = |value: Option<u64>| value.map_or("absent".to_owned(), |value| value.to_string());
@@ -38,7 +42,14 @@ impl fmt::Display for Change {
             self.name,
             say(self.was),
             say(self.is)
-        )
+        )?;
+        match self.was.zip(self.is) {
+            Some((was @ 1.., is)) => {
+                let percent = (is as f64 - was as f64) * 100.0 / was as f64;
+                write!(f, " ({percent:+.1} %)")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -125,6 +136,22 @@ mod tests {
         let changes = compare(&was, &figures(&[]));
         let names: Vec<_> = changes.iter().map(|change| &change.name).collect();
         assert_eq!(names, ["hopping.machine.2"]);
+    }
+
+    #[test]
+    fn a_change_is_told_in_percent_where_there_was_something() {
+        let was = figures(&[("dpc", 348), ("gone", 1), ("skew", 0)]);
+        let is = figures(&[("dpc", 293), ("new", 2), ("skew", 29)]);
+        let told: Vec<_> = compare(&was, &is).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "dpc was 348 and is 293 (-15.8 %)",
+                "gone was 1 and is absent",
+                "skew was 0 and is 29",
+                "new was absent and is 2"
+            ]
+        );
     }
 
     #[test]

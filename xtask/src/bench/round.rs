@@ -1,5 +1,6 @@
 //! A snapshot over all its processors: the caller, the DPCs, and the longest way through them.
 
+use amd_svm::vmcb::VMCB_SIZE;
 use anyhow::{Context, Result};
 use lab::mapped_image::MappedImage;
 
@@ -61,6 +62,11 @@ impl<'a> Round<'a> {
             all.sum()
         };
         put("interrupts", interrupts(later) - interrupts(earlier));
+        let dpcs =
+            |report: &lab::Report| -> u64 { report.processors.iter().map(|one| one.dpcs).sum() };
+        put("dpcs", dpcs(later) - dpcs(earlier));
+        put("requests", self.snapshot.requests);
+        put("pages", self.pages());
         put("machine", self.snapshot.lasted);
         put("machine_skew", self.snapshot.tsc_skew);
         let made = later.allocations_made - earlier.allocations_made;
@@ -105,6 +111,15 @@ impl<'a> Round<'a> {
         let turn = self.dpcs.iter().map(|dpc| dpc.turn).max();
         let spread = ways().max().unwrap_or(0) - ways().min().unwrap_or(0);
         spread + turn.unwrap_or(0)
+    }
+
+    /// Pages that the driver, the kernel on its behalf, and VMSAVE write to. VMSAVE does so by a
+    /// physical address, which no page table notices: one page for each that was executed.
+    fn pages(&self) -> u64 {
+        let allocations = self.snapshot.after.allocations.iter();
+        let written: u64 = allocations.map(|allocation| allocation.pages_written).sum();
+        let vmsaves = self.dpcs.iter().filter(|dpc| dpc.vmsave > 0);
+        written + vmsaves.count() as u64 + self.snapshot.reply.div_ceil(VMCB_SIZE as u64)
     }
 
     /// Bytes of nonpaged memory that the driver holds.

@@ -21,6 +21,10 @@ pub struct Snapshot {
     pub lasted: u64,
     /// How far apart the captures are, by the same counter.
     pub tsc_skew: u64,
+    /// Control codes that the caller sent, each a system call.
+    pub requests: u64,
+    /// Length of the reply in bytes.
+    pub reply: u64,
     /// What the lab had counted before.
     pub before: Report,
     /// What it had counted afterwards.
@@ -34,9 +38,10 @@ impl Snapshot {
         lab.load()?;
         let handle = lab.open(protocol::USER_PATH, Access::READ)?;
         ask(&mut lab, handle, processors)?;
+        lab.forget_writes()?;
         let before = lab.report()?;
         let earlier = lab.executed()?;
-        let (lasted, tsc_skew) = ask(&mut lab, handle, processors)?;
+        let asked = ask(&mut lab, handle, processors)?;
         let mut executed = lab.executed()?;
         let after = lab.report()?;
         for (all, earlier) in executed.iter_mut().zip(earlier) {
@@ -48,8 +53,10 @@ impl Snapshot {
         Ok(Self {
             processors,
             executed,
-            lasted,
-            tsc_skew,
+            lasted: asked.lasted,
+            tsc_skew: asked.tsc_skew,
+            requests: asked.requests,
+            reply: asked.reply,
             before,
             after,
         })
@@ -74,9 +81,16 @@ pub fn config(processors: u32) -> Config {
     }
 }
 
-/// Has a thread ask for a snapshot; returns how much the time-stamp counter went on meanwhile,
-/// and how far apart it says that the captures are.
-fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<(u64, u64)> {
+/// What a thread has that asked for a snapshot: as [`Snapshot`] has it.
+struct Asked {
+    lasted: u64,
+    tsc_skew: u64,
+    requests: u64,
+    reply: u64,
+}
+
+/// Has a thread ask for a snapshot, between two looks at the time-stamp counter.
+fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<Asked> {
     let length = size_of::<ReplyHeader>() + processors as usize * size_of::<SnapshotRecord>();
     let request = Operation::Ioctl {
         handle,
@@ -89,6 +103,10 @@ fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<(u64, u64)> {
         operations: vec![Operation::TimeStamp, request, Operation::TimeStamp],
     }])?;
     let outcomes = outcomes.concat();
+    let requests = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Outcome::Ioctl(_)));
+    let requests = requests.count() as u64;
     let [
         Outcome::TimeStamp(begun),
         Outcome::Ioctl(reply),
@@ -100,8 +118,14 @@ fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<(u64, u64)> {
     if reply.status != 0 {
         bail!("a snapshot ended with status {:#010x}", reply.status);
     }
+    let length = reply.output.len() as u64;
     let reply = Reply::<SnapshotRecord>::parse(&reply.output)?;
     let captures = || reply.records().map(|record| record.tsc);
     let (first, last) = captures().min().zip(captures().max()).unwrap_or_default();
-    Ok((ended - begun, last - first))
+    Ok(Asked {
+        lasted: ended - begun,
+        tsc_skew: last - first,
+        requests,
+        reply: length,
+    })
 }

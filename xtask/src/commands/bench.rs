@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::artifact::{self, LabDriver, Profile};
+use crate::bench::demo::Times;
 use crate::bench::{self, Figures, HOPPED, PROCESSORS, baseline};
 use crate::machine::{self, package, target};
 use crate::workspace::Workspace;
@@ -21,28 +22,46 @@ pub struct Args {
     /// Make the figures the baseline
     #[arg(long)]
     update: bool,
+
+    /// Time `cargo xtask demo` too, from nothing and again: compiles everything
+    #[arg(long)]
+    demo: bool,
 }
 
 /// Measures, prints, and fails if a figure is over its limit or far from the baseline.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    let figures = measure(workspace)?;
-    let json = serde_json::to_string_pretty(&figures)?;
+    let mut figures = measure(workspace)?;
     if args.update {
+        let json = serde_json::to_string_pretty(&figures)?;
         let path = baseline::path(workspace);
         fs::write(&path, format!("{json}\n"))
             .with_context(|| format!("writing {}", path.display()))?;
     }
+    let (mut checks, changes) = bench::judge(&figures, &baseline::read(workspace)?);
+    if args.demo {
+        let times = Times::take(workspace)?;
+        checks.push(times.judge());
+        for (name, time) in [("cold", times.cold), ("warm", times.warm)] {
+            let milliseconds = u64::try_from(time.as_millis())?;
+            figures.insert(format!("demo.{name}_milliseconds"), milliseconds);
+        }
+    }
     if args.json {
-        println!("{json}");
+        println!("{}", serde_json::to_string_pretty(&figures)?);
     } else {
         println!("{}", parts(&figures).trim_fmt());
         println!();
         println!("{}", snapshots(&figures).trim_fmt());
         println!();
         println!("{}", side_by_side(&figures).trim_fmt());
+        println!();
+        println!("{}", whole(&figures).trim_fmt());
+    }
+    for change in changes {
+        eprintln!("changed {change}");
     }
     let mut code = ExitCode::SUCCESS;
-    for check in bench::judge(&figures, &baseline::read(workspace)?) {
+    for check in checks {
         match check.violation {
             None => eprintln!("ok      {}", check.rule),
             Some(violation) => {
@@ -84,13 +103,16 @@ fn parts(figures: &Figures) -> Table {
 
 /// Snapshots, by the number of processors.
 fn snapshots(figures: &Figures) -> Table {
-    const COLUMNS: [(&str, &str); 6] = [
+    const COLUMNS: [(&str, &str); 9] = [
+        ("system calls", "requests"),
+        ("interrupts", "interrupts"),
+        ("DPCs", "dpcs"),
         ("caller", "caller"),
         ("all processors", "total"),
         ("critical path", "critical_path"),
-        ("interrupts", "interrupts"),
         ("skew", "skew"),
-        ("bytes", "memory"),
+        ("bytes held", "memory"),
+        ("pages written", "pages"),
     ];
     by_processors(figures, &PROCESSORS, &COLUMNS)
 }
@@ -111,6 +133,21 @@ fn side_by_side(figures: &Figures) -> Table {
         ("by hopping", "hopping.machine_skew"),
     ];
     by_processors(figures, &HOPPED, &COLUMNS)
+}
+
+/// What does not depend on processors: sizes, and times if they were taken.
+fn whole(figures: &Figures) -> Table {
+    const ROWS: [(&str, &str, &str); 4] = [
+        ("svmsave.sys", "size.svmsave.sys", "bytes"),
+        ("client.exe", "size.client.exe", "bytes"),
+        ("demo from nothing", "demo.cold_milliseconds", "ms"),
+        ("demo again", "demo.warm_milliseconds", "ms"),
+    ];
+    let mut table = table(["", "", ""]);
+    for (what, name, unit) in ROWS.iter().filter(|row| figures.contains_key(row.1)) {
+        table.add_row([(*what).to_owned(), cell(figures, name), (*unit).to_owned()]);
+    }
+    table
 }
 
 /// A row for each number of processors, a column for each figure.

@@ -208,7 +208,16 @@ fn document(workspace: &Workspace) -> Result<()> {
 /// What a snapshot costs, against its limits and the baseline.
 fn costs(workspace: &Workspace) -> Result<Vec<Check>> {
     let figures = bench::measure(workspace)?;
-    Ok(crate::bench::judge(&figures, &baseline::read(workspace)?))
+    let (checks, changes) = crate::bench::judge(&figures, &baseline::read(workspace)?);
+    println!(
+        "what a snapshot costs: {} of {} figures are not as in bench/baseline.json",
+        changes.len(),
+        figures.len()
+    );
+    for change in changes {
+        println!("    {change}");
+    }
+    Ok(checks)
 }
 
 /// Tests that need the package, the lab kernel or both.

@@ -60,6 +60,10 @@ fn answer(request: Request) -> Reply {
             operations,
         } => relay(&processors, &operations),
         Request::Report => Reply::Report(Box::new(report::make())),
+        Request::ForgetWrites => {
+            report::forget_writes();
+            Reply::Done
+        }
         Request::Processor { index } => on_processor(index, |here| {
             Reply::Processor(Box::new(registers::read(here)))
         }),

@@ -112,6 +112,20 @@ impl Block {
         (self.start..self.start + self.size).contains(&address)
     }
 
+    /// How many of its pages somebody wrote to since [`Self::forget_writes`].
+    pub fn pages_written(&self) -> u64 {
+        let pages = (self.first_page..self.end_of_pages()).step_by(4096);
+        pages.filter(|page| paging::is_written(*page)).count() as u64
+    }
+
+    /// Makes its pages count as written by nobody, once all processors have forgotten their
+    /// mappings.
+    pub fn forget_writes(&self) {
+        (self.first_page..self.end_of_pages())
+            .step_by(4096)
+            .for_each(paging::forget_writes);
+    }
+
     /// Looks for changes of the slack.
     pub fn damage(&self) -> Option<Damage> {
         let changed = |start: u64, end: u64| {

@@ -188,6 +188,31 @@ pub fn translate(address: u64) -> Option<Mapping> {
     }
 }
 
+/// Whether the processor wrote to a page by its address since [`forget_writes`], or since it was
+/// mapped.
+pub fn is_written(address: u64) -> bool {
+    flags(address).contains(PageTableFlags::DIRTY)
+}
+
+/// Makes a page count as one that nobody wrote to; see [`unmap`] on other processors.
+pub fn forget_writes(address: u64) {
+    let flags = flags(address) - PageTableFlags::DIRTY;
+    with_tables(|tables| {
+        // SAFETY: Nothing changes but what is known of the page.
+        let updated = unsafe { tables.update_flags(page(address), flags) };
+        updated.expect("a mapped page").flush();
+    });
+}
+
+fn flags(address: u64) -> PageTableFlags {
+    match with_tables(|tables| tables.translate(VirtAddr::new(address))) {
+        TranslateResult::Mapped { flags, .. } => flags,
+        TranslateResult::NotMapped | TranslateResult::InvalidFrameAddress(_) => {
+            PageTableFlags::empty()
+        }
+    }
+}
+
 /// Where the physical map shows a physical address.
 pub fn physical_pointer<T>(physical: u64) -> *mut T {
     pointer(PHYSICAL_MAP + physical)

@@ -58,9 +58,15 @@ pub fn report() -> Vec<Allocation> {
             virtual_address: block.start,
             physical_address: physical,
             node: nodes::of_memory(physical),
+            pages_written: block.pages_written(),
         })
     });
     allocations.collect()
+}
+
+/// Forgets what was written to the driver's blocks.
+pub fn forget_writes() {
+    BLOCKS.lock().values().for_each(Block::forget_writes);
 }
 
 /// `MmAllocateContiguousNodeMemory`: `<= DISPATCH_LEVEL`.

@@ -203,9 +203,18 @@ pub fn report() -> Vec<Allocation> {
             virtual_address: record.block.start,
             physical_address: physical,
             node: nodes::of_memory(physical),
+            pages_written: record.block.pages_written(),
         })
     });
     drivers.collect()
+}
+
+/// Forgets what was written to the driver's blocks.
+pub fn forget_writes() {
+    let blocks = BLOCKS.lock();
+    let records = blocks.live.values();
+    let drivers = records.filter(|record| matches!(record.owner, Owner::Driver(_)));
+    drivers.for_each(|record| record.block.forget_writes());
 }
 
 /// How many blocks the driver has taken since boot.

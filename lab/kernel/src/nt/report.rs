@@ -7,7 +7,15 @@ use lab_wire::{ProcessorCounters, Report};
 use super::io::{device, file, namespace, request};
 use super::security::handle;
 use super::{contiguous, dispatcher, pool, processors, resources};
+use crate::memory::shootdown;
 use crate::processor;
+
+/// Forgets what was written to the driver's memory.
+pub fn forget_writes() {
+    pool::forget_writes();
+    contiguous::forget_writes();
+    shootdown::flush();
+}
 
 /// Gathers everything.
 pub fn make() -> Report {
