@@ -27,7 +27,7 @@ pub struct Capture {
     Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
 )]
 pub struct Cycles {
-    /// From the beginning until VMSAVE: the gate, and SVME if it had to be set.
+    /// The gate, and SVME if it had to be set.
     pub gate: u32,
     /// VMSAVE.
     pub vmsave: u32,
@@ -35,19 +35,20 @@ pub struct Cycles {
     pub restore: u32,
 }
 
-/// Passes the gate, executes VMSAVE, and leaves `EFER` as found, whatever happens between.
+/// Executes VMSAVE, and leaves `EFER` as found, whatever happens between.
 ///
 /// The caller keeps interrupts off from before the call until after it, so that nobody sees the
-/// processor with an `EFER.SVME` that is not his.
+/// processor with an `EFER.SVME` that is not his. The gate need not be that close: whoever wants
+/// captures of many processors at one time passes it before they meet.
 ///
 /// # Errors
 ///
 /// The first refusal or fault. `EFER` is as found then too, unless the refusal says that
 /// [restoring it](Step::RestoreEfer) raised an exception.
 #[inline]
-pub fn capture(processor: &mut impl Processor) -> Result<Capture, Refusal> {
-    let begun = lower_half(processor.tsc());
-    let Admission { efer: found } = gate::admit(processor)?;
+pub fn capture(processor: &mut impl Processor, admission: Admission) -> Result<Capture, Refusal> {
+    let begun = processor.cycles();
+    let found = Efer::from(gate::read(processor, Msr::Efer)?);
     if !found.svme() {
         set_svme(processor, found)?;
     }
@@ -55,14 +56,16 @@ pub fn capture(processor: &mut impl Processor) -> Result<Capture, Refusal> {
     if let Err(fault) = processor.vmsave() {
         return Err(give_up(processor, found, fault_at(Step::Vmsave, fault)));
     }
-    let saved = lower_half(processor.tsc());
+    let saved = processor.cycles();
     let efer_left = restore(processor, found)?;
-    let restored = lower_half(processor.tsc());
+    let restored = processor.cycles();
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+    let before = tsc as u32;
     Ok(Capture {
         tsc,
         cycles: Cycles {
-            gate: lower_half(tsc).wrapping_sub(begun),
-            vmsave: saved.wrapping_sub(lower_half(tsc)),
+            gate: admission.cycles().wrapping_add(before.wrapping_sub(begun)),
+            vmsave: saved.wrapping_sub(before),
             restore: restored.wrapping_sub(saved),
         },
         efer_found: found,
@@ -70,19 +73,22 @@ pub fn capture(processor: &mut impl Processor) -> Result<Capture, Refusal> {
     })
 }
 
-/// Does everything that [`capture`] does, but for VMSAVE: whether a capture would succeed.
+/// Does everything that [`capture`](capture()) does, but for VMSAVE: whether a capture would succeed.
+/// Returns `EFER` as found.
+///
+/// The caller keeps interrupts off, as for [`capture`](capture()).
 ///
 /// # Errors
 ///
 /// The refusal or fault that a capture would end with, if it did not end with one of VMSAVE's
-/// own. `EFER` is as found, as after [`capture`].
-pub fn rehearse(processor: &mut impl Processor) -> Result<Admission, Refusal> {
-    let admission = gate::admit(processor)?;
-    if !admission.efer.svme() {
-        set_svme(processor, admission.efer)?;
-        restore(processor, admission.efer)?;
+/// own. `EFER` is as found, as after [`capture`](capture()).
+pub fn rehearse(processor: &mut impl Processor, _: Admission) -> Result<Efer, Refusal> {
+    let found = Efer::from(gate::read(processor, Msr::Efer)?);
+    if !found.svme() {
+        set_svme(processor, found)?;
+        restore(processor, found)?;
     }
-    Ok(admission)
+    Ok(found)
 }
 
 /// Sets SVME; if that does not succeed, `EFER` is as found.
@@ -127,12 +133,6 @@ fn give_up(processor: &mut impl Processor, found: Efer, refusal: Refusal) -> Ref
 
 fn fault_at(step: Step, fault: Fault) -> Refusal {
     Refusal::Fault { step, fault }
-}
-
-/// The half of a time stamp that the length of a capture fits into many times.
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
-fn lower_half(stamp: u64) -> u32 {
-    stamp as u32
 }
 
 #[cfg(test)]

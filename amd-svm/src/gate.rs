@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     Fault, Processor, cpuid,
-    msr::{Efer, Msr, VmCr},
+    msr::{Msr, VmCr},
 };
 
 /// Why VMSAVE is not possible on a processor, or was not completed.
@@ -50,17 +50,25 @@ pub enum Step {
     ConfirmEfer,
 }
 
-/// A processor on which VMSAVE may be tried: what the gate saw on the way.
+/// That VMSAVE may be tried on a processor: only [`admit`] gives it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Admission {
-    /// `EFER` as found. With SVME set, somebody else uses SVM.
-    pub efer: Efer,
+    cycles: u32,
+}
+
+impl Admission {
+    /// What the gate took, in cycles of the time-stamp counter.
+    #[must_use]
+    pub fn cycles(&self) -> u32 {
+        self.cycles
+    }
 }
 
 /// Asks whether VMSAVE may be tried, and changes nothing.
 ///
 /// The order matters: an MSR is read only once CPUID has vouched for it (APM volume 2, sections
-/// 15.4 and 15.30.1).
+/// 15.4 and 15.30.1). What is asked does not change from one moment to the next, so interrupts may
+/// be on, and time may pass between the gate and a [capture](crate::capture::capture()).
 ///
 /// # Errors
 ///
@@ -71,6 +79,7 @@ pub struct Admission {
 )]
 #[inline(always)]
 pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
+    let begun = processor.cycles();
     if !cpuid::has_svm_vendor(processor) {
         return Err(Refusal::NotAmd);
     }
@@ -85,12 +94,13 @@ pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
             locked: vm_cr.lock(),
         });
     }
-    let efer = read(processor, Msr::Efer)?.into();
-    Ok(Admission { efer })
+    Ok(Admission {
+        cycles: processor.cycles().wrapping_sub(begun),
+    })
 }
 
 /// Reads a register, and names it if that faults.
-fn read(processor: &mut impl Processor, msr: Msr) -> Result<u64, Refusal> {
+pub(crate) fn read(processor: &mut impl Processor, msr: Msr) -> Result<u64, Refusal> {
     processor.read_msr(msr).map_err(|fault| Refusal::Fault {
         step: Step::Read(msr),
         fault,

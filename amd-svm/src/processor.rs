@@ -115,6 +115,13 @@ pub trait Processor {
     /// Executes `RDTSC`: cycles of the time-stamp counter.
     fn tsc(&mut self) -> u64;
 
+    /// The same, but its lower half alone: enough to see how long a capture takes. An
+    /// implementation that need not put the halves together first provides its own.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+    fn cycles(&mut self) -> u32 {
+        self.tsc() as u32
+    }
+
     /// The selectors of FS, GS, TR and LDTR.
     fn selectors(&mut self) -> Selectors;
 

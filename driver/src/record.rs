@@ -4,13 +4,18 @@ use amd_svm::{
     Processor,
     capture::{self, Capture},
     cpuid::{self, SvmIdentity},
+    gate::{self, Refusal},
     witness::{self, Witness},
 };
 use protocol::{Outcome, ProcessorId, Record, SnapshotRecord, StatusRecord};
 
-use crate::{this_processor::ThisProcessor, vmcb_page::VmcbPage};
+use crate::{
+    assembly::Assembly,
+    this_processor::{InterruptsOff, ThisProcessor, time_stamp},
+    vmcb_page::VmcbPage,
+};
 
-/// Asks the processor whether a capture would succeed. Any IRQL.
+/// Asks the processor whether a capture would succeed. `IRQL == DISPATCH_LEVEL`.
 ///
 /// Apart from the capture, which has the registers of the DPC for itself so.
 #[inline(never)]
@@ -20,8 +25,12 @@ pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &
         asids,
         features,
     } = cpuid::svm_identity(processor);
-    let (outcome, efer) = match capture::rehearse(processor) {
-        Ok(admission) => (Outcome::DONE, admission.efer.into()),
+    let efer = gate::admit(processor).and_then(|admission| {
+        let _interrupts = InterruptsOff::begin();
+        capture::rehearse(processor, admission)
+    });
+    let (outcome, efer) = match efer {
+        Ok(efer) => (Outcome::DONE, efer.into()),
         Err(refusal) => (refusal.into(), 0),
     };
     *record = StatusRecord {
@@ -37,8 +46,11 @@ pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &
     };
 }
 
-/// Captures, copies what VMSAVE stored in the processor's page, and reads the same without VMSAVE.
-/// Any IRQL.
+/// Passes the gate, waits for the others, captures, copies what VMSAVE stored in the processor's
+/// page, and reads the same without VMSAVE. `IRQL == DISPATCH_LEVEL`.
+///
+/// What the gate asks may take long under a hypervisor, and longer on one processor than on another:
+/// so it comes before the processors meet. Whoever is refused is not waited for.
 ///
 /// Each value goes from where it is found to where it belongs, once. The record holds something
 /// else before: every field is named here, so that none can be left as it was.
@@ -47,24 +59,27 @@ pub(crate) fn capture(
     processor: &mut ThisProcessor,
     id: ProcessorId,
     page: &VmcbPage,
+    assembly: &Assembly,
     record: &mut SnapshotRecord,
 ) {
     record.id = id;
+    let admission = match gate::admit(processor) {
+        Ok(admission) => admission,
+        Err(refusal) => {
+            assembly.excuse();
+            return refuse(record, refusal);
+        }
+    };
+    assembly.join(time_stamp);
+    let _interrupts = InterruptsOff::begin();
     let Capture {
         tsc,
         cycles,
         efer_found,
         efer_left,
-    } = match capture::capture(processor) {
+    } = match capture::capture(processor, admission) {
         Ok(capture) => capture,
-        Err(refusal) => {
-            *record = SnapshotRecord {
-                outcome: refusal.into(),
-                witness_outcome: refusal.into(),
-                ..SnapshotRecord::not_reached(record.id)
-            };
-            return;
-        }
+        Err(refusal) => return refuse(record, refusal),
     };
     let SnapshotRecord {
         id: _,
@@ -86,7 +101,7 @@ pub(crate) fn capture(
     page.copy_vmsave_state(state);
     *cycles_place = cycles;
     *reserved = [0; 2];
-    let asked = lower_half(processor.tsc());
+    let asked = processor.cycles();
     *witness_outcome = match witness::testify(processor, witness) {
         Ok(()) => Outcome::DONE,
         Err(refusal) => {
@@ -94,11 +109,15 @@ pub(crate) fn capture(
             refusal.into()
         }
     };
-    *witness_cycles = lower_half(processor.tsc()).wrapping_sub(asked);
+    *witness_cycles = processor.cycles().wrapping_sub(asked);
 }
 
-/// The half of a time stamp that the length of a DPC fits into many times.
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
-fn lower_half(stamp: u64) -> u32 {
-    stamp as u32
+/// Makes a record, which has its processor already, that of a refusal. Any IRQL.
+#[cold]
+fn refuse(record: &mut SnapshotRecord, refusal: Refusal) {
+    *record = SnapshotRecord {
+        outcome: refusal.into(),
+        witness_outcome: refusal.into(),
+        ..SnapshotRecord::not_reached(record.id)
+    };
 }

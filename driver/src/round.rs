@@ -14,11 +14,7 @@ use core::ptr::NonNull;
 use protocol::{ProcessorId, Record, SnapshotRecord, StatusRecord};
 
 use crate::{
-    assembly::Assembly,
-    record,
-    seat::Seat,
-    survey::Arrivals,
-    this_processor::{self, ThisProcessor},
+    assembly::Assembly, record, seat::Seat, survey::Arrivals, this_processor::ThisProcessor,
     vmcb_page::VmcbPage,
 };
 
@@ -139,8 +135,7 @@ impl<'survey> Round<'survey> {
                 // SAFETY: this one is this processor's own until it arrives.
                 let record = unsafe { record.as_mut() };
                 // SAFETY: the page is the seat's own, and a DPC does not change its processor.
-                let mut processor =
-                    unsafe { ThisProcessor::with_interrupts_off(page.physical_address()) };
+                let mut processor = unsafe { ThisProcessor::with_page(page.physical_address()) };
                 record::rehearse(&mut processor, id, record);
             }
             Work::Capture(first) => {
@@ -148,11 +143,9 @@ impl<'survey> Round<'survey> {
                 let mut record = unsafe { first.add(index) };
                 // SAFETY: as above.
                 let record = unsafe { record.as_mut() };
-                self.assembly.join(this_processor::time_stamp);
                 // SAFETY: as above.
-                let mut processor =
-                    unsafe { ThisProcessor::with_interrupts_off(page.physical_address()) };
-                record::capture(&mut processor, id, page, record);
+                let mut processor = unsafe { ThisProcessor::with_page(page.physical_address()) };
+                record::capture(&mut processor, id, page, &self.assembly, record);
             }
         }
         self.arrivals

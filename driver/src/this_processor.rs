@@ -13,11 +13,17 @@ use amd_svm::{
 
 use crate::guarded;
 
-/// This processor, with interrupts off for as long as the value lives, and a VMCB page.
+/// This processor, and a VMCB page.
 pub(crate) struct ThisProcessor {
     vmcb_physical_address: u64,
     descriptors: TableRegister,
-    interrupts_were_on: bool,
+    /// It means this processor and no other.
+    not_send: PhantomData<*mut ()>,
+}
+
+/// Keeps interrupts off on this processor for as long as it lives.
+pub(crate) struct InterruptsOff {
+    were_on: bool,
     /// It means this processor and no other.
     not_send: PhantomData<*mut ()>,
 }
@@ -25,21 +31,30 @@ pub(crate) struct ThisProcessor {
 const RFLAGS_INTERRUPT: u64 = 1 << 9;
 
 impl ThisProcessor {
-    /// Switches interrupts off on this processor. `IRQL == DISPATCH_LEVEL`.
+    /// The processor that the caller runs on. `IRQL == DISPATCH_LEVEL`.
     ///
     /// # Safety
     ///
     /// `vmcb_physical_address` is the address of a page that [`guarded::vmsave`] may write to
     /// for as long as the value lives, and the caller stays on this processor for as long.
-    pub(crate) unsafe fn with_interrupts_off(vmcb_physical_address: u64) -> Self {
+    pub(crate) unsafe fn with_page(vmcb_physical_address: u64) -> Self {
+        Self {
+            vmcb_physical_address,
+            descriptors: TableRegister::global(),
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl InterruptsOff {
+    /// Switches interrupts off. `IRQL == DISPATCH_LEVEL`.
+    pub(crate) fn begin() -> Self {
         let flags: u64;
         // SAFETY: reads the flags through the stack, which Rust's functions leave free below
         // RSP, and clears the interrupt flag; `drop` puts it back.
         unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
         Self {
-            vmcb_physical_address,
-            descriptors: TableRegister::global(),
-            interrupts_were_on: flags & RFLAGS_INTERRUPT != 0,
+            were_on: flags & RFLAGS_INTERRUPT != 0,
             not_send: PhantomData,
         }
     }
@@ -51,9 +66,9 @@ pub(crate) fn time_stamp() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-impl Drop for ThisProcessor {
+impl Drop for InterruptsOff {
     fn drop(&mut self) {
-        if self.interrupts_were_on {
+        if self.were_on {
             // SAFETY: they were on when the value was made.
             unsafe { asm!("sti", options(nostack)) };
         }
@@ -137,6 +152,15 @@ impl Processor for ThisProcessor {
 
     fn tsc(&mut self) -> u64 {
         time_stamp()
+    }
+
+    fn cycles(&mut self) -> u32 {
+        let lower: u32;
+        // SAFETY: as `time_stamp`.
+        unsafe {
+            asm!("rdtsc", out("eax") lower, out("edx") _, options(nomem, nostack, preserves_flags));
+        }
+        lower
     }
 
     fn selectors(&mut self) -> Selectors {

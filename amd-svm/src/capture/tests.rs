@@ -33,6 +33,8 @@ struct Mock {
     vm_cr: u64,
     efer: u64,
     drops_svme: bool,
+    /// Goes on with each reading. It begins where the lower half soon overflows.
+    tsc: u64,
     /// The n-th act that may fault raises this instead of happening.
     fault: Option<(usize, Fault)>,
     acts: Vec<Act>,
@@ -47,6 +49,7 @@ impl Default for Mock {
             vm_cr: 0,
             efer: EFER_OF_WINDOWS,
             drops_svme: false,
+            tsc: 0x1_FFFF_FC00,
             fault: None,
             acts: Vec::new(),
         }
@@ -109,7 +112,8 @@ impl Processor for Mock {
     }
 
     fn tsc(&mut self) -> u64 {
-        0x1234_5678
+        self.tsc += 1_000;
+        self.tsc
     }
 
     fn selectors(&mut self) -> Selectors {
@@ -128,6 +132,18 @@ impl Processor for Mock {
         let offset = u64::from(selector.global_offset().unwrap());
         core::array::from_fn(|index| (offset + 8 * index as u64) << 32)
     }
+}
+
+/// The gate, and a capture behind it.
+fn capture(mock: &mut Mock) -> Result<Capture, Refusal> {
+    let admission = gate::admit(mock)?;
+    super::capture(mock, admission)
+}
+
+/// The gate, and a rehearsal behind it.
+fn rehearse(mock: &mut Mock) -> Result<Efer, Refusal> {
+    let admission = gate::admit(mock)?;
+    super::rehearse(mock, admission)
 }
 
 /// A value of its own for each register.
@@ -151,9 +167,27 @@ fn a_capture_sets_svme_for_vmsave_alone() {
             Act::Read(Msr::Efer),
         ]
     );
-    assert_eq!(capture.tsc, 0x1234_5678);
     assert_eq!(u64::from(capture.efer_found), EFER_OF_WINDOWS);
     assert_eq!(u64::from(capture.efer_left), EFER_OF_WINDOWS);
+}
+
+#[test]
+fn cycles_are_told_without_what_lies_between_gate_and_capture() {
+    let mut mock = Mock::default();
+    let before = mock.tsc;
+    let admission = gate::admit(&mut mock).unwrap();
+    assert_eq!(admission.cycles(), 1_000);
+    mock.tsc += 1_000_000;
+    let capture = super::capture(&mut mock, admission).unwrap();
+    assert_eq!(capture.tsc, before + 1_004_000);
+    assert_eq!(
+        capture.cycles,
+        Cycles {
+            gate: 2_000,
+            vmsave: 1_000,
+            restore: 1_000,
+        }
+    );
 }
 
 #[test]
@@ -178,10 +212,7 @@ fn svme_that_somebody_else_set_is_left_alone() {
 #[test]
 fn a_rehearsal_does_all_but_vmsave() {
     let mut mock = Mock::default();
-    assert_eq!(
-        u64::from(rehearse(&mut mock).unwrap().efer),
-        EFER_OF_WINDOWS
-    );
+    assert_eq!(u64::from(rehearse(&mut mock).unwrap()), EFER_OF_WINDOWS);
     assert_eq!(
         mock.acts,
         vec![

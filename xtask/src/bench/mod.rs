@@ -37,7 +37,7 @@ pub type Figures = BTreeMap<String, u64>;
 const LIMITS: [(&str, u64, &str); 11] = [
     ("dpc", 300, "a DPC takes at most 300 instructions"),
     (
-        "dpc.gate_to_restore",
+        "dpc.vmsave_alone",
         120,
         "VMSAVE, its gate and EFER take at most 120 instructions",
     ),

@@ -74,11 +74,14 @@ impl<'a> Round<'a> {
             let dpc = &self.dpcs[0];
             let mut put = |name: &str, value| figures.insert(name.to_owned(), value);
             put("dpc", dpc.total());
-            put("dpc.entry", dpc.joined + dpc.preparation);
+            put("dpc.entry", dpc.entry);
             put("dpc.gate", dpc.gate);
+            put("dpc.meeting", dpc.meeting());
+            put("dpc.svme", dpc.svme);
             put("dpc.vmsave", dpc.vmsave);
             put("dpc.restore", dpc.restore);
-            put("dpc.gate_to_restore", dpc.gate + dpc.vmsave + dpc.restore);
+            let alone = dpc.gate + dpc.svme + dpc.vmsave + dpc.restore;
+            put("dpc.vmsave_alone", alone);
             put("dpc.copy", dpc.copy);
             put("dpc.witness", dpc.witness);
             put("dpc.exit", dpc.end);
@@ -107,7 +110,7 @@ impl<'a> Round<'a> {
     /// other between the time when all are there and VMSAVE, and the turn of waiting in which it
     /// learns of that.
     fn skew(&self) -> u64 {
-        let ways = || self.dpcs.iter().map(|dpc| dpc.preparation + dpc.gate);
+        let ways = || self.dpcs.iter().map(|dpc| dpc.preparation + dpc.svme);
         let turn = self.dpcs.iter().map(|dpc| dpc.turn).max();
         let spread = ways().max().unwrap_or(0) - ways().min().unwrap_or(0);
         spread + turn.unwrap_or(0)

@@ -1,24 +1,25 @@
 //! A DPC's instructions, cut into its parts.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use lab::mapped_image::{IMPORT_JUMP, MappedImage, RDTSC};
-
-/// How often a capture reads the time-stamp counter, waiting apart.
-const STAMPS: usize = 6;
 
 /// Instructions of one DPC, by part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dpc {
     /// Before which of its own instructions another DPC was queued.
     pub queued: Vec<u64>,
-    /// Until it was there for the others.
+    /// Until the gate.
+    pub entry: u64,
+    /// Asking whether VMSAVE may be used.
+    pub gate: u64,
+    /// Until it was there for the others, from the beginning.
     pub joined: u64,
     /// One turn of waiting; nothing if it did not have to.
     pub turn: u64,
     /// From then on until the capture began, waiting left out.
     pub preparation: u64,
-    /// From the beginning of the capture until VMSAVE.
-    pub gate: u64,
+    /// From the beginning of the capture until VMSAVE: SVME on.
+    pub svme: u64,
     /// VMSAVE.
     pub vmsave: u64,
     /// Putting `EFER` back and reading it.
@@ -40,13 +41,13 @@ impl Dpc {
             found.map(|(index, _)| index).collect()
         };
         let stamps = at(RDTSC);
-        let waited = stamps
-            .len()
-            .checked_sub(STAMPS)
-            .context("a DPC without the stamps of a capture")?;
-        let (waiting, stamps) = stamps.split_at(waited);
-        let &[begun, vmsave, saved, restored, asked, told] = stamps else {
-            unreachable!("split off above");
+        let Some((&[asked_in, let_in], stamps)) = stamps.split_first_chunk() else {
+            bail!("a DPC without the stamps of the gate");
+        };
+        let Some((waiting, &[begun, vmsave, saved, restored, asked, told])) =
+            stamps.split_last_chunk()
+        else {
+            bail!("a DPC without the stamps of a capture");
         };
         // Whoever does not have to wait reads no time stamp for it.
         let joined = waiting.first().copied().unwrap_or(begun);
@@ -56,10 +57,12 @@ impl Dpc {
         let turns = waiting.windows(2).map(|turn| between(turn[0], turn[1]));
         Ok(Self {
             queued: queued.map(|index| index as u64).collect(),
+            entry: asked_in as u64,
+            gate: between(asked_in, let_in),
             joined: joined as u64,
             turn: turns.max().unwrap_or(0),
             preparation: between(waited_until, begun),
-            gate: between(begun, vmsave),
+            svme: between(begun, vmsave),
             vmsave: between(vmsave, saved),
             restore: between(saved, restored),
             copy: between(restored, asked),
@@ -71,12 +74,17 @@ impl Dpc {
     /// What the capture and all behind it took.
     pub fn since_joined(&self) -> u64 {
         self.preparation
-            + self.gate
+            + self.svme
             + self.vmsave
             + self.restore
             + self.copy
             + self.witness
             + self.end
+    }
+
+    /// Coming together with the others, waiting left out.
+    pub fn meeting(&self) -> u64 {
+        self.joined - self.entry - self.gate + self.preparation
     }
 
     /// All of it, waiting left out.

@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use amd_svm::{
     capture::{Capture, capture},
+    gate::admit,
     msr::Msr,
     witness::{Witness, testify},
 };
@@ -45,8 +46,9 @@ pub fn take(number: usize) {
     }
     let processor = &mut ThisProcessor(&PAGES[number]);
     let mut witness = Witness::default();
-    let captured =
-        capture(processor).and_then(|captured| testify(processor, &mut witness).map(|()| captured));
+    let captured = admit(processor)
+        .and_then(|admission| capture(processor, admission))
+        .and_then(|captured| testify(processor, &mut witness).map(|()| captured));
     while TURN.load(Ordering::SeqCst) != number {
         core::hint::spin_loop();
     }
