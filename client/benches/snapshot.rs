@@ -88,13 +88,19 @@ fn snapshot(criterion: &mut Criterion) {
 }
 
 fn start(criterion: &mut Criterion) {
-    measure(criterion, "start the program", START_LIMIT, || {
-        let output = Command::new(env!("CARGO_BIN_EXE_client"))
-            .arg("--version")
-            .output()
-            .unwrap();
-        assert!(output.status.success());
-    });
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/healthy.json");
+    let mut start = |what: &str, arguments: &[&str]| {
+        measure(criterion, what, START_LIMIT, || {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_client"));
+            let output = program.args(arguments).output().unwrap();
+            assert!(output.status.success() && !output.stdout.is_empty());
+        });
+    };
+    start("start the program", &["--version"]);
+    start(
+        "start the program and show a file",
+        &["show", "--from", example],
+    );
 }
 
 criterion_group! {

@@ -17,7 +17,7 @@ use crate::{
 
 /// Asks the processor whether a capture would succeed. `IRQL == DISPATCH_LEVEL`.
 ///
-/// Apart from the capture, which has the registers of the DPC for itself so.
+/// A function of its own, so that the capture has the registers of the DPC to itself.
 #[inline(never)]
 pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &mut StatusRecord) {
     let SvmIdentity {

@@ -49,7 +49,7 @@ pub(crate) unsafe fn try_all(base: *mut u8, image: &Image<'_>) {
 ///
 /// # Safety
 ///
-/// The function takes its operands in RAX, RCX, RDX and R10, and returns its status in R8D, as
+/// The function takes its operands in RAX, RCX and RDX, and returns its status in R8D, as
 /// those of `driver/src/guarded.rs` do; it has no effect but a fault.
 unsafe fn call(function: *mut u8) -> u32 {
     let status: u32;
@@ -62,9 +62,9 @@ unsafe fn call(function: *mut u8) -> u32 {
             inout("ecx") EFER => _,
             inout("rax") 0_u64 => _,
             inout("rdx") 0_u64 => _,
-            inout("r10") 0_u64 => _,
             lateout("r8d") status,
             out("r9") _,
+            out("r10") _,
             out("xmm0") _,
             out("xmm1") _,
             out("xmm2") _,
