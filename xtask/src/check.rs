@@ -11,6 +11,7 @@ pub struct Check {
 
 impl Check {
     /// The outcome of looking whether `rule` is kept; `found` counts only if it isn't.
+    #[must_use]
     pub fn new(rule: &'static str, kept: bool, found: String) -> Self {
         Self {
             rule,

@@ -5,18 +5,19 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use cargo_metadata::MetadataCommand;
+use anyhow::{Context as _, Result, bail, ensure};
+use wdk_linux::host;
+use wdk_linux::host::Toolchain;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, BUILD_LIMIT, QUERY_LIMIT};
+use wdk_linux::host::step;
+use xtask::needs;
 
-use crate::machine::toolchain::Toolchain;
-use crate::machine::{self, package};
-use crate::process::{self, BUILD_LIMIT, QUERY_LIMIT};
-use crate::step::step;
-use crate::workspace::Workspace;
+use crate::suites;
 
 /// The compiler's own instrumentation, which libFuzzer is guided by; and every check that a
 /// release build would leave out.
@@ -30,6 +31,9 @@ const FLAGS: &[&str] = &[
     "-Coverflow-checks=on",
 ];
 
+/// What tells the program which target to run.
+const VARIABLE: &str = "FUZZ_TARGET";
+
 /// As long as inputs get: a VMCB page. A reply with a few records is shorter.
 const MAX_LENGTH: u32 = 4096;
 
@@ -41,7 +45,7 @@ const MEMORY_LIMIT: u32 = 512;
 const INPUT_SECONDS: u32 = 10;
 
 /// How long a target may take beyond its time: an input that hangs is given up by libFuzzer.
-const PATIENCE: Duration = Duration::from_mins(2);
+const OVERTIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// How long the test runs each target.
 const CHECK_TIME: Duration = Duration::from_secs(5);
@@ -57,32 +61,28 @@ pub struct Target {
 
 /// Builds all targets.
 pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
-    machine::ensure(workspace, &[package::CPP_COMPILER], &[])?;
+    host::ensure(workspace, &[needs::CPP_COMPILER], &[])?;
     let folder = workspace.target().join("fuzz");
     // Naming the target keeps the flags away from build scripts and macros.
     let toolchain = Toolchain::locate(workspace)?;
     let host = toolchain.host();
-    step("fuzz targets", |_| {
-        let mut cargo = workspace.cargo();
+    step("fuzz targets, with lints", |_| {
+        let mut cargo = suites::linting_cargo(workspace);
         cargo
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "--release",
-                "--package",
-                "fuzz",
-            ])
+            .args(["build", "--locked", "--release", "--package", "fuzz"])
             .args(["--target", host, "--target-dir"])
             .arg(&folder)
             .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3");
         process::run(&mut cargo, BUILD_LIMIT)?;
         Ok(())
     })?;
-    let targets = names(workspace)?.into_iter().map(|name| Target {
-        program: folder.join(host).join("release").join(&name),
+    let program = folder.join(host).join("release/fuzz");
+    let targets = names(&program)?.into_iter().map(|name| Target {
+        program: program.clone(),
         folder: folder.clone(),
         seeds: workspace.root().join("fuzz/seeds"),
         name,
@@ -90,34 +90,14 @@ pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
     Ok(targets.collect())
 }
 
-/// The binaries of the package, one for each file.
-fn names(workspace: &Workspace) -> Result<Vec<String>> {
-    let manifest = workspace.root().join("fuzz/Cargo.toml");
-    let mut question = MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .cargo_command();
-    let answer = process::run(&mut question, QUERY_LIMIT)?;
-    let metadata = MetadataCommand::parse(answer.stdout)?;
-    let package = metadata
-        .packages
-        .iter()
-        .find(|package| package.name == "fuzz");
-    let targets = &package.context("the package fuzz")?.targets;
-    let binaries = targets.iter().filter(|target| target.is_bin());
-    Ok(binaries.map(|target| target.name.clone()).collect())
-}
-
-/// Lints the targets; cargo's default members leave them out.
-pub fn lint(workspace: &Workspace) -> Result<()> {
-    machine::ensure(workspace, &[package::CPP_COMPILER], &[])?;
-    step("clippy: fuzz targets", |_| {
-        let mut cargo = workspace.cargo();
-        cargo.args(["clippy", "--quiet", "--package", "fuzz"]);
-        cargo.args(["--", "--deny", "warnings"]);
-        process::run(&mut cargo, BUILD_LIMIT)?;
-        Ok(())
-    })
+/// The names of the targets, as the program has them.
+fn names(program: &Path) -> Result<Vec<String>> {
+    let mut question = Command::new(program);
+    question.env(VARIABLE, "list");
+    let names = process::run(&mut question, QUERY_LIMIT)?.stdout;
+    let names: Vec<String> = names.lines().map(str::to_owned).collect();
+    ensure!(!names.is_empty(), "the fuzz program has no targets");
+    Ok(names)
 }
 
 /// Runs every target for a few seconds; prints what came of it.
@@ -145,13 +125,14 @@ impl Target {
         artifact_prefix.push(artifacts.join(""));
         let mut command = Command::new(&self.program);
         command
+            .env(VARIABLE, &self.name)
             .arg(format!("-max_total_time={}", time.as_secs().max(1)))
             .arg(format!("-max_len={MAX_LENGTH}"))
             .arg(format!("-rss_limit_mb={MEMORY_LIMIT}"))
             .arg(format!("-timeout={INPUT_SECONDS}"))
             .arg(artifact_prefix)
             .args([&corpus, &self.seeds]);
-        let (status, said) = process::outcome(&mut command, time + PATIENCE)?;
+        let (status, said) = process::outcome(&mut command, time + OVERTIME_LIMIT)?;
         if !status.success() {
             bail!(
                 "{} failed ({status}):\n{}",

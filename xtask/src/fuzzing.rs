@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use lab::{Campaign, Config, Tally, fuzz};
-
-use crate::artifact::{self, Profile};
-use crate::step::step;
-use crate::workspace::Workspace;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::step;
+use xtask::artifact::{self, Profile};
 
 /// The kept campaigns.
 const KEPT: &str = include_str!("../../lab/fuzz/seeds.txt");
@@ -76,7 +75,7 @@ pub fn run(plan: &Plan, kernel: &Path, driver: &Path) -> Result<Summary> {
 
 /// A million requests from a fixed seed, after the kept campaigns; prints what they were.
 pub fn check(workspace: &Workspace) -> Result<()> {
-    let package = artifact::build_package(workspace, Profile::Release)?;
+    let driver = artifact::build_driver(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
     let plan = Plan {
         seed: FIRST_SEED,
@@ -86,7 +85,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
         time: Duration::ZERO,
     };
     let summary = step("a million random requests", |_| {
-        run(&plan, &kernel, &package.driver)
+        run(&plan, &kernel, &driver)
     })?;
     print!("{summary}");
     Ok(())
@@ -105,7 +104,7 @@ fn campaign(seed: u64, processors: u32, kernel: &Path, driver: &Path) -> Result<
     };
     fuzz::run(&config, kernel, driver, campaign).or_else(|finding| {
         bail!(
-            "{finding}\nagain: cargo xtask fuzz --seed {seed} --processors {processors} --requests 1"
+            "{finding}\nagain: cargo xtask fuzz-driver --seed {seed} --processors {processors} --requests 1"
         )
     })
 }

@@ -12,6 +12,10 @@ pub struct LabDevice<'lab> {
 
 impl<'lab> LabDevice<'lab> {
     /// Opens the driver's device, as the client does on Windows.
+    ///
+    /// # Errors
+    ///
+    /// If the driver refuses it, or the lab has ended.
     pub fn open(lab: &'lab mut Lab) -> Result<Self, DeviceError> {
         let handle = lab
             .open(protocol::USER_PATH, Access::READ)

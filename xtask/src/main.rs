@@ -3,32 +3,22 @@
 //! A command is a module in [`commands`] with its `Args` and a `run`; the other modules are what
 //! commands are made of and print nothing but their steps.
 
-mod artifact;
 mod bench;
-mod check;
 mod commands;
 mod decoders;
-mod distribution;
-mod evidence;
+mod doc_references;
+mod fault_tally;
 mod fuzzing;
-mod image;
-mod lab_device;
-mod machine;
-mod oracle;
-mod process;
-mod source_date;
-mod step;
-mod survival;
-mod svm;
-mod wdk;
-mod workspace;
+mod lints;
+mod outcome;
+mod schedule;
+mod suites;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-
-use crate::workspace::Workspace;
+use wdk_linux::host::Workspace;
 
 /// Builds, shows and tests svmsave on Linux. Talk goes to stderr, results to stdout.
 #[derive(Parser)]
@@ -47,7 +37,7 @@ enum Command {
     Clippy(commands::clippy::Args),
     Demo(commands::demo::Args),
     Fuzz(commands::fuzz::Args),
-    FuzzDecoders(commands::fuzz_decoders::Args),
+    FuzzDriver(commands::fuzz_driver::Args),
     Oracles(commands::oracles::Args),
     Manual(commands::manual::Args),
     Package(commands::package::Args),
@@ -71,7 +61,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Clippy(args) => commands::clippy::run(&args, &workspace),
         Command::Demo(args) => commands::demo::run(&args, &workspace),
         Command::Fuzz(args) => commands::fuzz::run(&args, &workspace),
-        Command::FuzzDecoders(args) => commands::fuzz_decoders::run(&args, &workspace),
+        Command::FuzzDriver(args) => commands::fuzz_driver::run(&args, &workspace),
         Command::Oracles(args) => commands::oracles::run(&args, &workspace),
         Command::Manual(args) => commands::manual::run(&args, &workspace),
         Command::Package(args) => commands::package::run(&args, &workspace),

@@ -5,10 +5,8 @@ use std::env;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
-use der::DateTime;
-
-use crate::process::{self, QUERY_LIMIT};
-use crate::workspace::Workspace;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, QUERY_LIMIT};
 
 /// A moment, to the second.
 #[derive(Clone, Copy)]
@@ -16,6 +14,10 @@ pub struct SourceDate(Duration);
 
 impl SourceDate {
     /// `SOURCE_DATE_EPOCH`, or the date of the last commit, or now if neither is known.
+    ///
+    /// # Errors
+    ///
+    /// If `SOURCE_DATE_EPOCH` is no count of seconds.
     pub fn find(workspace: &Workspace) -> Result<Self> {
         if let Ok(epoch) = env::var("SOURCE_DATE_EPOCH") {
             return Self::parse(&epoch).context("SOURCE_DATE_EPOCH is no count of seconds");
@@ -35,24 +37,29 @@ impl SourceDate {
     }
 
     /// So many seconds after the beginning of 1970, UTC.
+    #[must_use]
     pub fn from_seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
     /// Since the beginning of 1970, UTC.
+    #[must_use]
     pub fn since_epoch(self) -> Duration {
         self.0
     }
 
     /// As an INF has it: month, day and year.
+    ///
+    /// # Errors
+    ///
+    /// If it is too far away to be written.
     pub fn for_inf(self) -> Result<String> {
-        let date = DateTime::from_unix_duration(self.0)?;
-        Ok(format!(
-            "{:02}/{:02}/{}",
-            date.month(),
-            date.day(),
-            date.year()
-        ))
+        let moment = UNIX_EPOCH.checked_add(self.0).context("no such date")?;
+        let date = humantime::format_rfc3339_seconds(moment).to_string();
+        let (year, rest) = date.split_once('-').context("a date has a year")?;
+        let (month, rest) = rest.split_once('-').context("a date has a month")?;
+        let (day, _) = rest.split_once('T').context("a date has a day")?;
+        Ok(format!("{month}/{day}/{year}"))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use wdk_linux::host::Workspace;
+use wdk_linux::{remap, run_cargo};
 
-use super::{remap, run_cargo};
-use crate::machine::target;
-use crate::workspace::Workspace;
+use crate::needs;
 
 /// Builds the client for Windows, small and without debugging information.
 pub fn build(workspace: &Workspace, remarks: &mut String) -> Result<PathBuf> {
@@ -14,6 +14,10 @@ pub fn build(workspace: &Workspace, remarks: &mut String) -> Result<PathBuf> {
 }
 
 /// Builds the one program of a package for Windows, as the client is built.
+///
+/// # Errors
+///
+/// If it does not compile or link.
 pub fn build_program(
     workspace: &Workspace,
     package: &str,
@@ -21,9 +25,9 @@ pub fn build_program(
 ) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo
-        .args(["build", "--quiet", "--locked", "--release"])
+        .args(["build", "--locked", "--release"])
         .args(["--package", package, "--bin", package])
-        .args(["--target", target::CLIENT])
+        .args(["--target", needs::CLIENT_TARGET])
         .arg("--target-dir")
         .arg(workspace.target())
         .env("CARGO_PROFILE_RELEASE_DEBUG", "none")
@@ -35,6 +39,6 @@ pub fn build_program(
     run_cargo(&mut cargo, &flags, remarks)?;
     Ok(workspace
         .target()
-        .join(target::CLIENT)
+        .join(needs::CLIENT_TARGET)
         .join(format!("release/{package}.exe")))
 }

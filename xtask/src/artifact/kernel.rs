@@ -4,30 +4,43 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use wdk_linux::host;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::step;
+use wdk_linux::run_cargo;
 
-use super::run_cargo;
-use crate::machine::{self, target};
-use crate::step::step;
-use crate::workspace::Workspace;
+use crate::needs;
 
 /// QEMU loads the kernel where it was linked to; nothing relocates it.
 const FLAGS: &[&str] = &["-Crelocation-model=static"];
 
 /// Builds the lab kernel, optimised, and returns its place.
+///
+/// # Errors
+///
+/// If it does not compile or link.
 pub fn build(workspace: &Workspace) -> Result<PathBuf> {
-    machine::ensure(workspace, &[], &[target::KERNEL])?;
+    host::ensure(workspace, &[], &[needs::KERNEL_TARGET])?;
     step("lab kernel", |remarks| {
         run(&mut cargo(workspace, "build"), remarks)?;
-        Ok(workspace
-            .target()
-            .join(target::KERNEL)
-            .join("release/lab-kernel"))
+        Ok(place(workspace))
     })
 }
 
+/// Where the built kernel is.
+#[must_use]
+pub fn place(workspace: &Workspace) -> PathBuf {
+    let folder = workspace.target().join(needs::KERNEL_TARGET);
+    folder.join("release/lab-kernel")
+}
+
 /// Lints the lab kernel.
+///
+/// # Errors
+///
+/// If clippy has a warning.
 pub fn lint(workspace: &Workspace) -> Result<()> {
-    machine::ensure(workspace, &[], &[target::KERNEL])?;
+    host::ensure(workspace, &[], &[needs::KERNEL_TARGET])?;
     step("clippy: lab kernel", |remarks| {
         let mut cargo = cargo(workspace, "clippy");
         cargo.args(["--", "--deny", "warnings"]);
@@ -38,8 +51,8 @@ pub fn lint(workspace: &Workspace) -> Result<()> {
 fn cargo(workspace: &Workspace, subcommand: &str) -> Command {
     let mut cargo = workspace.cargo();
     cargo
-        .args([subcommand, "--quiet", "--locked", "--release"])
-        .args(["--package", "lab-kernel", "--target", target::KERNEL])
+        .args([subcommand, "--locked", "--release"])
+        .args(["--package", "lab-kernel", "--target", needs::KERNEL_TARGET])
         .arg("--target-dir")
         .arg(workspace.target());
     cargo

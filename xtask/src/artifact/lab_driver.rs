@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use wdk_linux::host;
+use wdk_linux::host::Toolchain;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::step;
+use wdk_linux::run_cargo;
 
-use super::run_cargo;
-use crate::machine::toolchain::Toolchain;
-use crate::machine::{self, target};
-use crate::step::step;
-use crate::workspace::Workspace;
+use crate::needs;
 
 /// A driver of the lab's own.
 #[derive(Clone, Copy)]
@@ -31,14 +32,28 @@ impl LabDriver {
     }
 
     /// Builds it, and returns its place.
+    ///
+    /// # Errors
+    ///
+    /// If it does not compile or link.
     pub fn build(self, workspace: &Workspace) -> Result<PathBuf> {
         let package = self.package();
         run(package, self, workspace, "build", &[])?;
-        let file = format!("release/{}.dll", package.replace('-', "_"));
-        Ok(workspace.target().join(target::DRIVER).join(file))
+        Ok(self.place(workspace))
+    }
+
+    /// Where the built driver is.
+    #[must_use]
+    pub fn place(self, workspace: &Workspace) -> PathBuf {
+        let file = format!("release/{}.dll", self.package().replace('-', "_"));
+        workspace.target().join(needs::DRIVER_TARGET).join(file)
     }
 
     /// Lints all of them.
+    ///
+    /// # Errors
+    ///
+    /// If clippy has a warning.
     pub fn lint(workspace: &Workspace) -> Result<()> {
         let deny = ["--", "--deny", "warnings"];
         for driver in Self::ALL {
@@ -56,13 +71,18 @@ fn run(
     subcommand: &str,
     arguments: &[&str],
 ) -> Result<()> {
-    machine::ensure(workspace, &[], &[target::DRIVER])?;
+    host::ensure(workspace, &[], &[needs::DRIVER_TARGET])?;
     let toolchain = Toolchain::locate(workspace)?;
     step(what, |remarks| {
         let mut cargo: Command = workspace.cargo();
         cargo
-            .args([subcommand, "--quiet", "--locked", "--release"])
-            .args(["--package", driver.package(), "--target", target::DRIVER])
+            .args([subcommand, "--locked", "--release"])
+            .args([
+                "--package",
+                driver.package(),
+                "--target",
+                needs::DRIVER_TARGET,
+            ])
             .arg("--target-dir")
             .arg(workspace.target())
             .args(arguments)

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use wdk_linux::host::Workspace;
+use wdk_linux::host::workspace::read_text;
 
 use super::Figures;
-use crate::workspace::{Workspace, read_text};
 
 /// By how much a figure may differ from the baseline, in percent of it.
 const TOLERANCE_PERCENT: u64 = 5;

@@ -6,11 +6,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-
-use crate::check::Check;
-use crate::process::{self, BUILD_LIMIT};
-use crate::step::step;
-use crate::workspace::Workspace;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, BUILD_LIMIT};
+use wdk_linux::host::step;
+use xtask::check::Check;
 
 /// The most that a demo may take for which everything is built.
 const WARM_LIMIT: Duration = Duration::from_secs(2);

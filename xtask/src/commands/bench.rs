@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
+use wdk_linux::host;
+use wdk_linux::host::Workspace;
+use xtask::artifact::{self, LabDriver, Profile};
+use xtask::needs;
 
-use crate::artifact::{self, LabDriver, Profile};
 use crate::bench::demo::Times;
 use crate::bench::{self, Figures, HOPPED, PROCESSORS, baseline};
-use crate::machine::{self, package, target};
-use crate::workspace::Workspace;
 
 /// Count the instructions of a snapshot in the lab, and compare them with the baseline
 #[derive(clap::Args)]
@@ -75,7 +76,7 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
 
 /// Builds what is missing, and measures the package.
 pub fn measure(workspace: &Workspace) -> Result<Figures> {
-    machine::ensure(workspace, package::ALL, target::ALL)?;
+    host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     let package = artifact::build_package(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
     let hopping = LabDriver::Hopping.build(workspace)?;

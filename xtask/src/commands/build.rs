@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-
-use crate::artifact::{self, Profile};
-use crate::workspace::Workspace;
+use wdk_linux::host::Workspace;
+use xtask::artifact::{self, Profile};
 
 /// Build svmsave.sys, client.exe, svmsave.inf and the lab kernel
 #[derive(clap::Args)]

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use wdk_linux::host::Workspace;
+use xtask::artifact::driver;
 
-use crate::artifact::{self, CrossBuild, LabDriver};
-use crate::step::step;
-use crate::workspace::Workspace;
+use crate::lints;
 
 /// Run clippy on the driver and the lab kernel, warnings being errors
 #[derive(clap::Args)]
@@ -14,9 +14,7 @@ pub struct Args {}
 
 /// Lints both; the first that has warnings fails the command.
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    let cross_build = CrossBuild::prepare(workspace)?;
-    step("clippy: driver", |_| cross_build.lint())?;
-    LabDriver::lint(workspace)?;
-    artifact::lint_kernel(workspace)?;
+    driver::lint(&driver::prepare(workspace)?)?;
+    lints::bare_metal(workspace)?;
     Ok(ExitCode::SUCCESS)
 }

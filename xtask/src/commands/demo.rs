@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use client::Terminal;
 use lab::{Config, Lab};
-
-use crate::artifact::{self, Profile};
-use crate::lab_device::LabDevice;
-use crate::machine::{self, package, target};
-use crate::step::step;
-use crate::workspace::Workspace;
+use wdk_linux::host;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::step;
+use xtask::artifact::{self, Profile};
+use xtask::lab_device::LabDevice;
+use xtask::needs;
 
 /// Boot the lab, start the driver, and run the client against it
 #[derive(clap::Args)]
@@ -48,8 +48,12 @@ pub struct Args {
 /// Builds what is missing, boots, loads, and hands over to the client: its output and its exit
 /// code are the command's.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    machine::ensure(workspace, package::ALL, target::ALL)?;
-    let package = artifact::build_package(workspace, Profile::Release)?;
+    host::ensure(
+        workspace,
+        needs::DEMO,
+        &[needs::DRIVER_TARGET, needs::KERNEL_TARGET],
+    )?;
+    let driver = artifact::build_driver(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
     let config = Config {
         processors: args.cpus,
@@ -59,7 +63,7 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     };
     let what = format!("booting {} processors, starting the driver", args.cpus);
     let mut lab = step(&what, |_| {
-        let mut lab = Lab::boot(&config, &kernel, &package.driver)?;
+        let mut lab = Lab::boot(&config, &kernel, &driver)?;
         lab.load()?;
         Ok(lab)
     })?;

@@ -1,55 +1,39 @@
-//! `cargo xtask fuzz`: random calls on the packaged driver, for as long as you like.
+//! `cargo xtask fuzz`: the fuzz targets of everything that reads bytes.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use wdk_linux::host::Workspace;
+use wdk_linux::host::step;
 
-use crate::artifact::{self, Profile};
-use crate::fuzzing::{self, Plan};
-use crate::machine::{self, package, target};
-use crate::step::step;
-use crate::workspace::Workspace;
+use crate::decoders;
 
-/// Make random calls on the driver in the lab, and compare every answer with what is promised
+/// Run the fuzz targets of the client and the protocol, guided by coverage
 #[derive(clap::Args)]
 pub struct Args {
-    /// Requests to make at least
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
-    requests: u64,
+    /// Time for each target, such as 10m
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    time: Duration,
 
-    /// Time to take at least, such as 10m
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
-    time: Option<Duration>,
-
-    /// Seed of the first campaign, random otherwise; the kept campaigns are left out
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
-
-    /// Logical processors of the lab
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 2,
-        value_parser = clap::value_parser!(u32).range(1..=255)
-    )]
-    processors: u32,
+    /// The targets to run; all of them otherwise
+    targets: Vec<String>,
 }
 
-/// Builds what is missing, runs campaigns, and prints what they did or found.
+/// Builds all targets, runs those that were asked for, and stops at the first failure.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    machine::ensure(workspace, package::ALL, target::ALL)?;
-    let package = artifact::build_package(workspace, Profile::Release)?;
-    let kernel = artifact::build_kernel(workspace)?;
-    let plan = Plan {
-        seed: args.seed.unwrap_or_else(|| fastrand::u32(..).into()),
-        processors: args.processors,
-        kept: args.seed.is_none(),
-        requests: args.requests,
-        time: args.time.unwrap_or_default(),
-    };
-    let what = format!("fuzzing from seed {}", plan.seed);
-    let summary = step(&what, |_| fuzzing::run(&plan, &kernel, &package.driver))?;
-    print!("{summary}");
+    let targets = decoders::build(workspace)?;
+    let known = |name: &String| targets.iter().any(|target| target.name == *name);
+    if let Some(unknown) = args.targets.iter().find(|name| !known(name)) {
+        bail!("there is no fuzz target {unknown}");
+    }
+    for target in &targets {
+        if args.targets.is_empty() || args.targets.contains(&target.name) {
+            let closing = step(&format!("fuzzing {}", target.name), |_| {
+                target.run(args.time)
+            })?;
+            println!("{:<16}{closing}", target.name);
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-
-use crate::workspace::Workspace;
+use anyhow::Result;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, BUILD_LIMIT};
+use wdk_linux::host::step;
 
 /// Write the client's manual pages and shell completions to target/manual
 #[derive(clap::Args)]
@@ -12,11 +13,13 @@ pub struct Args {}
 
 /// Writes everything and says what.
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    let folder = workspace.target().join("manual");
-    let written = client::generate(&folder)
-        .with_context(|| format!("cannot write to {}", folder.display()))?;
-    for path in written {
-        println!("{}", path.display());
-    }
+    let said = step("manual pages and completions", |_| {
+        let mut cargo = workspace.cargo();
+        cargo.args(["run", "--locked", "--package", "client"]);
+        cargo.args(["--features", "generate", "--example", "manual", "--"]);
+        cargo.arg(workspace.target().join("manual"));
+        process::run(&mut cargo, BUILD_LIMIT)
+    })?;
+    print!("{}", said.stdout);
     Ok(ExitCode::SUCCESS)
 }

@@ -6,10 +6,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-
-use crate::process::{self, BUILD_LIMIT};
-use crate::step::step;
-use crate::workspace::Workspace;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, BUILD_LIMIT};
+use wdk_linux::host::step;
 
 /// Run amd-svm's unit tests under Miri, on rustup's nightly toolchain
 #[derive(clap::Args)]

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-
-use crate::machine::{self, package, target};
-use crate::workspace::Workspace;
+use wdk_linux::host;
+use wdk_linux::host::Workspace;
+use xtask::needs;
 
 /// Install what the other commands need: Debian or Ubuntu packages and rustup targets
 #[derive(clap::Args)]
@@ -13,7 +13,7 @@ pub struct Args {}
 
 /// Installs everything that is missing.
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    machine::ensure(workspace, package::ALL, target::ALL)?;
+    host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     eprintln!("nothing is missing");
     Ok(ExitCode::SUCCESS)
 }

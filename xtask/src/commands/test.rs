@@ -1,278 +1,317 @@
 //! `cargo xtask test`: everything that can be checked on this machine.
 
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use wdk_linux::host::process;
+use wdk_linux::host::workspace::read_text;
+use wdk_linux::host::{self, Workspace, step};
+use xtask::artifact::{self, LabDriver, Profile, driver};
+use xtask::needs;
 
-use super::{bench, oracles};
-use crate::artifact::{self, CrossBuild, LabDriver};
+use super::bench;
 use crate::bench::baseline;
-use crate::check::Check;
-use crate::decoders;
-use crate::distribution::{self, Certificate};
-use crate::evidence;
-use crate::fuzzing;
-use crate::machine::{self, package, target};
-use crate::process::{self, BUILD_LIMIT};
-use crate::step::step;
-use crate::survival;
-use crate::svm;
-use crate::workspace::{Workspace, read_text};
+use crate::outcome::Outcome;
+use crate::schedule::{self, Task};
+use crate::suites::{self, Built, TestProgram};
+use crate::{decoders, doc_references, fuzzing, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// Enough for any of the suites on a slow machine; a lab that hangs ends much sooner by itself.
-const SUITE_LIMIT: Duration = Duration::from_mins(15);
+/// Enough for any judge on a slow machine; those that wait for something end sooner by themselves.
+const JUDGE_LIMIT: Duration = Duration::from_mins(20);
 
-/// Tests that passed and that failed.
-#[derive(Default)]
-struct Tally {
-    passed: u32,
-    failed: u32,
-}
+/// The damage that judges have to notice, by the name of the modules with these tests.
+const DAMAGE: &str = "damage";
 
-/// Runs all of it, goes on after failures, and closes with the count.
+/// The judges, by what is in their names, and the tasks that ask them.
+const JUDGES: [(&str, &str); 9] = [
+    ("judge: image", "as an image"),
+    ("judge: lock", "Cargo.lock"),
+    ("judge: metadata", "stand-in WDK against"),
+    ("judge: names", "driver's names"),
+    ("judge: Linux", "svm.h"),
+    ("judge: cargo-deny", "cargo-deny"),
+    ("judge: emulators", "emulated processors"),
+    ("judge: built twice", "built twice"),
+    ("judge: Wine", "under Wine"),
+];
+
+/// Places in which two tasks at once would wait for each other: target folders.
+const HOST: &str = "target/debug";
+const STAGE: &str = "target/wdk-linux";
+const CROSS: &str = "target/release";
+
+/// Runs all of it, goes on after failures, and closes with the time of each task and the count.
 pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    machine::ensure(workspace, package::ALL, target::ALL)?;
-    machine::ensure(workspace, package::TEST, &[])?;
+    let started = Instant::now();
+    host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     let lock = workspace.root().join("Cargo.lock");
     let committed = read_text(&lock)?;
-    let mut tally = Tally::default();
-    tally.count("formatting", format(workspace));
-    tally.count("lints", lint(workspace));
-    tally.count("documentation", document(workspace));
-    tally.suite(
-        "unit tests",
-        workspace.cargo().args(["test", "--no-fail-fast"]),
-    );
-    oracles::ask(workspace, None, |judge, violation| {
-        tally.judge(judge, violation);
-    });
-    tally.checks("documents", evidence::checks(workspace));
-    tally.suite(
-        "damage that the judges notice",
-        workspace
-            .cargo()
-            .args(["test", "--package", "xtask", "--features", "boot"])
-            .args(["--bin", "xtask", "damage"]),
-    );
-    match boot_tests(workspace) {
-        Ok(mut command) => tally.suite("lab and demo tests", &mut command),
-        Err(error) => tally.judge("the lab", Some(format!("{error:#}"))),
-    }
-    tally.checks("what a snapshot costs", costs(workspace));
-    tally.count("fuzzing the driver", fuzzing::check(workspace));
-    tally.count("fuzzing the decoders", decoders::check(workspace));
+    let built = OnceLock::new();
+    let tasks = tasks(workspace, &built);
+    let mut summary = schedule::run(tasks, schedule::processors(), |text| println!("{text}"));
+    let mut last = Outcome::default();
     let changed = read_text(&lock)? != committed;
     let violation = changed.then(|| "a build has changed it".to_owned());
-    tally.judge("Cargo.lock stays as committed", violation);
-    println!("{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if tally.failed == 0 {
+    last.judge("Cargo.lock stays as committed", violation);
+    summary.passed += last.passed;
+    summary.failed += last.failed;
+    print!("{}", last.text);
+    println!("time of each task, longest first:");
+    print!("{}", summary.times());
+    println!("{:>7.1} s  all of it", started.elapsed().as_secs_f32());
+    println!("{} passed, {} failed", summary.passed, summary.failed);
+    Ok(if summary.failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-impl Tally {
-    /// Counts a check, and tells what was found against it.
-    fn judge(&mut self, rule: &str, violation: Option<String>) {
-        match violation {
-            None => self.passed += 1,
-            Some(violation) => {
-                self.failed += 1;
-                println!("FAILED  {rule}: {violation}");
+/// Everything there is to do. What others wait for comes first.
+fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
+    let mut tasks = vec![
+        Task::new("formatting", || {
+            Outcome::of("formatting", lints::format(workspace))
+        }),
+        Task::new("svmsave.sys and its package", || {
+            Outcome::of("the package", build_package(workspace))
+        })
+        .at(STAGE),
+        Task::new("test programs", || match suites::build(workspace) {
+            Ok(programs) => {
+                let _ = built.set(programs);
+                Outcome::of("lints of the host", Ok(()))
             }
-        }
-    }
-
-    /// Counts checks, or says why `what` could not be checked.
-    fn checks(&mut self, what: &str, checks: Result<Vec<Check>>) {
-        match checks {
-            Ok(checks) => {
-                for check in checks {
-                    self.judge(check.rule, check.violation);
-                }
-            }
-            Err(error) => self.judge(what, Some(format!("{error:#}"))),
-        }
-    }
-
-    /// Counts a step that either succeeds or says why it does not.
-    fn count(&mut self, what: &str, outcome: Result<()>) {
-        self.judge(what, outcome.err().map(|error| format!("{error:#}")));
-    }
-
-    /// Runs `cargo test`, and counts its tests; shows what it says if one of them fails.
-    fn suite(&mut self, what: &str, command: &mut Command) {
-        let outcome = step(what, |_| process::outcome(command, SUITE_LIMIT));
-        match outcome {
-            Ok((status, said)) => {
-                let counted = self.add(&said.stdout);
-                if !status.success() {
-                    println!("{}\n{}", said.stderr.trim_end(), said.stdout.trim_end());
-                }
-                if !status.success() && counted.failed == 0 {
-                    self.judge(what, Some("it ended before its tests".to_owned()));
-                }
-                println!(
-                    "{what}: {} passed, {} failed",
-                    counted.passed, counted.failed
-                );
-                for (what, sum) in survival::add_up(&said.stdout) {
-                    println!("{what}: {sum}");
-                    self.judge(what, sum.violation());
-                }
-            }
-            Err(error) => self.judge(what, Some(format!("{error:#}"))),
-        }
-    }
-
-    /// Adds up the closing lines of libtest: `test result: ok. 15 passed; 0 failed; ...`.
-    fn add(&mut self, output: &str) -> Self {
-        let mut counted = Self::default();
-        for line in output.lines() {
-            let Some((_, counts)) = line
-                .strip_prefix("test result: ")
-                .and_then(|result| result.split_once(". "))
-            else {
-                continue;
-            };
-            for count in counts.split("; ") {
-                match count.split_once(' ') {
-                    Some((number, "passed")) => counted.passed += number.parse().unwrap_or(0),
-                    Some((number, "failed")) => counted.failed += number.parse().unwrap_or(0),
-                    _ => {}
-                }
-            }
-        }
-        self.passed += counted.passed;
-        self.failed += counted.failed;
-        counted
-    }
+            Err(error) => Outcome::of("test programs", Err(error)),
+        })
+        .at(HOST),
+        Task::new("the lab's parts", || {
+            Outcome::of("the lab's parts", build_lab(workspace))
+        })
+        .after(&["svmsave.sys and its package"])
+        .at(CROSS),
+        Task::new("lab tests", || {
+            suite(built, "lab tests", |program| {
+                Some(lab_environment(
+                    workspace,
+                    program.command(&["--show-output"]),
+                ))
+                .filter(|_| program.integration && program.package == "lab")
+            })
+        })
+        .after(&[
+            "test programs",
+            "svmsave.sys with checks",
+            "the lab's parts",
+        ]),
+        Task::new("unit tests", || {
+            suite(built, "unit tests", |program| {
+                let here = !boots(program);
+                here.then(|| program.command(&["--skip", DAMAGE]))
+            })
+        })
+        .after(&["test programs"]),
+        Task::new("svmsave.sys with checks", || {
+            let checked = artifact::build_checked_driver(workspace);
+            Outcome::of("svmsave.sys with checks", checked.map(drop))
+        })
+        .after(&["svmsave.sys and its package"])
+        .at(STAGE),
+    ];
+    tasks.extend(judges(workspace, built));
+    tasks.extend(further_tests(workspace, built));
+    tasks
 }
 
-fn format(workspace: &Workspace) -> Result<()> {
-    step("formatting", |_| {
-        let mut cargo = workspace.cargo();
-        process::run(cargo.args(["fmt", "--all", "--check"]), BUILD_LIMIT)?;
-        // The members of the staged workspace that the committed one does not have.
-        let mut rustfmt = workspace.tool("rustfmt");
-        rustfmt.args(["--check", "--edition", "2024"]);
-        for member in ["xtask/wdk/abi", "xtask/wine/supplement"] {
-            rustfmt.arg(workspace.root().join(member).join("src/lib.rs"));
+/// Asks each judge. Those that build something are at the place of that build.
+fn judges<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
+    const PACKAGE: &[&str] = &["test programs", "svmsave.sys and its package"];
+    const LAB: &[&str] = &[
+        "test programs",
+        "svmsave.sys with checks",
+        "the lab's parts",
+    ];
+    let task = |(name, part): (&'static str, &'static str)| {
+        Task::new(name, move || judge(workspace, built, part))
+    };
+    JUDGES
+        .into_iter()
+        .map(|judge| match judge.0 {
+            "judge: lock" | "judge: names" | "judge: metadata" => {
+                task(judge).after(PACKAGE).at(STAGE)
+            }
+            "judge: image" | "judge: Wine" => task(judge).after(LAB).at(STAGE),
+            "judge: built twice" => task(judge).after(LAB),
+            "judge: emulators" => task(judge).after(LAB).at(CROSS),
+            _ => task(judge).after(&["test programs"]),
+        })
+        .collect()
+}
+
+fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
+    const LAB: &[&str] = &[
+        "test programs",
+        "svmsave.sys with checks",
+        "the lab's parts",
+    ];
+    vec![
+        Task::new("damage", || {
+            suite(built, "damage that the judges notice", |program| {
+                let here = program.package == "oracles" && !program.integration;
+                here.then(|| program.command(&[DAMAGE]))
+            })
+        })
+        .after(&["test programs", "judge: metadata", "judge: Wine"])
+        .at(STAGE),
+        Task::new("demo and report", || {
+            suite(built, "demo and report tests", |program| {
+                let here = program.package == "xtask" && program.integration;
+                here.then(|| lab_environment(workspace, program.command(&[])))
+            })
+        })
+        .after(LAB),
+        Task::new("package tests", || {
+            suite(built, "package tests", |program| {
+                let here = program.package == "distribution" && program.integration;
+                here.then(|| program.command(&[]))
+            })
+        })
+        .after(LAB),
+        Task::new("what a snapshot costs", || costs(workspace)).after(LAB),
+        Task::new("fuzzing the driver", || {
+            Outcome::of("fuzzing the driver", fuzzing::check(workspace))
+        })
+        .after(LAB),
+        Task::new("fuzzing the decoders", || {
+            Outcome::of("fuzzing the decoders", decoders::check(workspace))
+        }),
+        Task::new("documentation", || {
+            Outcome::of("documentation", lints::document(workspace))
+        })
+        .after(&["test programs"])
+        .at(HOST),
+        Task::new("examples in documentation", || {
+            suites::run("examples in documentation", [doc_tests(workspace)])
+        })
+        .after(&["test programs"])
+        .at(HOST),
+        Task::new("lints of the driver", || {
+            Outcome::of("lints of the driver", lint_driver(workspace))
+        })
+        .after(&["svmsave.sys and its package"])
+        .at(STAGE),
+        Task::new("lints for other targets", || {
+            let linted = lints::for_windows(workspace).and_then(|()| lints::bare_metal(workspace));
+            Outcome::of("lints for other targets", linted)
+        })
+        .after(&["the lab's parts"])
+        .at(CROSS),
+        Task::new("documents", || match doc_references::checks(workspace) {
+            Ok(checks) => Outcome::of_checks(checks),
+            Err(error) => Outcome::of("documents", Err(error)),
+        }),
+    ]
+}
+
+fn build_package(workspace: &Workspace) -> Result<()> {
+    artifact::build_package(workspace, Profile::Release)?;
+    Ok(())
+}
+
+fn build_lab(workspace: &Workspace) -> Result<()> {
+    artifact::build_kernel(workspace)?;
+    LabDriver::Frames.build(workspace)?;
+    LabDriver::Hopping.build(workspace)?;
+    Ok(())
+}
+
+fn lint_driver(workspace: &Workspace) -> Result<()> {
+    let cross_build = driver::prepare(workspace)?;
+    driver::lint(&cross_build)?;
+    driver::document(&cross_build)
+}
+
+/// Whether a test program boots the lab or builds the package.
+fn boots(program: &TestProgram) -> bool {
+    let package = &*program.package;
+    program.integration
+        && (matches!(package, "lab" | "xtask" | "distribution"))
+        && program.target != "scripts"
+}
+
+/// Runs those test programs that `select` makes a command of.
+fn suite(
+    built: &OnceLock<Built>,
+    what: &str,
+    select: impl Fn(&TestProgram) -> Option<Command>,
+) -> Outcome {
+    let tests = built.get().map(|built| &*built.tests).unwrap_or_default();
+    suites::run(what, tests.iter().filter_map(select))
+}
+
+/// What tests find the lab's parts by.
+fn lab_environment(workspace: &Workspace, mut command: Command) -> Command {
+    let target = workspace.target();
+    let lab_driver = |driver: LabDriver| driver.place(workspace);
+    command
+        .env("LAB_KERNEL", artifact::kernel_place(workspace))
+        .env("LAB_DRIVER", target.join("package/svmsave.sys"))
+        .env("LAB_FRAMES", lab_driver(LabDriver::Frames))
+        .env("LAB_CHECKED_DRIVER", target.join("checked/svmsave.sys"));
+    command
+}
+
+/// Tests in documentation, with what was built for the others.
+fn doc_tests(workspace: &Workspace) -> Command {
+    let mut cargo = suites::linting_cargo(workspace);
+    cargo.args(["test", "--doc", "--locked", "--no-fail-fast"]);
+    cargo.args(["--features", suites::FEATURES]);
+    cargo
+}
+
+/// Asks the judge whose name has `part` in it.
+fn judge(workspace: &Workspace, built: &OnceLock<Built>, part: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    let asked = step(&format!("judge: {part}"), |_| {
+        let built = built.get().context("the judges were not built")?;
+        let mut oracles = built.program("oracles")?;
+        oracles.arg(part).current_dir(workspace.root());
+        process::outcome(&mut oracles, JUDGE_LIMIT)
+    });
+    match asked {
+        Ok((status, said)) => {
+            outcome.say(said.stdout.trim_end());
+            let violation = (!status.success()).then_some(said.stderr);
+            outcome.judge(part, violation);
         }
-        process::run(&mut rustfmt, BUILD_LIMIT)?;
-        Ok(())
-    })
-}
-
-/// Clippy with warnings denied, for each target that something is built for.
-fn lint(workspace: &Workspace) -> Result<()> {
-    const DENY: [&str; 3] = ["--", "--deny", "warnings"];
-    step("clippy: host", |_| {
-        let mut cargo = workspace.cargo();
-        cargo.args(["clippy", "--quiet", "--all-targets"]);
-        cargo.args(["--features", "lab/boot,xtask/boot"]).args(DENY);
-        process::run(&mut cargo, BUILD_LIMIT)
-    })?;
-    decoders::lint(workspace)?;
-    step("clippy: client for Windows", |_| {
-        let mut cargo = workspace.cargo();
-        cargo.args(["clippy", "--quiet"]);
-        cargo.args(["--package", "client", "--package", "wine-requests"]);
-        cargo.args(["--target", target::CLIENT]).args(DENY);
-        process::run(&mut cargo, BUILD_LIMIT)
-    })?;
-    let cross_build = CrossBuild::prepare(workspace)?;
-    step("clippy: driver", |_| cross_build.lint())?;
-    LabDriver::lint(workspace)?;
-    artifact::lint_kernel(workspace)?;
-    svm::lint(workspace)
-}
-
-fn document(workspace: &Workspace) -> Result<()> {
-    step("documentation: host", |_| {
-        let mut cargo = workspace.cargo();
-        cargo.args(["doc", "--quiet", "--no-deps", "--document-private-items"]);
-        cargo.env("RUSTDOCFLAGS", "--deny warnings");
-        process::run(&mut cargo, BUILD_LIMIT)
-    })?;
-    let cross_build = CrossBuild::prepare(workspace)?;
-    step("documentation: driver", |_| cross_build.document())
+        Err(error) => outcome.judge(part, Some(format!("{error:#}"))),
+    }
+    outcome
 }
 
 /// What a snapshot costs, against its limits and the baseline.
-fn costs(workspace: &Workspace) -> Result<Vec<Check>> {
-    let figures = bench::measure(workspace)?;
-    let (checks, changes) = crate::bench::judge(&figures, &baseline::read(workspace)?);
-    println!(
+fn costs(workspace: &Workspace) -> Outcome {
+    let judged =
+        bench::measure(workspace).and_then(|figures| Ok((figures, baseline::read(workspace)?)));
+    let (figures, baseline) = match judged {
+        Ok(both) => both,
+        Err(error) => return Outcome::of("what a snapshot costs", Err(error)),
+    };
+    let (checks, changes) = crate::bench::judge(&figures, &baseline);
+    let mut outcome = Outcome::of_checks(checks);
+    outcome.say(&format!(
         "what a snapshot costs: {} of {} figures are not as in bench/baseline.json",
         changes.len(),
         figures.len()
-    );
+    ));
     for change in changes {
-        println!("    {change}");
+        outcome.say(&format!("    {change}"));
     }
-    Ok(checks)
-}
-
-/// Tests that need the package, the lab kernel or both.
-const BOOT_TESTS: [&str; 14] = [
-    "access",
-    "boot",
-    "concurrency",
-    "demo",
-    "driver",
-    "faults",
-    "fuzz",
-    "package",
-    "processors",
-    "promises",
-    "report",
-    "resources",
-    "rules",
-    "tampering",
-];
-
-/// The tests that boot the lab with the packaged driver, or run the demo.
-fn boot_tests(workspace: &Workspace) -> Result<Command> {
-    let certificate = Certificate::find(workspace, None)?;
-    let package = distribution::default_folder(workspace);
-    distribution::assemble(workspace, &certificate, &package)?;
-    let kernel = artifact::build_kernel(workspace)?;
-    let frames = LabDriver::Frames.build(workspace)?;
-    let checked = artifact::build_checked_driver(workspace)?;
-    let mut cargo = workspace.cargo();
-    cargo
-        .args(["test", "--no-fail-fast"])
-        .args(["--package", "lab", "--package", "xtask"])
-        .args(["--features", "lab/boot,xtask/boot"])
-        .args(BOOT_TESTS.iter().flat_map(|name| ["--test", name]))
-        .args(["--", "--show-output"])
-        .env("LAB_KERNEL", kernel)
-        .env("LAB_DRIVER", package.join("svmsave.sys"))
-        .env("LAB_FRAMES", frames)
-        .env("LAB_CHECKED_DRIVER", checked);
-    Ok(cargo)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn closing_lines_are_added_up() {
-        let mut tally = Tally::default();
-        let counted = tally.add(
-            "test result: ok. 15 passed; 0 failed; 0 ignored; finished in 0.1s\n\
-             test wrong ... FAILED\n\
-             test result: FAILED. 2 passed; 3 failed; 0 ignored; finished in 0.1s\n",
-        );
-        assert_eq!((counted.passed, counted.failed), (17, 3));
-        assert_eq!((tally.passed, tally.failed), (17, 3));
-    }
+    outcome
 }

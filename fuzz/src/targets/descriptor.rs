@@ -1,0 +1,33 @@
+//! Descriptors and hidden parts of segment registers, from one form into the other and back.
+
+use amd_svm::descriptor::{Descriptor, Selector};
+use amd_svm::segment::{Segment, SegmentAttributes};
+use zerocopy::{IntoBytes, transmute};
+
+/// Runs the target on one input.
+pub fn run(bytes: &[u8]) {
+    let Some(&bytes) = bytes.first_chunk::<16>() else {
+        return;
+    };
+    let segment: Segment = transmute!(bytes);
+    assert_eq!(segment.as_bytes(), bytes);
+    let unpacked = segment.attributes.to_unpacked();
+    let attributes = SegmentAttributes::from_unpacked(unpacked);
+    assert_eq!(attributes, segment.attributes.with_reserved(0));
+    if let Some(descriptor) = Descriptor::of(&segment) {
+        // Bits 12 to 15 of the attributes have no place in a descriptor.
+        let expected = Segment {
+            attributes,
+            ..segment
+        };
+        assert_eq!(descriptor.load(Selector(segment.selector)), expected);
+    }
+    let [low, high] = transmute!(bytes);
+    let loaded = Descriptor { low, high }.load(Selector(8));
+    if let Some(descriptor) = Descriptor::of(&loaded) {
+        assert_eq!(descriptor.low, low);
+        assert_eq!(descriptor.load(Selector(8)), loaded);
+    } else {
+        assert!(loaded.attributes.code_or_data() && loaded.base >> 32 != 0);
+    }
+}

@@ -1,0 +1,18 @@
+//! Commands that print what a file has, from its bytes to what a terminal shows.
+
+use crate::program::run_client_on;
+
+fuzz_target!(|bytes: &[u8]| run_client_on(
+    bytes,
+    &[
+        &["show", "--from"],
+        &["show", "--json", "--from"],
+        &["show", "--json", "--full", "--from"],
+        &["show", "--csv", "--from"],
+        &["show", "--group-by", "value", "--from"],
+        &["status", "--from"],
+        &["check", "--from"],
+        &["check", "--json", "--from"],
+        &["decode"],
+    ]
+));

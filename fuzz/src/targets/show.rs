@@ -1,0 +1,11 @@
+//! Snapshots, from the driver's reply to the table and to JSON.
+
+use crate::program::{Replays, run_client};
+
+/// Runs the target on one input.
+pub fn run(input: &[u8]) {
+    if let Some(device) = Replays::from_input(input) {
+        run_client(&["show"], device);
+        run_client(&["show", "--json"], device);
+    }
+}

@@ -1,0 +1,118 @@
+//! Whether Windows could trust a package, asked of verifiers that were written elsewhere: signify for
+//! all of it, osslsigncode for what it can read, and the rules for images for their checksum,
+//! which no signature covers.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use wdk_linux::host;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, QUERY_LIMIT};
+use xtask::artifact::Profile;
+use xtask::check::Check;
+use xtask::needs;
+
+use crate::image::rules::Facts;
+use crate::python::Environment;
+
+/// What osslsigncode is asked about: a file, and the catalog that it is to be found in.
+const QUESTIONS: &[(&str, Option<&str>)] = &[
+    ("svmsave.sys", None),
+    ("client.exe", None),
+    ("svmsave.cat", None),
+    ("svmsave.sys", Some("svmsave.cat")),
+];
+
+/// What the verifiers say about a package.
+#[derive(Default)]
+struct Verdict {
+    accepted: Vec<String>,
+    refused: Vec<String>,
+}
+
+/// What was accepted of the package in `folder`, one line for each finding.
+///
+/// # Errors
+///
+/// If anything is refused, where `certificate` is the only one that is trusted; the error names
+/// everything that is.
+pub fn verify(workspace: &Workspace, folder: &Path, certificate: &Path) -> Result<Vec<String>> {
+    host::ensure(workspace, needs::SIGNING, &[])?;
+    let mut verdict = Verdict::default();
+    verdict.ask_rules(folder)?;
+    verdict.ask_signify(workspace, folder, certificate)?;
+    for &(file, catalog) in QUESTIONS {
+        verdict.ask_osslsigncode(folder, certificate, file, catalog)?;
+    }
+    if !verdict.refused.is_empty() {
+        bail!("refused:\n{}", verdict.refused.join("\n"));
+    }
+    Ok(verdict.accepted)
+}
+
+impl Verdict {
+    fn ask_rules(&mut self, folder: &Path) -> Result<()> {
+        let image = folder.join("svmsave.sys");
+        let content =
+            fs::read(&image).with_context(|| format!("cannot read {}", image.display()))?;
+        for Check { rule, violation } in Facts::of_image(&content)?.check(Profile::Release) {
+            match violation {
+                None => self.accepted.push(format!("svmsave.sys: {rule}")),
+                Some(found) => self.refused.push(format!("svmsave.sys: {rule}: {found}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_signify(
+        &mut self,
+        workspace: &Workspace,
+        folder: &Path,
+        certificate: &Path,
+    ) -> Result<()> {
+        let verifier = workspace.root().join("oracles/signatures");
+        let requirements = verifier.join("requirements.txt");
+        let environment = Environment::ensure(workspace, "verifier", &requirements)?;
+        let mut signify = environment.python();
+        signify
+            .arg(verifier.join("verify.py"))
+            .args([folder, certificate]);
+        let (status, said) = process::outcome(&mut signify, QUERY_LIMIT)?;
+        if !matches!(status.code(), Some(0 | 2)) {
+            bail!("signify failed ({status}):\n{}", said.stderr.trim_end());
+        }
+        let of_signify = |line: &str| format!("{line} (signify)");
+        self.accepted.extend(said.stdout.lines().map(of_signify));
+        self.refused.extend(said.stderr.lines().map(of_signify));
+        Ok(())
+    }
+
+    fn ask_osslsigncode(
+        &mut self,
+        folder: &Path,
+        certificate: &Path,
+        file: &str,
+        catalog: Option<&str>,
+    ) -> Result<()> {
+        let mut osslsigncode = Command::new("osslsigncode");
+        osslsigncode.arg("verify").arg("-CAfile").arg(certificate);
+        let what = match catalog {
+            None => format!("{file}: its signature (osslsigncode)"),
+            Some(catalog) => {
+                osslsigncode.arg("-catalog").arg(folder.join(catalog));
+                format!("{file}: its digest in {catalog} (osslsigncode)")
+            }
+        };
+        osslsigncode.arg("-in").arg(folder.join(file));
+        let (status, _) = process::outcome(&mut osslsigncode, QUERY_LIMIT)?;
+        let side = if status.success() {
+            &mut self.accepted
+        } else {
+            &mut self.refused
+        };
+        side.push(what);
+        Ok(())
+    }
+}

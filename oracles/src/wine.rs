@@ -1,0 +1,241 @@
+//! Wine, a second system: its loader, service control manager, I/O manager and exception
+//! dispatcher run the packaged files.
+//!
+//! Wine 8 lacks four routines that the driver imports. A driver for tests
+//! (`oracles/wine/supplement`) lends them to the loaded image; what it lends is [`LENT`], and what
+//! passes through it proves nothing.
+
+mod lifecycle;
+mod prefix;
+mod residue;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use object::Object as _;
+use object::read::pe::PeFile64;
+use wdk_linux::host;
+use wdk_linux::host::Workspace;
+use wdk_linux::host::step;
+use wdk_linux::host::workspace::read_text;
+use xtask::artifact::{self, Package, Profile, driver};
+use xtask::inf::Document as Inf;
+use xtask::needs;
+
+use self::prefix::Prefix;
+use crate::Verdict;
+
+/// Imports of `svmsave.sys` that Wine 8 lacks. A newer Wine may lack fewer; a driver that needs
+/// more fails here.
+const LENT: [&str; 4] = [
+    "ExAllocatePool2",
+    "KeGetProcessorNumberFromIndex",
+    "KeQueryLogicalProcessorRelationship",
+    "MmAllocateContiguousNodeMemory",
+];
+
+/// How often everything is done, from a fresh prefix each time.
+const ROUNDS: usize = 10;
+
+/// The folder on drive C that the package is installed from.
+const SOURCE: &str = "package";
+
+/// What is installed and run.
+struct Staged {
+    package: Package,
+    inf: Inf,
+    supplement: PathBuf,
+    requests: PathBuf,
+}
+
+/// Asks Wine.
+pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+    host::ensure(workspace, &[needs::WINE], &[needs::CLIENT_TARGET])?;
+    let staged = Staged::prepare(workspace)?;
+    let folder = workspace.target().join("wine");
+    let template = folder.join("template");
+    let mut verdict = Verdict::default();
+    step("a Wine prefix", |_| {
+        let prefix = Prefix::create(&template)?;
+        let kernel = fs::read(prefix.file("windows/system32/ntoskrnl.exe"))?;
+        verdict.absorb(
+            "imports",
+            imports(&fs::read(&staged.package.driver)?, &kernel)?,
+        );
+        prepare(&prefix, &staged)?;
+        prefix.end()
+    })?;
+    for round in 1..=ROUNDS {
+        let place = format!("round {round}");
+        step(
+            &format!("svmsave.sys under Wine, {place} of {ROUNDS}"),
+            |_| {
+                let prefix = Prefix::copy_of(&template, &folder.join("round"))?;
+                verdict.absorb(&place, lifecycle::run(&prefix, &staged)?);
+                prefix.end()
+            },
+        )?;
+    }
+    Ok(verdict)
+}
+
+impl Staged {
+    fn prepare(workspace: &Workspace) -> Result<Self> {
+        let package = artifact::build_package(workspace, Profile::Release)?;
+        let supplement = step("what Wine lacks", |_| {
+            let cross_build = driver::prepare(workspace)?;
+            let mut cargo = cross_build.cargo("build");
+            cargo.args(["--release", "--package", "wine-supplement"]);
+            cross_build.run(&mut cargo, &mut String::new())?;
+            Ok(cross_build.output(true).join("wine_supplement.dll"))
+        })?;
+        let requests = step("wine-requests.exe", |remarks| {
+            artifact::build_program(workspace, "wine-requests", remarks)
+        })?;
+        Ok(Self {
+            inf: Inf::read(&read_text(&package.inf)?)?,
+            package,
+            supplement,
+            requests,
+        })
+    }
+}
+
+/// Copies everything into a prefix, and registers the driver that lends.
+fn prepare(prefix: &Prefix, staged: &Staged) -> Result<()> {
+    let files = [
+        (&staged.package.driver, format!("{SOURCE}/svmsave.sys")),
+        (&staged.package.inf, format!("{SOURCE}/svmsave.inf")),
+        (&staged.package.client, format!("{SOURCE}/client.exe")),
+        (&staged.requests, format!("{SOURCE}/requests.exe")),
+        (
+            &staged.supplement,
+            "windows/system32/drivers/supplement.sys".to_owned(),
+        ),
+    ];
+    fs::create_dir_all(prefix.file(SOURCE))?;
+    for (original, name) in files {
+        let place = prefix.file(&name);
+        fs::copy(original, &place)
+            .with_context(|| format!("cannot copy {}", original.display()))?;
+    }
+    let path = r"binPath= C:\windows\system32\drivers\supplement.sys";
+    let (name, path) = path.split_once(' ').context("a name and a value")?;
+    let created = prefix.run(
+        "sc",
+        &[
+            "create",
+            "supplement",
+            "type=",
+            "kernel",
+            "start=",
+            "demand",
+            name,
+            path,
+        ],
+    )?;
+    ensure!(created.code == Some(0), "sc create: {}", created.output);
+    lifecycle::put_into_group(prefix, "supplement")
+}
+
+/// What the driver imports, this Wine has, but for what is lent.
+fn imports(driver: &[u8], kernel: &[u8]) -> Result<Verdict> {
+    let exports: BTreeSet<String> = PeFile64::parse(kernel)?
+        .exports()?
+        .map(|export| Ok(text(export?.name().into_name())))
+        .collect::<Result<_>>()?;
+    let mut verdict = Verdict::default();
+    for import in PeFile64::parse(driver)?.imports()? {
+        let name = text(import?.name().into_name());
+        let there = exports.contains(&name) || LENT.contains(&&*name);
+        verdict.add((!there).then(|| format!("this Wine has no {name}")));
+    }
+    Ok(verdict)
+}
+
+/// A name in an image; the driver imports nothing by number.
+fn text(name: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
+}
+
+/// Damage that the judge has to notice, in copies of the packaged files.
+#[cfg(all(test, feature = "boot"))]
+mod damage {
+    use super::*;
+
+    /// One round with a driver and an INF that are not the packaged ones.
+    fn round(case: &str, driver: Option<Vec<u8>>, inf: Option<String>) -> Verdict {
+        let workspace = Workspace::locate().unwrap();
+        let mut staged = Staged::prepare(&workspace).unwrap();
+        let folder = workspace.target().join("damage/wine").join(case);
+        fs::create_dir_all(&folder).unwrap();
+        if let Some(driver) = driver {
+            staged.package.driver = folder.join("svmsave.sys");
+            fs::write(&staged.package.driver, driver).unwrap();
+        }
+        if let Some(inf) = inf {
+            staged.package.inf = folder.join("svmsave.inf");
+            fs::write(&staged.package.inf, inf).unwrap();
+        }
+        let prefix = Prefix::create(&folder.join("prefix")).unwrap();
+        prepare(&prefix, &staged).unwrap();
+        prefix.restart().unwrap();
+        let verdict = lifecycle::run(&prefix, &staged).unwrap();
+        prefix.end().unwrap();
+        // Some hundred megabytes.
+        fs::remove_dir_all(folder.join("prefix")).unwrap();
+        verdict
+    }
+
+    #[test]
+    fn an_instruction_without_its_guard_ends_the_driver() {
+        let workspace = Workspace::locate().unwrap();
+        let mut driver =
+            fs::read(artifact::package_folder(&workspace).join("svmsave.sys")).unwrap();
+        crate::image::remove_guards(&mut driver).unwrap();
+        let verdict = round("guard", Some(driver), None);
+        let found = verdict.violations().join("\n");
+        assert!(found.contains("sc start"), "{found}");
+    }
+
+    #[test]
+    fn a_service_that_is_registered_otherwise_is_noticed() {
+        let package = artifact::package_folder(&Workspace::locate().unwrap());
+        let inf = read_text(&package.join("svmsave.inf")).unwrap();
+        let damaged = inf.replace("StartType     = 3", "StartType     = 4");
+        assert_ne!(inf, damaged);
+        let verdict = round("inf", None, Some(damaged));
+        let found = verdict.violations().join("\n");
+        assert!(
+            found.contains("Start: Some(\"0x4\") instead of Some(\"0x3\")"),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn a_value_and_a_file_that_the_removal_leaves_are_noticed() {
+        let package = artifact::package_folder(&Workspace::locate().unwrap());
+        let inf = read_text(&package.join("svmsave.inf")).unwrap();
+        let damaged = inf
+            .replace(
+                "CopyFiles = Driver.Files",
+                "CopyFiles = Driver.Files, Left.Files\r\nAddReg = Left.Registry",
+            )
+            .replace(
+                "[DestinationDirs]",
+                "[Left.Registry]\r\nHKLM,SOFTWARE\\svmsave,State,,left\r\n\
+                 [Left.Files]\r\nleft.sys,svmsave.sys\r\n\
+                 [DestinationDirs]\r\nLeft.Files = 12",
+            );
+        let verdict = round("left", None, Some(damaged));
+        let found = verdict.violations().join("\n");
+        for left in [
+            r#"left: HKEY_LOCAL_MACHINE\Software\svmsave "State"="left""#,
+            r"left: C:\windows\system32\drivers\left.sys ",
+        ] {
+            assert!(found.contains(left), "{found}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What a prefix holds, file by file and value by value: compared before the package is installed
+//! and after it is removed, it shows what the package leaves behind.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use walkdir::WalkDir;
+
+use super::prefix::Prefix;
+use crate::Verdict;
+
+/// The roots of the registry; the other ones show parts of these.
+const ROOTS: [&str; 2] = ["HKLM", "HKU"];
+
+/// What this Wine leaves of a package, where Windows would not: it has no directory 13 and copies
+/// the file to a folder that it makes in its place, and it has no `pnputil` that would take the
+/// file back. A newer Wine may leave less; whatever else is left fails here.
+const LEFT: [&str; 2] = [
+    r"C:\windows\system32\unknown",
+    r"C:\windows\system32\unknown\svmsave.sys",
+];
+
+/// Keys that change whether or not there is a package, with all below them.
+const RESTLESS: [&str; 4] = [
+    // The display, which Wine describes anew, with another identifier, at each start.
+    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Class\{4D36E968-E325-11CE-BFC1-08002BE10318}\0000",
+    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Video",
+    // How many processes the service control manager has started since then; this is not kept.
+    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\ServiceCurrent",
+    // Where the driver for tests says what it saw.
+    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services\supplement",
+];
+
+/// A prefix's registry and drive C at one moment.
+#[derive(Default)]
+pub struct Trace {
+    registry: BTreeSet<Entry>,
+    drive: BTreeSet<Entry>,
+}
+
+/// One thing in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// The key or the path.
+    place: String,
+    /// A value with its name, or a file's length and time; nothing for the key or folder itself.
+    content: String,
+}
+
+impl Trace {
+    /// Takes all of it down.
+    pub fn of(prefix: &Prefix) -> Result<Self> {
+        let mut registry = BTreeSet::new();
+        for root in ROOTS {
+            registry.extend(entries(&export(prefix, root)?));
+        }
+        Ok(Self {
+            registry,
+            drive: files(prefix)?,
+        })
+    }
+
+    /// Compares with what was there before.
+    pub fn compare(&self, before: &Self, verdict: &mut Verdict) {
+        for (what, found, expected) in [
+            ("registry", &self.registry, &before.registry),
+            ("drive C", &self.drive, &before.drive),
+        ] {
+            let changes = changes(expected, found);
+            let violation = format!("the {what} is not as it was:\n  {}", changes.join("\n  "));
+            verdict.add((!changes.is_empty()).then_some(violation));
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, content } = self;
+        write!(formatter, "{place} {content}")
+    }
+}
+
+impl Entry {
+    fn may_change(&self) -> bool {
+        LEFT.iter()
+            .any(|left| self.place.eq_ignore_ascii_case(left))
+            || RESTLESS.iter().any(|key| self.is_in(key))
+    }
+
+    /// Whether this is the key itself or below it.
+    fn is_in(&self, key: &str) -> bool {
+        let Some((start, rest)) = self.place.split_at_checked(key.len()) else {
+            return false;
+        };
+        start.eq_ignore_ascii_case(key) && (rest.is_empty() || rest.starts_with('\\'))
+    }
+}
+
+/// What is gone and what has come, but for what may.
+fn changes(before: &BTreeSet<Entry>, after: &BTreeSet<Entry>) -> Vec<String> {
+    before
+        .symmetric_difference(after)
+        .filter(|entry| !entry.may_change())
+        .map(|entry| {
+            let how = if after.contains(entry) {
+                "left"
+            } else {
+                "gone"
+            };
+            format!("{how}: {entry}")
+        })
+        .collect()
+}
+
+/// What `reg export` writes.
+fn export(prefix: &Prefix, root: &str) -> Result<String> {
+    prefix.reg(&["export", root, r"C:\export.reg", "/y"])?;
+    let file = prefix.file("export.reg");
+    let bytes = fs::read(&file).context("reg export wrote nothing")?;
+    // It would be one of the files that are compared.
+    fs::remove_file(&file)?;
+    let (units, _) = bytes.as_chunks::<2>();
+    let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    Ok(String::from_utf16_lossy(&units))
+}
+
+/// The keys of an export, and each value with the key that it is in.
+fn entries(export: &str) -> Vec<Entry> {
+    let whole_lines = export.replace("\\\r\n  ", "");
+    let mut key = None;
+    let mut entries = Vec::new();
+    for line in whole_lines.lines() {
+        let name = line.strip_prefix('[').and_then(|key| key.strip_suffix(']'));
+        key = name.or(key);
+        let Some(key) = key.filter(|_| !line.is_empty()) else {
+            continue;
+        };
+        entries.push(Entry {
+            place: key.to_owned(),
+            content: name.map_or(line, |_| "").to_owned(),
+        });
+    }
+    entries
+}
+
+/// Every file and folder of drive C.
+fn files(prefix: &Prefix) -> Result<BTreeSet<Entry>> {
+    let drive = prefix.file("");
+    let mut entries = BTreeSet::new();
+    for file in WalkDir::new(&drive).min_depth(1) {
+        let file = file?;
+        let name = file.path().strip_prefix(&drive)?.display().to_string();
+        let about = file.metadata()?;
+        entries.insert(Entry {
+            place: format!(r"C:\{}", name.replace('/', r"\")),
+            content: if about.is_file() {
+                let time = humantime::format_rfc3339_nanos(about.modified()?);
+                format!("{} bytes of {time}", about.len())
+            } else {
+                String::new()
+            },
+        });
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPORT: &str = "\u{feff}Windows Registry Editor Version 5.00\r\n\r\n[HKEY_USERS\\a]\r\n\
+                          \"x\"=hex:01,\\\r\n  02\r\n\"y\"=\"[z]\"\r\n\r\n[HKEY_USERS\\b]\r\n\r\n";
+
+    fn entry(place: &str, content: &str) -> Entry {
+        Entry {
+            place: place.to_owned(),
+            content: content.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_export_is_its_keys_and_values() {
+        assert_eq!(
+            entries(EXPORT),
+            [
+                entry(r"HKEY_USERS\a", ""),
+                entry(r"HKEY_USERS\a", "\"x\"=hex:01,02"),
+                entry(r"HKEY_USERS\a", "\"y\"=\"[z]\""),
+                entry(r"HKEY_USERS\b", ""),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_value_that_changed_is_both_gone_and_left() {
+        let before = BTreeSet::from_iter(entries(EXPORT));
+        let after = BTreeSet::from_iter(entries(&EXPORT.replace("02", "03")));
+        assert_eq!(changes(&before, &before), Vec::<String>::new());
+        assert_eq!(
+            changes(&before, &after),
+            [
+                r#"gone: HKEY_USERS\a "x"=hex:01,02"#,
+                r#"left: HKEY_USERS\a "x"=hex:01,03"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_but_what_is_listed_may_change() {
+        let services = r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services";
+        for (place, may) in [
+            (LEFT[1].to_owned(), true),
+            (format!("{}.bak", LEFT[1]), false),
+            (format!(r"{}\other.sys", LEFT[0]), false),
+            (r"C:\windows\system32\drivers\svmsave.sys".to_owned(), false),
+            (format!(r"{}\{{0}}\0000", RESTLESS[1]), true),
+            (format!(r"{services}\Supplement"), true),
+            (format!(r"{services}\supplements"), false),
+            (format!(r"{services}\svmsave"), false),
+            (services.to_owned(), false),
+        ] {
+            let changed = BTreeSet::from([entry(&place, "")]);
+            let found = changes(&BTreeSet::new(), &changed);
+            assert_eq!(found.is_empty(), may, "{place}");
+        }
+    }
+}

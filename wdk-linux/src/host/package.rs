@@ -1,0 +1,144 @@
+//! Packages of Debian and Ubuntu: found by the file that they are wanted for, installed with apt.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use super::process::{self, BUILD_LIMIT, QUERY_LIMIT};
+use super::step;
+
+/// A package of the distribution.
+pub struct Package {
+    /// Its name, the same in Debian and Ubuntu.
+    pub name: &'static str,
+    /// Whether what it is wanted for is there, however it was installed.
+    pub found: fn() -> bool,
+}
+
+/// Installs those packages whose files are missing.
+///
+/// # Errors
+///
+/// If one can't be installed; the error says what to type.
+pub fn ensure(packages: &[Package]) -> Result<()> {
+    let missing = missing(packages);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = format!(
+        "install by hand: apt-get install --no-install-recommends {}",
+        missing.join(" ")
+    );
+    let privilege = Privilege::acquire()
+        .map_err(|error| anyhow!("missing {}: {error}; {by_hand}", missing.join(", ")))?;
+    step(
+        &format!("installing {} with apt-get", missing.join(", ")),
+        |_| {
+            // Without the archive's lists, or with old ones, a package may be there all the same.
+            let _ = process::run(privilege.apt_get().arg("update"), BUILD_LIMIT);
+            process::run(
+                privilege
+                    .apt_get()
+                    // Another apt-get may be at work.
+                    .args(["-o", "DPkg::Lock::Timeout=600"])
+                    .args(["install", "--yes", "--no-install-recommends"])
+                    .args(&missing),
+                BUILD_LIMIT,
+            )
+            .with_context(|| format!("apt-get did not; {by_hand}"))
+        },
+    )?;
+    let still = self::missing(packages);
+    if !still.is_empty() {
+        bail!(
+            "apt-get installed {}, but what it is needed for is not there",
+            still.join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn missing(packages: &[Package]) -> Vec<&'static str> {
+    packages
+        .iter()
+        .filter(|package| !(package.found)())
+        .map(|package| package.name)
+        .collect()
+}
+
+/// How packages may be installed here.
+enum Privilege {
+    Root,
+    Sudo,
+}
+
+impl Privilege {
+    /// # Errors
+    ///
+    /// If there is no apt-get, or no right to use it without asking somebody.
+    fn acquire() -> Result<Self> {
+        if !on_path("apt-get") {
+            bail!("there is no apt-get here");
+        }
+        let user = process::run(Command::new("id").arg("-u"), QUERY_LIMIT)?;
+        if user.stdout.trim() == "0" {
+            return Ok(Self::Root);
+        }
+        if process::run(Command::new("sudo").args(["-n", "true"]), QUERY_LIMIT).is_ok() {
+            return Ok(Self::Sudo);
+        }
+        bail!("not root, and sudo asks for a password");
+    }
+
+    fn apt_get(&self) -> Command {
+        let mut command = match self {
+            Self::Root => Command::new("env"),
+            Self::Sudo => {
+                let mut sudo = Command::new("sudo");
+                sudo.args(["-n", "env"]);
+                sudo
+            }
+        };
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
+        command
+    }
+}
+
+/// Whether a program of this name is in one of the folders of `PATH`.
+#[must_use]
+pub fn on_path(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// What is in a folder; nothing if there is none.
+#[must_use]
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    folder
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_named() {
+        const HERE: Package = Package {
+            name: "here",
+            found: || true,
+        };
+        const GONE: Package = Package {
+            name: "gone",
+            found: || false,
+        };
+        assert_eq!(missing(&[HERE, GONE]), ["gone"]);
+        assert!(ensure(&[HERE]).is_ok());
+    }
+}

@@ -1,0 +1,9 @@
+//! What this repository makes, and how: the driver package and the lab kernel. Whoever judges or
+//! signs them builds on this; the commands of `cargo xtask` are in the program.
+
+pub mod artifact;
+pub mod check;
+pub mod inf;
+pub mod lab_device;
+pub mod needs;
+pub mod source_date;

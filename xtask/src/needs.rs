@@ -1,0 +1,167 @@
+//! What has to be installed before something can be built or run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wdk_linux::host::package::{Package, entries, on_path};
+use wdk_linux::host::process::{self, QUERY_LIMIT};
+use wdk_linux::needs;
+
+/// The driver's target.
+pub const DRIVER_TARGET: &str = needs::TARGET;
+
+/// The client's target for Windows.
+pub const CLIENT_TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// The lab kernel's target.
+pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
+
+/// The target of the trials' kernel in 32-bit code.
+pub const KERNEL_32_TARGET: &str = "i686-unknown-linux-gnu";
+
+/// One more target that users of `amd-svm` build for.
+pub const UEFI_TARGET: &str = "x86_64-unknown-uefi";
+
+/// Every target that something is built for.
+pub const TARGETS: &[&str] = &[
+    DRIVER_TARGET,
+    CLIENT_TARGET,
+    KERNEL_TARGET,
+    KERNEL_32_TARGET,
+    UEFI_TARGET,
+];
+
+/// The emulator that the lab runs in.
+pub const QEMU: Package = Package {
+    name: "qemu-system-x86",
+    found: || on_path("qemu-system-x86_64"),
+};
+
+/// The linker of client.exe.
+pub const WINDOWS_LINKER: Package = Package {
+    name: "gcc-mingw-w64-x86-64-win32",
+    found: || on_path("x86_64-w64-mingw32-gcc"),
+};
+
+/// What libFuzzer is built with.
+pub const CPP_COMPILER: Package = Package {
+    name: "g++",
+    found: || on_path("c++"),
+};
+
+/// What the client is built with for Windows.
+pub const CLIENT: &[Package] = &[WINDOWS_LINKER, needs::WINDOWS_BINUTILS];
+
+/// The second emulator, which shares no code with QEMU.
+pub const BOCHS: Package = Package {
+    name: "bochs",
+    found: || on_path("bochs-bin"),
+};
+
+/// Its display, of those that need no screen.
+pub const BOCHS_DISPLAY: Package = Package {
+    name: "bochs-term",
+    found: || {
+        entries(Path::new("/usr/lib"))
+            .iter()
+            .any(|folder| folder.join("bochs/plugins/libbx_term_gui.so").exists())
+    },
+};
+
+/// What makes a place for packages of Python's own index.
+pub const PYTHON: Package = Package {
+    name: "python3-venv",
+    found: || {
+        let mut python = Command::new("python3");
+        python.args(["-c", "import ensurepip, venv"]);
+        process::run(&mut python, QUERY_LIMIT).is_ok()
+    },
+};
+
+/// The second system that runs the package.
+pub const WINE: Package = Package {
+    name: "wine",
+    found: || on_path("wine") && on_path("wineserver"),
+};
+
+/// The C compiler, which Rust's own builds link with too.
+pub const C_COMPILER: Package = Package {
+    name: "gcc",
+    found: || on_path("cc"),
+};
+
+/// Linux' own description of SVM. Debian's package has another name and provides this one.
+pub const LINUX_HEADERS: Package = Package {
+    name: "linux-headers-generic",
+    found: || linux_headers().is_some(),
+};
+
+/// The folder with `svm.h`, of the newest kernel whose headers are installed.
+#[must_use]
+pub fn linux_headers() -> Option<PathBuf> {
+    let mut folders: Vec<PathBuf> = entries(Path::new("/usr/src"))
+        .into_iter()
+        .map(|folder| folder.join("arch/x86/include/asm"))
+        .filter(|folder| folder.join("svm.h").is_file())
+        .collect();
+    folders.sort();
+    folders.pop()
+}
+
+/// What the trials of `amd-svm` run in.
+pub const EMULATORS: &[Package] = &[QEMU, BOCHS, BOCHS_DISPLAY];
+
+/// What signs images and catalogs in the manner of Windows.
+pub const SIGNER: Package = Package {
+    name: "osslsigncode",
+    found: || on_path("osslsigncode"),
+};
+
+/// What makes a certificate to sign with.
+pub const CERTIFIER: Package = Package {
+    name: "openssl",
+    found: || on_path("openssl"),
+};
+
+/// What signatures are made with.
+pub const SIGNING: &[Package] = &[SIGNER, CERTIFIER];
+
+/// The browser that the client's report is looked at with. On Ubuntu it is a snap: any browser of
+/// its family will do.
+pub const BROWSER: Package = Package {
+    name: "chromium",
+    found: || {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .into_iter()
+            .any(on_path)
+    },
+};
+
+/// What the demo needs.
+pub const DEMO: &[Package] = &[
+    QEMU,
+    needs::LIBCLANG,
+    needs::WINDOWS_HEADERS,
+    needs::WINDOWS_LIBRARIES,
+    needs::WINDOWS_BINUTILS,
+];
+
+/// Everything that the tests need.
+pub const ALL: &[Package] = &[
+    QEMU,
+    BOCHS,
+    BOCHS_DISPLAY,
+    needs::LIBCLANG,
+    needs::WINDOWS_HEADERS,
+    needs::WINDOWS_LIBRARIES,
+    needs::WINDOWS_BINUTILS,
+    WINDOWS_LINKER,
+    SIGNER,
+    CERTIFIER,
+    PYTHON,
+    CPP_COMPILER,
+    WINE,
+    C_COMPILER,
+    LINUX_HEADERS,
+    BROWSER,
+];

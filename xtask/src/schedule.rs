@@ -1,0 +1,229 @@
+//! Tasks that are done side by side as far as they do not wait for each other.
+//!
+//! A task waits for those that it names, and for a place that it shares with others: cargo locks
+//! its target folder, so two builds in one would only wait for each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::num::NonZero;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::outcome::Outcome;
+
+/// Something to do, and what has to be done before.
+pub struct Task<'a> {
+    name: &'static str,
+    after: &'static [&'static str],
+    place: Option<&'static str>,
+    work: Box<dyn FnOnce() -> Outcome + Send + 'a>,
+}
+
+impl<'a> Task<'a> {
+    /// A task that waits for nothing.
+    pub fn new(name: &'static str, work: impl FnOnce() -> Outcome + Send + 'a) -> Self {
+        Self {
+            name,
+            after: &[],
+            place: None,
+            work: Box::new(work),
+        }
+    }
+
+    /// The same, after others, however those end.
+    pub fn after(self, after: &'static [&'static str]) -> Self {
+        Self { after, ..self }
+    }
+
+    /// The same, while no other task is in that place.
+    pub fn at(self, place: &'static str) -> Self {
+        Self {
+            place: Some(place),
+            ..self
+        }
+    }
+}
+
+/// What came of all tasks.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Tests and checks that passed.
+    pub passed: u32,
+    /// Tests and checks that failed.
+    pub failed: u32,
+    /// The time that each task took.
+    pub times: Vec<(&'static str, Duration)>,
+}
+
+struct State<'a> {
+    waiting: Vec<Task<'a>>,
+    running: usize,
+    done: BTreeSet<&'static str>,
+    places: BTreeSet<&'static str>,
+    summary: Summary,
+}
+
+/// Does all tasks, at most `at_once` at a time, those first that stand first; hands what each has
+/// to say to `tell` when it has ended.
+///
+/// # Panics
+///
+/// If a task waits for one that is not there.
+pub fn run(tasks: Vec<Task<'_>>, at_once: usize, tell: impl Fn(&str) + Sync) -> Summary {
+    let names: BTreeSet<&str> = tasks.iter().map(|task| task.name).collect();
+    for task in &tasks {
+        for other in task.after {
+            assert!(names.contains(other), "{} waits for {other}", task.name);
+        }
+    }
+    let state = Mutex::new(State {
+        waiting: tasks,
+        running: 0,
+        done: BTreeSet::new(),
+        places: BTreeSet::new(),
+        summary: Summary::default(),
+    });
+    let changed = Condvar::new();
+    thread::scope(|scope| {
+        for _ in 0..at_once.max(1) {
+            scope.spawn(|| work(&state, &changed, &tell));
+        }
+    });
+    let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    state.summary
+}
+
+/// As many tasks at once as this machine has processors.
+pub fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+fn work(state: &Mutex<State<'_>>, changed: &Condvar, tell: &(impl Fn(&str) + Sync)) {
+    let mut guard = state.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let Some(index) = guard.ready() else {
+            if guard.waiting.is_empty() {
+                return;
+            }
+            guard = changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        let task = guard.waiting.remove(index);
+        guard.running += 1;
+        guard.places.extend(task.place);
+        drop(guard);
+        let started = Instant::now();
+        let outcome = (task.work)();
+        if !outcome.text.is_empty() {
+            tell(outcome.text.trim_end());
+        }
+        guard = state.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.running -= 1;
+        guard.done.insert(task.name);
+        if let Some(place) = task.place {
+            guard.places.remove(place);
+        }
+        guard.summary.passed += outcome.passed;
+        guard.summary.failed += outcome.failed;
+        guard.summary.times.push((task.name, started.elapsed()));
+        changed.notify_all();
+    }
+}
+
+impl State<'_> {
+    /// The first task that waits for nothing.
+    fn ready(&self) -> Option<usize> {
+        let waiting = self.waiting.iter();
+        let mut ready = waiting.enumerate().filter(|(_, task)| {
+            task.after.iter().all(|name| self.done.contains(name))
+                && task.place.is_none_or(|place| !self.places.contains(place))
+        });
+        ready.next().map(|(index, _)| index)
+    }
+}
+
+impl Summary {
+    /// A line for each task with its time, the longest first.
+    pub fn times(&self) -> String {
+        let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, time) in &self.times {
+            times.entry(*time).or_default().push(*name);
+        }
+        let mut lines = String::new();
+        for (time, names) in times.iter().rev() {
+            for name in names {
+                let _ = writeln!(lines, "{:>7.1} s  {name}", time.as_secs_f32());
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn counted(passed: u32) -> Outcome {
+        Outcome {
+            passed,
+            ..Outcome::default()
+        }
+    }
+
+    #[test]
+    fn a_task_comes_after_those_that_it_waits_for() {
+        let order = Mutex::new(Vec::new());
+        let note = |name: &'static str| {
+            order.lock().unwrap().push(name);
+            counted(1)
+        };
+        let tasks = vec![
+            Task::new("last", || note("last")).after(&["middle", "first"]),
+            Task::new("middle", || note("middle")).after(&["first"]),
+            Task::new("first", || note("first")),
+        ];
+        let summary = run(tasks, 3, |_| {});
+        assert_eq!((summary.passed, summary.times.len()), (3, 3));
+        assert_eq!(order.into_inner().unwrap(), ["first", "middle", "last"]);
+    }
+
+    #[test]
+    fn two_tasks_are_never_in_one_place() {
+        let (inside, most) = (AtomicU32::new(0), AtomicU32::new(0));
+        let enter = || {
+            let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            thread::yield_now();
+            inside.fetch_sub(1, Ordering::SeqCst);
+            counted(1)
+        };
+        let tasks = ["a", "b", "c", "d"].map(|name| Task::new(name, enter).at("target"));
+        let summary = run(tasks.into(), 4, |_| {});
+        assert_eq!((summary.passed, most.into_inner()), (4, 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "a waits for nothing there")]
+    fn a_task_that_could_never_begin_is_noticed() {
+        run(
+            vec![Task::new("a", || counted(1)).after(&["nothing there"])],
+            1,
+            |_| {},
+        );
+    }
+
+    #[test]
+    fn times_are_told_longest_first() {
+        let summary = Summary {
+            times: vec![
+                ("short", Duration::from_millis(1500)),
+                ("long", Duration::from_mins(1)),
+            ],
+            ..Summary::default()
+        };
+        assert_eq!(summary.times(), "   60.0 s  long\n    1.5 s  short\n");
+    }
+}
