@@ -420,7 +420,10 @@ fn staged_lock(committed: &str) -> Result<String> {
     let dependencies = patched["dependencies"]
         .as_array_mut()
         .with_context(|| format!("{PATCHED} has no dependencies"))?;
-    dependencies.retain(|dependency| dependency.as_str() != Some("windows"));
+    dependencies.retain(|dependency| {
+        let name = dependency.as_str().unwrap_or_default();
+        !wdk_build::DROPPED.contains(&name)
+    });
     Ok(lock.to_string())
 }
 
@@ -540,7 +543,7 @@ mod tests {
         let other = "[[package]]\nname = \"anyhow\"\nversion = \"1.0.0\"\nsource = \"registry\"\n";
         let committed = format!(
             "version = 4\n\n{other}\n[[package]]\nname = \"wdk-build\"\nversion = \"0.6.0\"\n\
-             source = \"registry\"\nchecksum = \"00\"\ndependencies = [\n \"anyhow\",\n \
+             source = \"registry\"\nchecksum = \"00\"\ndependencies = [\n \"camino\",\n \
              \"windows\",\n]\n"
         );
         let staged = staged_lock(&committed).unwrap();

@@ -16,6 +16,9 @@ use crate::host::workspace::{read_text, write_if_changed};
 /// The version that the replacements were written for.
 const WRITTEN_FOR: &str = "0.6.0";
 
+/// What it depends on for the sake of the replaced places.
+pub const DROPPED: [&str; 4] = ["anyhow", "clap", "clap-cargo", "windows"];
+
 struct Replacement {
     file: &'static str,
     from: &'static str,
@@ -83,29 +86,18 @@ where
 {
     panic!(",
     },
-    // Links to makefiles, which only the cargo-make flow makes.
+    // What the cargo-make flow calls, and with it a parser of command lines.
     Replacement {
-        file: "src/cargo_make.rs",
-        from: "    if !destination_path.exists() {
-        std::os::windows::fs::symlink_file(",
-        to: "    if !destination_path.exists() {
-        std::os::unix::fs::symlink(",
-    },
-    Replacement {
-        file: "src/cargo_make.rs",
-        from: "        std::fs::remove_file(&destination_path)
-            .map_err(|source| IoError::with_path(&destination_path, source))?;
-        std::os::windows::fs::symlink_file(",
-        to: "        std::fs::remove_file(&destination_path)
-            .map_err(|source| IoError::with_path(&destination_path, source))?;
-        std::os::unix::fs::symlink(",
+        file: "src/lib.rs",
+        from: "pub mod cargo_make;\n",
+        to: "",
     },
 ];
 
 /// Copies `wdk-build` from `published` to `patched`, with the replacements.
 pub fn patch(published: &Path, version: &str, patched: &Path) -> Result<()> {
     let manifest = read_text(&published.join("Cargo.toml"))?;
-    write_if_changed(&patched.join("Cargo.toml"), without_windows(&manifest)?)?;
+    write_if_changed(&patched.join("Cargo.toml"), without_dropped(&manifest)?)?;
     for file in source_files(published)? {
         let text = replace_in(&file, &read_text(&published.join(&file))?, version)?;
         write_if_changed(&patched.join(&file), text)?;
@@ -113,14 +105,17 @@ pub fn patch(published: &Path, version: &str, patched: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The manifest without the `windows` crate, what only its tests need, and the lints: compilers
-/// cap those of a published crate, which this no longer is.
-fn without_windows(manifest: &str) -> Result<String> {
+/// The manifest without what the replaced places depended on, what only its tests need, and the
+/// lints: compilers cap those of a published crate, which this no longer is.
+fn without_dropped(manifest: &str) -> Result<String> {
     let mut manifest: DocumentMut = manifest.parse().context("wdk-build's Cargo.toml")?;
-    manifest["dependencies"]
-        .as_table_mut()
-        .and_then(|dependencies| dependencies.remove("windows"))
-        .context("wdk-build no longer depends on the windows crate")?;
+    let dependencies = manifest["dependencies"].as_table_mut();
+    let dependencies = dependencies.context("wdk-build has no dependencies")?;
+    for name in DROPPED {
+        dependencies
+            .remove(name)
+            .with_context(|| format!("wdk-build no longer depends on {name}"))?;
+    }
     manifest.remove("dev-dependencies");
     manifest["lints"] = table();
     manifest["lints"]["rust"] = table();
@@ -182,21 +177,21 @@ mod tests {
 
     #[test]
     fn every_place_is_replaced() {
-        for file in ["src/utils.rs", "src/cargo_make.rs"] {
+        for file in ["src/utils.rs", "src/lib.rs"] {
             let published = fitting(file).replace('\n', "\r\n");
             let text = replace_in(file, &published, WRITTEN_FOR).unwrap();
             assert!(!text.contains("compile_error!"), "{text}");
-            assert!(!text.contains("std::os::windows"), "{text}");
+            assert!(!text.contains("mod cargo_make"), "{text}");
         }
     }
 
     #[test]
     fn a_place_that_is_gone_or_doubled_is_an_error_that_names_both_versions() {
-        let once = fitting("src/cargo_make.rs");
+        let once = fitting("src/lib.rs");
         for text in [String::new(), once.repeat(2)] {
-            let error = replace_in("src/cargo_make.rs", &text, "0.7.1").unwrap_err();
+            let error = replace_in("src/lib.rs", &text, "0.7.1").unwrap_err();
             let message = error.to_string();
-            for part in ["0.7.1", WRITTEN_FOR, "src/cargo_make.rs"] {
+            for part in ["0.7.1", WRITTEN_FOR, "src/lib.rs"] {
                 assert!(message.contains(part), "{message}");
             }
         }
@@ -205,20 +200,25 @@ mod tests {
     #[test]
     fn other_files_stay_as_published() {
         let text = "use windows::{\n";
-        assert_eq!(replace_in("src/lib.rs", text, WRITTEN_FOR).unwrap(), text);
+        assert_eq!(
+            replace_in("src/bindgen.rs", text, WRITTEN_FOR).unwrap(),
+            text
+        );
     }
 
     #[test]
-    fn the_manifest_loses_the_windows_crate_and_nothing_else_it_needs() {
+    fn the_manifest_loses_what_is_dropped_and_nothing_else_it_needs() {
         let manifest = "[package]\nname = \"wdk-build\"\n\
-            [dependencies.anyhow]\nversion = \"1\"\n\
-            [dependencies.windows]\nversion = \"0.62\"\n\
+            [dependencies]\ncamino = \"1\"\nanyhow = \"1\"\nclap = \"4\"\n\
+            clap-cargo = \"0.19\"\nwindows = \"0.62\"\n\
             [dev-dependencies.windows]\nversion = \"0.62\"\n\
             [lints.clippy]\nall = \"deny\"\n";
-        let patched: DocumentMut = without_windows(manifest).unwrap().parse().unwrap();
-        assert!(patched["dependencies"].get("anyhow").is_some());
-        assert!(patched["dependencies"].get("windows").is_none());
+        let patched: DocumentMut = without_dropped(manifest).unwrap().parse().unwrap();
+        assert!(patched["dependencies"].get("camino").is_some());
+        for name in DROPPED {
+            assert!(patched["dependencies"].get(name).is_none(), "{name}");
+        }
         assert!(patched.get("dev-dependencies").is_none());
-        assert!(without_windows("[dependencies]\n").is_err());
+        assert!(without_dropped("[dependencies]\n").is_err());
     }
 }

@@ -11,6 +11,7 @@ mod fault_tally;
 mod fuzzing;
 mod lints;
 mod outcome;
+mod quick;
 mod schedule;
 mod suites;
 

@@ -17,6 +17,9 @@ use crate::outcome::Outcome;
 /// their packages be built twice.
 pub const FEATURES: &str = "lab/boot,oracles/boot,distribution/boot,xtask/boot";
 
+/// The damage that judges have to notice, by the name of the modules with these tests.
+pub const DAMAGE: &str = "damage";
+
 /// Packages whose programs the tests run.
 const PROGRAMS: [&str; 2] = ["oracles", "distribution"];
 

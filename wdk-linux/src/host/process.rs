@@ -127,11 +127,7 @@ const PROGRESS: [&str; 16] = [
 pub fn without_progress(stderr: &str) -> String {
     let mut kept = String::new();
     for line in stderr.lines() {
-        let text = line.trim_start().trim_start_matches("\u{1b}[0m");
-        let text = text
-            .trim_start_matches("\u{1b}[1m")
-            .trim_start_matches("\u{1b}[32m");
-        let text = text.trim_start_matches("\u{1b}[92m").trim_start();
+        let text = step::plain(line);
         if !PROGRESS.iter().any(|word| text.starts_with(word)) {
             kept.push_str(line);
             kept.push('\n');
@@ -146,14 +142,12 @@ mod tests {
 
     #[test]
     fn progress_is_left_out_of_what_cargo_says() {
-        let said = "   Compiling anyhow v1.0.104\n\
-                    \u{1b}[1m\u{1b}[92m   Compiling\u{1b}[0m syn v2.0.119\n\
-                    warning: unused variable: `a`\n \
-                     --> src/lib.rs:1:1\n    \
-                    Finished `release` profile\n";
-        assert_eq!(
-            without_progress(said),
-            "warning: unused variable: `a`\n  --> src/lib.rs:1:1\n"
+        let warning = "warning: unused variable: `a`\n --> src/lib.rs:1:1\n";
+        let said = format!(
+            "   Compiling anyhow v1.0.104\n\
+             \u{1b}[1m\u{1b}[92m   Compiling\u{1b}[0m syn v2.0.119\n\
+             {warning}    Finished `release` profile\n"
         );
+        assert_eq!(without_progress(&said), warning);
     }
 }

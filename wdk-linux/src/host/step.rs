@@ -130,11 +130,12 @@ fn tell_of_long_steps() {
 }
 
 /// A program's line without colours and blanks around it, short enough for a line of ours.
-fn plain(line: &str) -> String {
+pub(super) fn plain(line: &str) -> String {
     let mut text = String::new();
     let mut escape = false;
     for character in line.trim().chars() {
         match character {
+            ' ' if text.is_empty() => {}
             '\u{1b}' => escape = true,
             'm' if escape => escape = false,
             _ if escape || character.is_control() => {}

@@ -54,7 +54,11 @@ fn cargo(workspace: &Workspace, subcommand: &str) -> Command {
         .args([subcommand, "--locked", "--release"])
         .args(["--package", "lab-kernel", "--target", needs::KERNEL_TARGET])
         .arg("--target-dir")
-        .arg(workspace.target());
+        .arg(workspace.target())
+        // It is compiled more often than it is waited for: in parts, without what a debugger needs.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     cargo
 }
 

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::io;
 use std::iter;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use client::Terminal;
 use lab::{Config, Lab};
 use wdk_linux::host;
@@ -48,13 +50,7 @@ pub struct Args {
 /// Builds what is missing, boots, loads, and hands over to the client: its output and its exit
 /// code are the command's.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
-    host::ensure(
-        workspace,
-        needs::DEMO,
-        &[needs::DRIVER_TARGET, needs::KERNEL_TARGET],
-    )?;
-    let driver = artifact::build_driver(workspace, Profile::Release)?;
-    let kernel = artifact::build_kernel(workspace)?;
+    let (driver, kernel) = build(workspace)?;
     let config = Config {
         processors: args.cpus,
         processor_model: args.cpu_model.clone(),
@@ -76,4 +72,21 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     );
     lab.shutdown()?;
     Ok(ExitCode::from(code))
+}
+
+/// Builds the driver and the lab's kernel side by side; the kernel needs no packages, and is
+/// compiled while they are installed.
+pub fn build(workspace: &Workspace) -> Result<(PathBuf, PathBuf)> {
+    host::ensure(
+        workspace,
+        &[],
+        &[needs::DRIVER_TARGET, needs::KERNEL_TARGET],
+    )?;
+    thread::scope(|scope| {
+        let kernel = scope.spawn(|| artifact::build_kernel(workspace));
+        let driver = host::ensure(workspace, needs::DEMO, &[])
+            .and_then(|()| artifact::build_driver(workspace, Profile::Release));
+        let kernel = kernel.join().map_err(|_| anyhow!("a thread ended early"))?;
+        Ok((driver?, kernel?))
+    })
 }

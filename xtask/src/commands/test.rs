@@ -14,19 +14,21 @@ use xtask::needs;
 use super::bench;
 use crate::bench::baseline;
 use crate::outcome::Outcome;
-use crate::schedule::{self, Task};
+use crate::quick::{self, Plan};
+use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
 use crate::{decoders, doc_references, fuzzing, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Only what a change of a line is most likely to break
+    #[arg(long)]
+    quick: bool,
+}
 
 /// Enough for any judge on a slow machine; those that wait for something end sooner by themselves.
 const JUDGE_LIMIT: Duration = Duration::from_mins(20);
-
-/// The damage that judges have to notice, by the name of the modules with these tests.
-const DAMAGE: &str = "damage";
 
 /// The judges, by what is in their names, and the tasks that ask them.
 const JUDGES: [(&str, &str); 9] = [
@@ -47,8 +49,12 @@ const STAGE: &str = "target/wdk-linux";
 const CROSS: &str = "target/release";
 
 /// Runs all of it, goes on after failures, and closes with the time of each task and the count.
-pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let started = Instant::now();
+    if args.quick {
+        let summary = quick::run(workspace, &Plan::of_changes(workspace)?);
+        return Ok(close(&summary, started));
+    }
     host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     let lock = workspace.root().join("Cargo.lock");
     let committed = read_text(&lock)?;
@@ -62,15 +68,20 @@ pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     summary.passed += last.passed;
     summary.failed += last.failed;
     print!("{}", last.text);
+    Ok(close(&summary, started))
+}
+
+/// Prints the time of each task and the count.
+fn close(summary: &Summary, started: Instant) -> ExitCode {
     println!("time of each task, longest first:");
     print!("{}", summary.times());
     println!("{:>7.1} s  all of it", started.elapsed().as_secs_f32());
     println!("{} passed, {} failed", summary.passed, summary.failed);
-    Ok(if summary.failed == 0 {
+    if summary.failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 /// Everything there is to do. What others wait for comes first.
@@ -113,7 +124,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
         Task::new("unit tests", || {
             suite(built, "unit tests", |program| {
                 let here = !boots(program);
-                here.then(|| program.command(&["--skip", DAMAGE]))
+                here.then(|| program.command(&["--skip", suites::DAMAGE]))
             })
         })
         .after(&["test programs"]),
@@ -164,7 +175,7 @@ fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Ve
         Task::new("damage", || {
             suite(built, "damage that the judges notice", |program| {
                 let here = program.package == "oracles" && !program.integration;
-                here.then(|| program.command(&[DAMAGE]))
+                here.then(|| program.command(&[suites::DAMAGE]))
             })
         })
         .after(&["test programs", "judge: metadata", "judge: Wine"])
