@@ -1,6 +1,7 @@
 /*
  * What Linux' svm.h and msr-index.h take from other headers of the kernel, and nothing that decides
- * where a field is. BUILD_BUG_ON keeps the sizes that svm.h itself demands.
+ * where a field is. BUILD_BUG_ON and ASSERT_STRUCT_OFFSET keep the sizes and the offsets that svm.h
+ * itself demands.
  */
 #pragma once
 
@@ -29,3 +30,5 @@ void __clear_bit(long number, volatile unsigned long *address);
 bool test_bit(long number, const volatile unsigned long *address);
 
 #define BUILD_BUG_ON(condition) _Static_assert(!(condition), #condition)
+#define ASSERT_STRUCT_OFFSET(type, field, offset) \
+	_Static_assert(offsetof(type, field) == (offset), #field " of " #type)
