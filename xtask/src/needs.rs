@@ -104,8 +104,15 @@ pub fn linux_headers() -> Option<PathBuf> {
         .map(|folder| folder.join("arch/x86/include/asm"))
         .filter(|folder| folder.join("svm.h").is_file())
         .collect();
-    folders.sort();
+    folders.sort_by_key(|folder| numbers(&folder.display().to_string()));
     folders.pop()
+}
+
+/// The numbers in a name, in their order: versions compare by them, 6.12 being newer than 6.9.
+fn numbers(name: &str) -> Vec<u64> {
+    name.split(|character: char| !character.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect()
 }
 
 /// What the trials of `amd-svm` run in.
@@ -165,3 +172,16 @@ pub const ALL: &[Package] = &[
     LINUX_HEADERS,
     BROWSER,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_kernel_is_not_the_last_in_the_alphabet() {
+        let older = numbers("/usr/src/linux-headers-6.9.0-3-common/arch/x86/include/asm");
+        let newer = numbers("/usr/src/linux-headers-6.12.117+deb13-common/arch/x86/include/asm");
+        assert_eq!(older, [6, 9, 0, 3, 86]);
+        assert!(older < newer);
+    }
+}
