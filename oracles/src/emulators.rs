@@ -21,6 +21,7 @@ use self::emulator::Emulator;
 use self::image::Width;
 use self::report::Report;
 use crate::Verdict;
+use crate::version::Version;
 
 /// The intrinsics, in the order of their encoding.
 const INTRINSICS: [&str; 7] = [
@@ -81,6 +82,8 @@ impl fmt::Display for Machine {
 pub struct Proof {
     /// The facts.
     pub facts: Vec<Fact>,
+    qemu: Version,
+    bochs: Version,
     executed: Vec<(Machine, [&'static str; INTRINSICS.len()])>,
 }
 
@@ -100,6 +103,8 @@ pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
 pub fn prove(workspace: &Workspace) -> Result<Proof> {
     host::ensure(workspace, needs::EMULATORS, needs::TARGETS)?;
     let mut proof = Proof {
+        qemu: Emulator::Qemu.version()?,
+        bochs: Emulator::Bochs.version()?,
         facts: encoding::check(workspace)?,
         executed: Vec::new(),
     };
@@ -117,9 +122,10 @@ pub fn prove(workspace: &Workspace) -> Result<Proof> {
                 &format!("trials: {machine}, {processors} processors"),
                 |_| boot(workspace, machine, kernel(machine.width), processors),
             )?;
+            let version = proof.version_of(machine.emulator);
             proof
                 .facts
-                .extend(expectation::check(machine, processors, &report));
+                .extend(expectation::check(machine, version, processors, &report));
             proof
                 .facts
                 .extend(record::check(machine, processors, &report));
@@ -159,6 +165,13 @@ fn boot(
 }
 
 impl Proof {
+    fn version_of(&self, emulator: Emulator) -> Version {
+        match emulator {
+            Emulator::Qemu => self.qemu,
+            Emulator::Bochs => self.bochs,
+        }
+    }
+
     /// An intrinsic that completed has been executed; of the others, whether `#UD` was seen.
     fn note(&mut self, machine: Machine, report: &Report) {
         let answers = INTRINSICS.map(|intrinsic| {
@@ -179,6 +192,7 @@ impl Proof {
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "QEMU {}, Bochs {}", self.qemu, self.bochs)?;
         write!(f, "{:<12}", "executed by")?;
         for (machine, _) in &self.executed {
             write!(f, "  {:<8}", machine.to_string())?;

@@ -12,6 +12,7 @@ mod python;
 mod reproducible;
 pub mod signatures;
 mod supply_chain;
+mod version;
 mod wine;
 
 use std::fmt::Debug;

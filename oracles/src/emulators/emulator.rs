@@ -13,6 +13,13 @@ use anyhow::{Context as _, Result};
 use wdk_linux::host::process;
 
 use super::image;
+use crate::version::Version;
+
+const QEMU: &str = "qemu-system-x86_64";
+const BOCHS: &str = "bochs-bin";
+
+/// What stands before Bochs' version, in all that it says.
+const BOCHS_BANNER: &str = "Bochs x86 Emulator ";
 
 /// Both take a second or two on a slow machine.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -22,6 +29,10 @@ const ROM_SIZE: usize = 0x1_0000;
 const RESET_VECTOR: usize = ROM_SIZE - 16;
 /// `JMP 0800:0000`.
 const JUMP: [u8; 5] = [0xEA, 0x00, 0x00, 0x00, 0x08];
+
+/// What the image prints, in the emulator's folder. It is not on standard output, where Bochs' display
+/// draws as well.
+const REPORT: &str = "report.txt";
 
 /// Bochs wants a video ROM: its signature, and a length of one block.
 const VIDEO_ROM: [u8; 3] = [0x55, 0xAA, 0x01];
@@ -44,7 +55,28 @@ impl fmt::Display for Emulator {
     }
 }
 
-/// Boots the image, and returns all that was said on standard output.
+impl Emulator {
+    /// The installed version. Bochs knows no `--version`, but says its own whatever it is asked.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or names none.
+    pub fn version(self) -> Result<Version> {
+        match self {
+            Self::Qemu => Version::of(QEMU),
+            Self::Bochs => {
+                let (_, said) = process::outcome(Command::new(BOCHS).arg("--help"), LIMIT)?;
+                let banner = said
+                    .stdout
+                    .split_once(BOCHS_BANNER)
+                    .context("Bochs does not say what it is")?;
+                Version::parse(banner.1).context("Bochs names no version")
+            }
+        }
+    }
+}
+
+/// Boots the image, and returns all that it printed.
 pub fn run(emulator: Emulator, folder: &Path, image: &[u8], processors: usize) -> Result<String> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let write = |name: &str, bytes: &[u8]| {
@@ -66,12 +98,20 @@ pub fn run(emulator: Emulator, folder: &Path, image: &[u8], processors: usize) -
             bochs()
         }
     };
+    let report = folder.join(REPORT);
+    // The last run's would be believed.
+    if report.exists() {
+        fs::remove_file(&report).with_context(|| format!("cannot remove {}", report.display()))?;
+    }
     let (_, said) = process::outcome(command.current_dir(folder), LIMIT)?;
-    Ok(said.stdout)
+    fs::read_to_string(&report).with_context(|| {
+        let remarks = said.stderr.trim_end();
+        format!("{emulator} left no {}:\n{remarks}", report.display())
+    })
 }
 
 fn qemu(processors: usize) -> Command {
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = Command::new(QEMU);
     command.args([
         "-M",
         "microvm",
@@ -95,17 +135,14 @@ fn qemu(processors: usize) -> Command {
         "loader,file=kernel.bin,addr={:#x},force-raw=on",
         image::ADDRESS
     ));
-    command.args([
-        "-device",
-        "isa-debug-exit,iobase=0xf4,iosize=4",
-        "-debugcon",
-        "stdio",
-    ]);
+    command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+    command.args(["-chardev", &format!("file,id=printer,path={REPORT}")]);
+    command.args(["-device", "isa-parallel,chardev=printer"]);
     command
 }
 
 fn bochs() -> Command {
-    let mut command = Command::new("bochs-bin");
+    let mut command = Command::new(BOCHS);
     command.args(["-q", "-f", "bochsrc", "-rc", "debugger"]);
     // The text display looks for a terminal's description before it draws on one of its own.
     command.env("TERM", "dumb");
@@ -120,7 +157,7 @@ fn bochs_configuration(processors: usize) -> String {
          vgaromimage: file=video.bin\n\
          optramimage1: file=kernel.bin, address={:#x}\n\
          cpu: model=ryzen, count={processors}, ips=100000000, reset_on_triple_fault=0\n\
-         port_e9_hack: enabled=1\n\
+         parport1: enabled=1, file={REPORT}\n\
          sound: waveoutdrv=dummy\n\
          speaker: enabled=0\n\
          log: bochs.log\n\
