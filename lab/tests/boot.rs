@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use lab::{Config, Error, Operation, Outcome, ProcessorChange, ProcessorState, Report};
+use lab::{Config, Error, Operation, Outcome, ProcessorChange, ProcessorState, Report, Thread};
 use support::{boot, config, try_boot};
 
 const IMAGE_AREA: std::ops::Range<u64> = 0xFFFF_F800_0000_0000..0xFFFF_F810_0000_0000;
@@ -78,6 +78,30 @@ fn groups_that_dont_hold_all_processors_are_refused() {
         error.to_string().contains("5 processors don't fill groups"),
         "{error}"
     );
+}
+
+/// A timer that firmware has started ticks 18 times a second and is nobody's business. Where time is
+/// counted in instructions, firmware itself is done before the first tick.
+#[test]
+fn the_old_timer_interrupts_nobody() {
+    let mut lab = boot(&Config {
+        count_instructions: true,
+        ..config(2)
+    });
+    let mut ask = || match lab.run(vec![Thread {
+        processor: 0,
+        operations: vec![Operation::TimeStamp],
+    }]) {
+        Ok(outcomes) => match outcomes.concat().as_slice() {
+            [Outcome::TimeStamp(stamp)] => *stamp,
+            other => panic!("{other:?}"),
+        },
+        Err(error) => panic!("{error}"),
+    };
+    // Nanoseconds, as each instruction takes one.
+    let end = ask() + 200_000_000;
+    while ask() < end {}
+    lab.shutdown().unwrap();
 }
 
 fn check_windows_layout(state: &ProcessorState) {

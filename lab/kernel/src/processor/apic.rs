@@ -39,6 +39,7 @@ mod register {
     pub const COMMAND_LOW: u64 = 0x300;
     pub const COMMAND_HIGH: u64 = 0x310;
     pub const TIMER: u64 = 0x320;
+    pub const LINE_0: u64 = 0x350;
     pub const TIMER_INITIAL: u64 = 0x380;
     pub const TIMER_DIVIDE: u64 = 0x3E0;
 }
@@ -51,6 +52,7 @@ const DELIVER_NMI: u32 = 0b100 << 8;
 const DELIVER_INIT: u32 = 0b101 << 8;
 const DELIVER_STARTUP: u32 = 0b110 << 8;
 const DIVIDE_BY_ONE: u32 = 0b1011;
+const MASKED: u32 = 1 << 16;
 
 /// Maps the controllers' registers.
 pub fn initialize() {
@@ -78,6 +80,9 @@ pub fn enable() {
     );
     write(register::TIMER_DIVIDE, DIVIDE_BY_ONE);
     write(register::TIMER, Vector::Clock as u32);
+    // Firmware leaves the boot processor's first line to the old interrupt controllers (ExtINT).
+    // Nobody has programmed those: what they send for a tick of their timer is vector 0.
+    write(register::LINE_0, MASKED);
 }
 
 /// Ends the interrupt that is being handled.
