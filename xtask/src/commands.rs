@@ -4,6 +4,7 @@ pub mod bench;
 pub mod build;
 pub mod clippy;
 pub mod demo;
+pub mod elsewhere;
 pub mod fuzz;
 pub mod fuzz_driver;
 pub mod manual;

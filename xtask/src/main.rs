@@ -4,6 +4,7 @@
 //! commands are made of and print nothing but their steps.
 
 mod bench;
+mod chroot;
 mod commands;
 mod decoders;
 mod doc_references;

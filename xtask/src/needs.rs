@@ -84,6 +84,12 @@ pub const WINE: Package = Package {
     found: || on_path("wine") && on_path("wineserver"),
 };
 
+/// What makes a bare system of another release.
+pub const DEBOOTSTRAP: Package = Package {
+    name: "debootstrap",
+    found: || on_path("debootstrap"),
+};
+
 /// The C compiler, which Rust's own builds link with too.
 pub const C_COMPILER: Package = Package {
     name: "gcc",

@@ -82,8 +82,7 @@ impl Privilege {
         if !on_path("apt-get") {
             bail!("there is no apt-get here");
         }
-        let user = process::run(Command::new("id").arg("-u"), QUERY_LIMIT)?;
-        if user.stdout.trim() == "0" {
+        if is_root()? {
             return Ok(Self::Root);
         }
         if process::run(Command::new("sudo").args(["-n", "true"]), QUERY_LIMIT).is_ok() {
@@ -106,11 +105,29 @@ impl Privilege {
     }
 }
 
+/// Whether this user may do everything.
+///
+/// # Errors
+///
+/// If the system does not say who this is.
+pub fn is_root() -> Result<bool> {
+    let user = process::run(Command::new("id").arg("-u"), QUERY_LIMIT)?;
+    Ok(user.stdout.trim() == "0")
+}
+
 /// Whether a program of this name is in one of the folders of `PATH`.
 #[must_use]
 pub fn on_path(program: &str) -> bool {
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    find_on_path(program).is_some()
+}
+
+/// Where the shell would find a program.
+#[must_use]
+pub fn find_on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
 }
 
 /// What is in a folder; nothing if there is none.

@@ -68,6 +68,25 @@ pub fn outcome(command: &mut Command, limit: Duration) -> Result<(ExitStatus, Sa
     Ok((status, said))
 }
 
+/// Runs `command` to whatever end it comes to, and lets it say what it says in this program's place.
+///
+/// # Errors
+///
+/// If it can't be started or takes longer than `limit`.
+pub fn pass_through(command: &mut Command, limit: Duration) -> Result<ExitStatus> {
+    let name = name(command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {name}"))?;
+    let Some(status) = child.wait_timeout(limit)? else {
+        child.kill()?;
+        child.wait()?;
+        bail!("{name} took longer than {} s", limit.as_secs());
+    };
+    Ok(status)
+}
+
 /// What a command is called in messages.
 fn name(command: &Command) -> String {
     let program = Path::new(command.get_program());

@@ -17,6 +17,8 @@ use xtask::artifact::{self, Profile};
 use xtask::lab_device::LabDevice;
 use xtask::needs;
 
+use super::elsewhere::Elsewhere;
+
 /// Boot the lab, start the driver, and run the client against it
 #[derive(clap::Args)]
 pub struct Args {
@@ -42,6 +44,9 @@ pub struct Args {
     )]
     qemu: Vec<OsString>,
 
+    #[command(flatten)]
+    elsewhere: Elsewhere,
+
     /// Arguments for the client, such as `show --json`
     #[arg(last = true, value_name = "CLIENT ARGS")]
     client: Vec<OsString>,
@@ -50,6 +55,9 @@ pub struct Args {
 /// Builds what is missing, boots, loads, and hands over to the client: its output and its exit
 /// code are the command's.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+    if let Some(outcome) = args.elsewhere.run(workspace) {
+        return outcome;
+    }
     let (driver, kernel) = build(workspace)?;
     let config = Config {
         processors: args.cpus,

@@ -12,6 +12,7 @@ use xtask::artifact::{self, LabDriver, Profile, driver};
 use xtask::needs;
 
 use super::bench;
+use super::elsewhere::Elsewhere;
 use crate::bench::baseline;
 use crate::outcome::Outcome;
 use crate::quick::{self, Plan};
@@ -25,6 +26,9 @@ pub struct Args {
     /// Only what a change of a line is most likely to break
     #[arg(long)]
     quick: bool,
+
+    #[command(flatten)]
+    elsewhere: Elsewhere,
 }
 
 /// Enough for any judge on a slow machine; those that wait for something end sooner by themselves.
@@ -50,6 +54,9 @@ const CROSS: &str = "target/release";
 
 /// Runs all of it, goes on after failures, and closes with the time of each task and the count.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+    if let Some(outcome) = args.elsewhere.run(workspace) {
+        return outcome;
+    }
     let started = Instant::now();
     if args.quick {
         let summary = quick::run(workspace, &Plan::of_changes(workspace)?);
