@@ -1,5 +1,10 @@
 //! What all tests that boot need: the files, and a machine.
 
+pub mod image;
+pub mod survey;
+pub mod tally;
+pub mod unwind_tables;
+
 use std::env;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use lab::{
 use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
 use zerocopy::IntoBytes;
 
-use crate::client::ROOM;
+use super::client::ROOM;
 use crate::support::{boot, config};
 
 const PROCESSORS: u32 = 4;

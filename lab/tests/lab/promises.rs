@@ -1,10 +1,9 @@
 //! What the kernel routines promise, checked by the kernel itself on real
 //! processors.
 
-mod support;
-
 use lab::{Config, Exercise};
-use support::{boot, config};
+
+use crate::support::{boot, config};
 
 fn check_all(config: &Config) {
     let mut lab = boot(config);

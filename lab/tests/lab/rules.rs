@@ -1,14 +1,13 @@
 //! The lab's own rules: each one must be live, and name itself.
 
-mod support;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
 use lab::{Config, Error, Misuse, Stop, StopReason};
 use object::read::pe::PeFile64;
 use object::{NameOrOrdinal, Object};
-use support::{boot, config};
+
+use crate::support::{self, boot, config};
 
 /// What the stop of a misuse must say.
 fn expected(misuse: Misuse) -> &'static str {

@@ -1,13 +1,10 @@
 //! Who may open the device, and who sees addresses.
 
-mod support;
-#[path = "support/survey.rs"]
-mod survey;
-
 use lab::{Access, Error, Lab, Token};
 use protocol::SnapshotRecord;
-use support::{boot, config};
-use survey::{ask, survey};
+
+use crate::support::survey::{ask, survey};
+use crate::support::{boot, config};
 
 const ACCESS_DENIED: u32 = 0xC000_0022;
 const OBJECT_NAME_INVALID: u32 = 0xC000_0033;

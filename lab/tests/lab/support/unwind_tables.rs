@@ -7,7 +7,7 @@ use object::pe;
 use object::read::pe::PeFile64;
 use tempfile::NamedTempFile;
 
-use crate::image::DriverImage;
+use super::image::DriverImage;
 
 /// Bytes of a `RUNTIME_FUNCTION`.
 const FUNCTION_SIZE: u32 = 12;

@@ -8,7 +8,7 @@ use lab::{AllocationKind, Config, Operation, Outcome, Thread};
 use protocol::{CONTROL_SNAPSHOT, Request, SnapshotRecord, StatusRecord};
 use zerocopy::IntoBytes;
 
-use crate::client::{ROOM, ask, start, stop};
+use super::client::{ROOM, ask, start, stop};
 use crate::support::{boot, config};
 
 fn counting(processors: u32) -> Config {

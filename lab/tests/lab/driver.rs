@@ -1,11 +1,6 @@
 //! The packaged svmsave.sys at work: what it reports against what the lab's kernel knows to be
 //! true, what it leaves behind, and what it does with requests that make no sense.
 
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../support/survey.rs"]
-mod survey;
-
 mod checked;
 mod client;
 mod dispatch_level;

@@ -4,7 +4,7 @@ use lab::{Access, Handle, IoctlReply, Lab};
 use protocol::{Record, Request};
 use zerocopy::IntoBytes;
 
-use crate::survey::survey;
+use crate::support::survey::survey;
 
 /// Room for a snapshot of every processor that a lab can have.
 pub const ROOM: u32 = 1 << 17;

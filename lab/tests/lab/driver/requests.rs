@@ -7,7 +7,7 @@ use protocol::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::client::{ROOM, ask, control, start, stop};
+use super::client::{ROOM, ask, control, start, stop};
 use crate::support::{boot, config};
 
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;

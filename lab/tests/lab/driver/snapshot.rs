@@ -9,7 +9,7 @@ use amd_svm::witness::{self, Witness};
 use lab::{Config, Lab, ProcessorChange, ProcessorState};
 use protocol::{SnapshotRecord, StatusRecord};
 
-use crate::client::{ask, start, stop};
+use super::client::{ask, start, stop};
 use crate::support::{boot, config};
 
 /// Values that no other processor and no other register has.

@@ -8,10 +8,10 @@ use lab::{
 };
 use protocol::SnapshotRecord;
 
-use crate::read;
+use super::read;
+use crate::support::survey::{self, survey};
+use crate::support::unwind_tables::UnwindTables;
 use crate::support::{self, config};
-use crate::survey::{self, survey};
-use crate::unwind_tables::UnwindTables;
 
 /// Boots a machine with another driver than the one that was built.
 fn boot_driver(config: &Config, driver: &Path) -> Lab {

@@ -1,12 +1,11 @@
 //! The machine itself: processors, registers, memory, loading.
 
-mod support;
-
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use lab::{Config, Error, Operation, Outcome, ProcessorChange, ProcessorState, Report, Thread};
-use support::{boot, config, try_boot};
+
+use crate::support::{boot, config, try_boot};
 
 const IMAGE_AREA: std::ops::Range<u64> = 0xFFFF_F800_0000_0000..0xFFFF_F810_0000_0000;
 

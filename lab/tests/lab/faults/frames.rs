@@ -6,8 +6,8 @@ use std::path::Path;
 
 use lab::{Error, Lab};
 
+use crate::support::unwind_tables::UnwindTables;
 use crate::support::{built, config, kernel};
-use crate::unwind_tables::UnwindTables;
 
 /// Operations of unwind codes, see `UNWIND_CODE`.
 const PUSH: u8 = 0;

@@ -7,8 +7,8 @@ use amd_svm::msr::Msr;
 use lab::{Access, Config, GuardedInstruction, InjectedException, Injection, Lab};
 use protocol::{SnapshotRecord, StatusRecord};
 
+use crate::support::survey::survey;
 use crate::support::{built, config, kernel};
-use crate::survey::survey;
 
 const PROCESSORS: u32 = 23;
 

@@ -1,19 +1,14 @@
 //! Low resources: each call that may fail does, one after the other; and DPCs that are not
 //! taken.
 
-mod support;
-#[path = "support/survey.rs"]
-mod survey;
-#[path = "support/tally.rs"]
-mod tally;
-
 use std::collections::BTreeSet;
 
 use lab::{Access, AllocationKind, Config, Error, Handle, IoctlReply, Lab, Report};
 use protocol::{Outcome, Reply, SnapshotRecord};
-use support::{boot, config};
-use survey::{ask, survey};
-use tally::Tally;
+
+use crate::support::survey::{ask, survey};
+use crate::support::tally::Tally;
+use crate::support::{boot, config};
 
 const PROCESSORS: u32 = 3;
 

@@ -6,10 +6,10 @@ use amd_svm::msr::Msr;
 use lab::{Access, Error, GuardedInstruction, InjectedException, Injection, Lab};
 use protocol::{Outcome, SnapshotRecord, StatusRecord};
 
-use crate::read;
+use super::read;
+use crate::support::survey::survey;
+use crate::support::tally::Tally;
 use crate::support::{boot, config};
-use crate::survey::survey;
-use crate::tally::Tally;
 
 const PROCESSORS: u32 = 3;
 

@@ -3,7 +3,7 @@
 use lab::{Config, Lab};
 use protocol::{SnapshotRecord, StatusRecord};
 
-use crate::client::{ask, start, stop};
+use super::client::{ask, start, stop};
 use crate::support::{boot, config};
 
 /// Instructions that the longest DPC may take, all of it: the capture, the independent

@@ -1,16 +1,13 @@
 //! Processors of any number, in groups of any shape, that may come online while the
 //! driver runs: each is in a snapshot once, at the latest in the one after it came.
 
-mod support;
-#[path = "support/survey.rs"]
-mod survey;
-
 use fastrand::Rng;
 use lab::{Access, Config, Error, Handle, Lab, Passage};
 use protocol::{Reply, ReplyHeader, SnapshotRecord, StatusRecord};
-use support::{boot, config};
-use survey::{ask, survey};
 use zerocopy::FromBytes;
+
+use crate::support::survey::{ask, survey};
+use crate::support::{boot, config};
 
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 

@@ -1,15 +1,12 @@
 //! Clients that overlap, die in the middle or come while the driver is on its way out.
 
-#[path = "support/image.rs"]
-mod image;
-mod support;
-
 use fastrand::Rng;
-use image::DriverImage;
 use lab::{Access, Error, Handle, IoctlReply, Lab, Operation, Outcome, StopReason, Thread, Token};
 use protocol::{CONTROL_SNAPSHOT, Reply, Request, SnapshotRecord};
-use support::{boot, config};
 use zerocopy::IntoBytes;
+
+use crate::support::image::DriverImage;
+use crate::support::{self, boot, config};
 
 const PROCESSORS: u32 = 4;
 const ROOM: u32 = 1 << 12;

@@ -1,14 +1,6 @@
 //! The fuzzer finds what is wrong with a driver: in the packaged one, conditions are
 //! turned into their opposites, one at a time.
 
-#[path = "support/image.rs"]
-mod image;
-#[expect(dead_code, reason = "the fuzzer boots its machines itself")]
-mod support;
-#[path = "support/unwind_tables.rs"]
-#[expect(dead_code, reason = "this test changes code, others change tables")]
-mod unwind_tables;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -16,8 +8,9 @@ use std::time::Duration;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
 use lab::fuzz::{self, Finding};
 use lab::{Campaign, Config};
-use support::{config, driver, kernel};
-use unwind_tables::UnwindTables;
+
+use crate::support::unwind_tables::UnwindTables;
+use crate::support::{config, driver, kernel};
 
 /// Enough for whatever can be found to be found.
 const CAMPAIGN: Campaign = Campaign {

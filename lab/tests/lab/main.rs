@@ -1,0 +1,17 @@
+//! The lab and the driver in it: everything that boots QEMU.
+//!
+//! The files that the tests boot come from `cargo xtask test`, by environment variables; see
+//! [`support`].
+
+mod support;
+
+mod access;
+mod boot;
+mod concurrency;
+mod driver;
+mod faults;
+mod fuzz;
+mod processors;
+mod promises;
+mod resources;
+mod rules;
