@@ -27,6 +27,8 @@ mod connection;
 mod error;
 pub mod fuzz;
 mod instruction_log;
+#[cfg(test)]
+mod layers;
 mod machine;
 pub mod mapped_image;
 mod qemu;

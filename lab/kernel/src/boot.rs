@@ -4,35 +4,28 @@
 
 mod command_line;
 mod entry;
+mod hooks;
+mod trampoline;
 
 use core::alloc::Layout;
 use core::arch::asm;
 use core::hint;
 use core::ops::Range;
 use core::slice;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use lab_wire::{Message, Ready};
 use pvh::start_info::reader::{MemMap, StartInfoReader};
 use pvh::start_info::{MemmapTableEntry, MemmapType, ModlistEntry, StartInfo};
 
-use crate::control::{self, channel};
-use crate::memory::{self, layout, paging};
+use crate::agent::server;
+use crate::base::{address, random, serial};
+use crate::image::loader;
+use crate::memory::paging::{self, Protection};
+use crate::memory::{self, processors as processor_memory};
 use crate::nt::{self, processors};
-use crate::processor::{self, apic, idle, interrupts, registers};
-use crate::{image, random};
+use crate::processor::{self, apic, environment, idle, interrupts, startup};
 use command_line::CommandLine;
-
-/// Local APIC identifiers are eight bits wide.
-const PROCESSOR_LIMIT: usize = 256;
-
-/// Where each application processor finds its stack, by local APIC identifier.
-/// Those that find none stop at once.
-pub static START_STACKS: [AtomicU64; PROCESSOR_LIMIT] =
-    [const { AtomicU64::new(0) }; PROCESSOR_LIMIT];
-
-/// Physical address of the page tables that application processors are to use.
-pub static START_TABLES: AtomicU64 = AtomicU64::new(0);
 
 static STARTED: AtomicU32 = AtomicU32::new(1);
 
@@ -42,7 +35,8 @@ unsafe extern "C" {
 
 /// The boot processor's first Rust code, on the boot stack and page tables.
 extern "C" fn boot_processor(start_info: u32) -> ! {
-    channel::initialize();
+    crate::base::hooks::install(hooks::HOOKS);
+    serial::initialize();
     interrupts::load_boot_table();
     // SAFETY: The loader passed the address, and the boot tables have a physical
     // map, which the real ones keep.
@@ -59,26 +53,29 @@ extern "C" fn boot_processor(start_info: u32) -> ! {
         .map_or("", |text| text.to_str().expect("plain text"));
     let command_line = CommandLine::parse(command_line);
     random::initialize(command_line.seed);
-    let start = paging::physical_pointer::<u8>(driver.start);
-    let length = paging::to_usize(driver.end - driver.start);
+    let start = address::physical_pointer::<u8>(driver.start);
+    let length = address::to_usize(driver.end - driver.start);
     // SAFETY: The loader put the file there, and `free` left it out.
     let file = unsafe { slice::from_raw_parts(start, length) };
-    image::initialize(&command_line.driver, file);
-    registers::randomize();
+    loader::initialize(&command_line.driver, file);
+    processor_memory::randomize();
+    environment::randomize();
     nt::initialize(command_line.places, command_line.nodes, command_line.parked);
-    apic::initialize();
-    processor::initialize(command_line.processors);
+    for (address, physical) in apic::REGISTERS {
+        paging::map(address, physical, Protection::Device);
+    }
+    processor::initialize((0..command_line.processors).map(|_| processor_memory::allocate()));
     let here = processor::get(0).expect("one processor at least");
-    continue_on(here.thread_stack)
+    change_stack(here.thread_stack)
 }
 
 /// Where the first boot module lies. QEMU aligns its list of modules to nothing,
-/// which the reader of the other structures takes amiss.
+/// which the reader of the other structures does not accept.
 fn first_module(start_info: &StartInfo) -> Range<u64> {
     if start_info.nr_modules == 0 {
         return 0..0;
     }
-    let entry = paging::physical_pointer::<ModlistEntry>(start_info.modlist_paddr);
+    let entry = address::physical_pointer::<ModlistEntry>(start_info.modlist_paddr);
     // SAFETY: The loader put an entry there, which the physical map shows.
     let module = unsafe { entry.read_unaligned() };
     module.paddr..module.paddr + module.size
@@ -87,7 +84,7 @@ fn first_module(start_info: &StartInfo) -> Range<u64> {
 /// The range above the kernel that neither it nor the driver's file occupies.
 /// What the loader left below 1 MiB stays as it is.
 fn free_memory(map: &[MemmapTableEntry], driver: &Range<u64>) -> Range<u64> {
-    let kernel = (&raw const kernel_end).addr() as u64 - layout::KERNEL_BASE;
+    let kernel = (&raw const kernel_end).addr() as u64 - address::KERNEL_BASE;
     let range = map
         .iter()
         .filter(|entry| entry.ty() == MemmapType::Ram)
@@ -107,12 +104,12 @@ struct PhysicalMap;
 
 impl MemMap for PhysicalMap {
     fn ptr(&self, physical: usize, _layout: Layout) -> *const u8 {
-        paging::physical_pointer(physical as u64)
+        address::physical_pointer(physical as u64)
     }
 }
 
-/// Goes on in [`boot_processor_on_own_stack`].
-fn continue_on(stack: u64) -> ! {
+/// Continues in [`boot_processor_on_own_stack`].
+fn change_stack(stack: u64) -> ! {
     // SAFETY: The stack is fresh, and nothing on the old one is needed any more.
     unsafe {
         asm!(
@@ -127,34 +124,22 @@ fn continue_on(stack: u64) -> ! {
 }
 
 extern "C" fn boot_processor_on_own_stack() -> ! {
-    processor::get(0).expect("the boot processor").take_over();
+    startup::bring_up(processor::get(0).expect("the boot processor"));
     start_others();
     apic::route_serial();
-    channel::enable_receiving();
+    serial::enable_receiving();
     x86_64::instructions::interrupts::enable();
-    channel::send(&Message::Ready(Ready {
+    serial::send(&Message::Ready(Ready {
         processors: processors::active(),
         groups: processors::shape(),
         memory: memory::end_of_memory(),
     }));
-    control::server::serve()
+    server::serve()
 }
 
 /// Starts all other processors at once and waits for them.
 fn start_others() {
-    let start = (&raw const entry::trampoline_start).addr();
-    let length = (&raw const entry::trampoline_end).addr() - start;
-    let code = &raw const entry::trampoline_start;
-    // SAFETY: The page at TRAMPOLINE is memory below 1 MiB, which nobody uses,
-    // and the symbols enclose the code.
-    unsafe {
-        paging::physical_pointer::<u8>(entry::TRAMPOLINE).copy_from_nonoverlapping(code, length);
-    };
-    START_TABLES.store(paging::root(), Ordering::SeqCst);
-    for (stack, processor) in START_STACKS.iter().zip(processor::all()).skip(1) {
-        stack.store(processor.thread_stack, Ordering::SeqCst);
-    }
-    apic::start_others(entry::TRAMPOLINE);
+    trampoline::start_others();
     while STARTED.load(Ordering::SeqCst) < processor::count() {
         hint::spin_loop();
     }
@@ -163,7 +148,7 @@ fn start_others() {
 /// An application processor's first Rust code, on its own stack.
 extern "C" fn application_processor(apic_id: u32) -> ! {
     let here = processor::get(apic_id).expect("only known processors have a stack");
-    here.take_over();
+    startup::bring_up(here);
     STARTED.fetch_add(1, Ordering::SeqCst);
     x86_64::instructions::interrupts::enable();
     idle::run()

@@ -6,18 +6,21 @@
 pub mod frames;
 pub mod guarded;
 mod heap;
-pub mod layout;
 pub mod paging;
+pub mod processors;
+pub mod quarantine;
 pub mod region;
-pub mod shootdown;
+pub mod uninitialized;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use heap::enter_reserve;
-use layout::PAGE_SIZE;
 use paging::Protection;
+
+use crate::base::address::{self, PAGE_SIZE};
+use crate::processor::translations;
 
 /// Part of memory that becomes the kernel's heap.
 const HEAP_SHARE: u64 = 4;
@@ -37,11 +40,11 @@ pub unsafe fn initialize(free: Range<u64>) {
     MEMORY_END.store(free.end, Ordering::Relaxed);
     let heap_size = (free.end - free.start) / HEAP_SHARE;
     let heap = free.start..free.start + heap_size;
-    // SAFETY: The boot tables map the physical map, and nobody else gets this part.
+    // SAFETY: The boot tables map the physical map, and nothing else gets this part.
     unsafe {
         heap::initialize(
-            paging::physical_pointer(heap.start),
-            paging::to_usize(heap_size),
+            address::physical_pointer(heap.start),
+            address::to_usize(heap_size),
         );
     };
     frames::initialize(heap.end..free.end);
@@ -59,7 +62,7 @@ pub fn end_of_memory() -> u64 {
 /// Returns false, with nothing mapped, when memory is short.
 pub fn back(start: u64, pages: u64, protection: Protection) -> bool {
     for index in 0..pages {
-        let Some(frame) = shootdown::with_reclaim(frames::allocate) else {
+        let Some(frame) = quarantine::with_reclaim(frames::allocate) else {
             release(start, index);
             return false;
         };
@@ -73,19 +76,8 @@ pub fn release(start: u64, pages: u64) {
     let unmapped: Vec<u64> = (0..pages)
         .map(|index| paging::unmap(start + index * PAGE_SIZE).expect("a page that was mapped"))
         .collect();
-    let generation = shootdown::flush();
-    shootdown::quarantine(generation, unmapped.into_iter());
-}
-
-/// A stack of so many pages, with guard pages; returns the address of its top.
-pub fn allocate_stack(pages: u64) -> u64 {
-    static STACKS: region::Region = region::Region::new(layout::STACKS);
-    let start = STACKS.reserve(pages);
-    assert!(
-        back(start, pages, Protection::ReadWrite),
-        "memory for a stack"
-    );
-    start + pages * PAGE_SIZE
+    let generation = translations::flush();
+    quarantine::add(generation, unmapped.into_iter());
 }
 
 /// Whether all of a range is mapped, and writable if asked.
@@ -93,7 +85,7 @@ pub fn is_mapped(start: u64, length: u64, writable: bool) -> bool {
     let Some(last) = start.checked_add(length.max(1) - 1) else {
         return false;
     };
-    let mut address = layout::page_of(start);
+    let mut address = address::page_of(start);
     loop {
         match paging::translate(address) {
             Some(mapping) if mapping.writable || !writable => {}

@@ -6,17 +6,20 @@
 //! run: see [`rules`]. [`exports`] is the list of them all.
 
 pub mod contiguous;
+pub mod crash_report;
 pub mod debug;
 pub mod dispatcher;
 pub mod dpc;
 pub mod exception;
 pub mod exports;
-pub mod held;
 pub mod hot_add;
 pub mod io;
 pub mod irql;
+pub mod irql_routines;
+pub mod mutex_owners;
 pub mod nodes;
 pub mod pool;
+pub mod processor_routines;
 pub mod processors;
 pub mod report;
 pub mod resources;
@@ -31,7 +34,7 @@ use alloc::vec::Vec;
 
 use processors::Place;
 
-/// Sets everything up that has a place in the address space or a shape.
+/// Sets everything up that has an address or a size of its own.
 pub fn initialize(places: Vec<Place>, nodes: Vec<u16>, parked: u32) {
     processors::initialize(places, parked);
     nodes::initialize(nodes);

@@ -1,7 +1,8 @@
 //! The logical processors: what each one owns, and how it finds it.
 //!
 //! A processor's own data is found through SGDT, so that a test may give GS, FS
-//! and every system-call register any value.
+//! and every system-call register any value. What an upper layer keeps for each processor is in
+//! a [`per_processor::PerProcessor`] of its own.
 
 #![expect(
     unsafe_code,
@@ -11,12 +12,18 @@
 pub mod activity;
 pub mod apic;
 pub mod descriptors;
+pub mod environment;
 pub mod exceptions;
 pub mod idle;
 pub mod interrupts;
+pub mod mailbox;
+pub mod per_processor;
 pub mod registers;
-pub mod stack;
+pub mod startup;
+pub mod stop;
+pub mod stop_position;
 pub mod timer;
+pub mod translations;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -27,18 +34,26 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use spin::Once;
 use x86_64::instructions::tables;
 
-use crate::memory::{self, layout};
-use crate::nt::dpc;
-use crate::nt::exception::injection::Injector;
-use crate::nt::thread::TokenCell;
 use activity::ActivityCell;
 use descriptors::Descriptors;
-use idle::Mailbox;
+use mailbox::Mailbox;
+use stop_position::StopPosition;
 
-/// Pages of a thread's and of a DPC stack: 24 KiB, as Windows has it, and a page
-/// for what the lab itself puts below the driver's frames.
-const STACK_PAGES: u64 = 7;
-const EXCEPTION_STACK_PAGES: u64 = 4;
+use crate::base::address;
+
+/// The memory that a processor is given, by address: stacks by their tops.
+pub struct ProcessorMemory {
+    /// The stack of its threads.
+    pub thread_stack: u64,
+    /// The stack of its DPCs.
+    pub dpc_stack: u64,
+    /// The stack of its double faults.
+    pub double_fault_stack: u64,
+    /// The stack of its non-maskable interrupts.
+    pub nmi_stack: u64,
+    /// The processor control region.
+    pub control_region: u64,
+}
 
 /// One logical processor.
 #[repr(C, align(4096))]
@@ -53,11 +68,9 @@ pub struct Processor {
     pub index: u32,
     /// Address that GS.base holds.
     pub control_region: u64,
-    /// DPCs that wait for this processor.
-    pub dpcs: dpc::Queue,
     /// Work from other processors.
     pub mailbox: Mailbox,
-    /// Whether anything but the idle loop is running, see [`memory::shootdown`].
+    /// Whether anything but the idle loop is running, see [`translations`].
     pub running: AtomicBool,
     /// Generation of the page tables that this processor has caught up with.
     pub translations: AtomicU64,
@@ -65,16 +78,12 @@ pub struct Processor {
     pub flush_requested: AtomicBool,
     /// Clock ticks seen.
     pub ticks: AtomicU64,
-    /// The fault that a test wants to happen here.
-    pub injector: Injector,
-    /// The token of the thread that runs here.
-    pub token: TokenCell,
     /// What is being done here.
     pub activity: ActivityCell,
     /// What happened here.
     pub counters: Counters,
-    /// Where a stopping kernel's NMI caught this processor.
-    pub caught: activity::Caught,
+    /// Where this processor was when the run ended.
+    pub stopped_at: StopPosition,
 }
 
 /// What happened on one processor since boot.
@@ -101,31 +110,25 @@ unsafe impl Sync for Processor {}
 static PROCESSORS: Once<Vec<&'static Processor>> = Once::new();
 
 impl Processor {
-    fn new(index: u32) -> Self {
-        let [thread_stack, dpc_stack] = [(); 2].map(|()| memory::allocate_stack(STACK_PAGES));
-        let [double_fault_stack, nmi_stack] =
-            [(); 2].map(|()| memory::allocate_stack(EXCEPTION_STACK_PAGES));
+    fn new(index: u32, memory: &ProcessorMemory) -> Self {
         Self {
             descriptors: UnsafeCell::new(Descriptors::new(
-                double_fault_stack,
-                nmi_stack,
-                registers::compatibility_base(index),
+                memory.double_fault_stack,
+                memory.nmi_stack,
+                environment::compatibility_block(index),
             )),
-            dpc_stack,
-            thread_stack,
+            dpc_stack: memory.dpc_stack,
+            thread_stack: memory.thread_stack,
             index,
-            control_region: registers::allocate_control_region(),
-            dpcs: dpc::Queue::new(),
+            control_region: memory.control_region,
             mailbox: Mailbox::new(),
             running: AtomicBool::new(true),
             translations: AtomicU64::new(0),
             flush_requested: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
-            injector: Injector::new(),
-            token: TokenCell::new(),
             activity: ActivityCell::new(),
             counters: Counters::default(),
-            caught: activity::Caught::default(),
+            stopped_at: StopPosition::default(),
         }
     }
 
@@ -138,20 +141,14 @@ impl Processor {
         // SAFETY: Only the processor itself comes here, and it doesn't nest.
         f(unsafe { &mut *self.descriptors.get() })
     }
-
-    /// Loads this processor's descriptors and registers; from here on
-    /// [`current`] works on it.
-    pub fn take_over(&'static self) {
-        self.with_descriptors(Descriptors::load);
-        registers::initialize(self);
-    }
 }
 
-/// Makes the data of all processors.
-pub fn initialize(count: u32) {
+/// Makes the data of all processors, each with memory of its own.
+pub fn initialize(memory: impl Iterator<Item = ProcessorMemory>) {
     PROCESSORS.call_once(|| {
-        (0..count)
-            .map(|index| &*Box::leak(Box::new(Processor::new(index))))
+        (0..)
+            .zip(memory)
+            .map(|(index, memory)| &*Box::leak(Box::new(Processor::new(index, &memory))))
             .collect()
     });
 }
@@ -171,21 +168,21 @@ pub fn count() -> u32 {
     u32::try_from(all().len()).expect("counted by a u32")
 }
 
-/// The processor that this runs on, if it has been taken over yet.
+/// The processor that this runs on, if it has been [brought up](startup::bring_up) yet.
 pub fn try_current() -> Option<&'static Processor> {
     let gdt = tables::sgdt().base.as_u64();
-    if gdt >= layout::KERNEL_BASE {
+    if gdt >= address::KERNEL_BASE {
         // The boot table is part of the kernel's image.
         return None;
     }
-    let processor = memory::paging::pointer::<Processor>(gdt);
+    let processor = address::pointer::<Processor>(gdt);
     // SAFETY: Any other table is the first field of a leaked `Processor`.
     Some(unsafe { &*processor })
 }
 
 /// The processor that this runs on.
 pub fn current() -> &'static Processor {
-    try_current().expect("this processor has been taken over")
+    try_current().expect("this processor has been brought up")
 }
 
 /// Adds one to a counter.

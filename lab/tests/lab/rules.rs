@@ -45,7 +45,7 @@ fn expected(misuse: Misuse) -> &'static str {
         Misuse::WriteBeforePool => "rule ExFreePoolWithTag/underrun",
         Misuse::ReadPastPool => "(behind pool block",
         Misuse::ReadBeforePool => "(in front of pool block",
-        Misuse::FreeHeldMutex => "rule ExFreePoolWithTag/held-mutex",
+        Misuse::FreeHeldMutex => "rule ExFreePoolWithTag/owned-mutex",
         Misuse::DispatchReturnsWithMutex => "rule DRIVER_DISPATCH/mutex",
         Misuse::ReadFreedPool | Misuse::ReadFreedPoolElsewhere => "(in freed pool block",
         Misuse::ExecutePool => "execution of non-executable memory",

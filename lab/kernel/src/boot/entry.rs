@@ -1,4 +1,4 @@
-//! From PVH's 32-bit entry, and from a start-up IPI's real mode, to Rust.
+//! From PVH's 32-bit entry, and from the [trampoline], to Rust.
 //!
 //! Both paths share the boot page tables: the first 4 GiB mapped at zero, at
 //! the physical map's base, and (its first GiB) at the kernel's own base. They
@@ -8,18 +8,8 @@
 
 use core::arch::global_asm;
 
-use crate::memory::layout;
-
-/// Physical address that the processors' start-up code is copied to. A start-up
-/// IPI names it by page, so it lies below 1 MiB.
-pub const TRAMPOLINE: u64 = 0x8000;
-
-unsafe extern "C" {
-    /// First byte of the start-up code.
-    pub safe static trampoline_start: u8;
-    /// One past its last byte.
-    pub safe static trampoline_end: u8;
-}
+use super::trampoline;
+use crate::base::address;
 
 /// Stack of the boot processor until it has a [`crate::processor::Processor`].
 const BOOT_STACK_SIZE: usize = 0x10000;
@@ -130,7 +120,7 @@ global_asm!(
     "call {boot_processor}",
     "ud2",
 
-    // The stack depends on who we are: CPUID's initial APIC identifier.
+    // The stack depends on the processor: CPUID's initial APIC identifier.
     "start_application_processor:",
     "movl $1, %eax",
     "cpuid",
@@ -147,43 +137,14 @@ global_asm!(
     "3: cli",
     "hlt",
     "jmp 3b",
-
-    // Copied to TRAMPOLINE; real mode with CS = TRAMPOLINE / 16.
-    ".code16",
-    ".global trampoline_start",
-    "trampoline_start:",
-    "cli",
-    "cld",
-    "movw %cs, %ax",
-    "movw %ax, %ds",
-    "lgdtl trampoline_gdt_pointer - trampoline_start",
-    "movl $1, %eax",
-    "movl %eax, %cr0",
-    "ljmpl $0x20, $(trampoline_32 - trampoline_start + {trampoline})",
-    ".code32",
-    "trampoline_32:",
-    "movl $0x28, %eax",
-    "movl %eax, %ds",
-    "movl %eax, %es",
-    "movl %eax, %ss",
-    // No start information: this is how the shared path knows us.
-    "xorl %ebx, %ebx",
-    "movl $enter_long_mode_physical, %eax",
-    "jmp *%eax",
-    ".balign 8",
-    "trampoline_gdt_pointer: .short 47; .long boot_gdt_physical",
-    ".global trampoline_end",
-    "trampoline_end:",
-    ".code64",
     ".popsection",
     stack_size = const BOOT_STACK_SIZE,
     table = const TABLE,
     large = const LARGE,
-    physical_map_index = const layout::level_4_index(layout::PHYSICAL_MAP),
-    trampoline = const TRAMPOLINE,
+    physical_map_index = const address::level_4_index(address::PHYSICAL_MAP),
     boot_processor = sym super::boot_processor,
     application_processor = sym super::application_processor,
-    stacks = sym super::START_STACKS,
-    tables = sym super::START_TABLES,
+    stacks = sym trampoline::STACKS,
+    tables = sym trampoline::TABLES,
     options(att_syntax)
 );

@@ -11,9 +11,8 @@ use object::LittleEndian as LE;
 use object::pe;
 use object::read::pe::{ImageNtHeaders, ImageOptionalHeader, ImageThunkData, PeFile64};
 
-use crate::memory::layout::PAGE_SIZE;
-use crate::memory::paging::{self, Protection};
-use crate::nt::exports;
+use crate::base::address::{self, PAGE_SIZE};
+use crate::memory::paging::Protection;
 
 /// The only images that a driver may import from.
 const EXPORTERS: [&str; 2] = ["ntoskrnl.exe", "hal.dll"];
@@ -60,14 +59,17 @@ impl Faults {
     }
 }
 
+/// Finds the address of a routine that a driver may import.
+pub type Resolve = fn(&str) -> Option<u64>;
+
 /// Reads a file; the error lists all its faults.
-pub fn parse(data: &'static [u8]) -> Result<Contents, String> {
+pub fn parse(data: &'static [u8], resolve: Resolve) -> Result<Contents, String> {
     let file = PeFile64::parse(data).map_err(|error| format!("not a PE file: {error}"))?;
     let mut faults = Faults(Vec::new());
     check_headers(&file, data, &mut faults);
     let sections = sections(&file, data, &mut faults);
     let relocations = relocations(&file, data, &mut faults);
-    let imports = imports(&file, &mut faults);
+    let imports = imports(&file, resolve, &mut faults);
     if !faults.0.is_empty() {
         return Err(faults.0.join("; "));
     }
@@ -165,7 +167,7 @@ fn sections(file: &PeFile64<'_>, data: &'static [u8], faults: &mut Faults) -> Ve
                 .push(format!("section {name} lies outside the file"));
             continue;
         };
-        let visible = bytes.len().min(paging::to_usize(size));
+        let visible = bytes.len().min(address::to_usize(size));
         sections.push(Section {
             address,
             size,
@@ -218,10 +220,10 @@ fn relocations(file: &PeFile64<'_>, data: &'static [u8], faults: &mut Faults) ->
 }
 
 /// The slots of the import address table, with addresses of the lab's routines.
-fn imports(file: &PeFile64<'_>, faults: &mut Faults) -> Vec<(u32, u64)> {
+fn imports(file: &PeFile64<'_>, resolve: Resolve, faults: &mut Faults) -> Vec<(u32, u64)> {
     let mut slots = Vec::new();
     let mut unknown = Vec::new();
-    if let Err(error) = read_imports(file, faults, &mut slots, &mut unknown) {
+    if let Err(error) = read_imports(file, resolve, faults, &mut slots, &mut unknown) {
         faults.0.push(format!("imports: {error}"));
     }
     faults.check(unknown.is_empty(), || {
@@ -232,6 +234,7 @@ fn imports(file: &PeFile64<'_>, faults: &mut Faults) -> Vec<(u32, u64)> {
 
 fn read_imports(
     file: &PeFile64<'_>,
+    resolve: Resolve,
     faults: &mut Faults,
     slots: &mut Vec<(u32, u64)>,
     unknown: &mut Vec<String>,
@@ -256,7 +259,7 @@ fn read_imports(
             } else {
                 let (_, name) = table.hint_name(thunk.address())?;
                 let name = String::from_utf8_lossy(name);
-                match exports::resolve(&name) {
+                match resolve(&name) {
                     Some(address) => slots.push((slot, address)),
                     None => unknown.push(name.into_owned()),
                 }
@@ -273,10 +276,10 @@ impl Contents {
     pub fn relocate(&self, base: u64) {
         let delta = base.wrapping_sub(self.preferred_base);
         for &offset in &self.relocations {
-            let place = paging::pointer::<u64>(base + u64::from(offset));
-            // SAFETY: The image is being loaded, and mapped for nobody else yet.
+            let place = address::pointer::<u64>(base + u64::from(offset));
+            // SAFETY: The image is being loaded, and nothing else refers to it yet.
             let value = unsafe { place.read_unaligned() };
-            // SAFETY: As above.
+            // SAFETY: The image is mapped writable while it is being loaded.
             unsafe { place.write_unaligned(value.wrapping_add(delta)) };
         }
     }
@@ -284,8 +287,8 @@ impl Contents {
     /// Fills the import address table.
     pub fn bind(&self, base: u64) {
         for &(slot, address) in &self.imports {
-            let place = paging::pointer::<u64>(base + u64::from(slot));
-            // SAFETY: The image is being loaded, and mapped for nobody else yet.
+            let place = address::pointer::<u64>(base + u64::from(slot));
+            // SAFETY: The image is mapped writable while it is being loaded.
             unsafe { place.write_unaligned(address) };
         }
     }

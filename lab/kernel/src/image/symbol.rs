@@ -1,4 +1,4 @@
-//! Addresses in words: which image, which block of memory.
+//! Addresses as text: which image, and where in it.
 
 #![expect(unsafe_code, reason = "the search for a caller reads the stack")]
 
@@ -7,11 +7,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::arch::asm;
 
-use super::{Image, Layout};
-use crate::memory::layout::{self, KERNEL_BASE};
-use crate::memory::{self, paging};
-use crate::nt::pool;
-use crate::sync::Lock;
+use super::mapped::{Image, Layout};
+use crate::base::address::{self, KERNEL_BASE};
+use crate::base::lock::Lock;
+use crate::memory;
 
 /// Words of the stack that the search for a caller looks at.
 const STACK_WORDS: u64 = 512;
@@ -83,14 +82,6 @@ pub fn name(address: u64) -> String {
     )
 }
 
-/// What lies at a data address.
-pub fn describe(address: u64) -> String {
-    if layout::STACKS.contains(address) {
-        return String::from("a stack or its guard page");
-    }
-    pool::describe(address).unwrap_or_else(|| name(address))
-}
-
 /// Where the running driver called the kernel from: the latest return address on
 /// the stack that follows a call instruction of a driver. Zero if there is none.
 pub fn caller() -> u64 {
@@ -98,13 +89,13 @@ pub fn caller() -> u64 {
     // SAFETY: Reading RSP changes nothing.
     unsafe { asm!("mov {}, rsp", out(reg) stack, options(nomem, nostack, preserves_flags)) };
     let images = IMAGES.lock();
-    let words = (stack..).step_by(8).take(paging::to_usize(STACK_WORDS));
+    let words = (stack..).step_by(8).take(address::to_usize(STACK_WORDS));
     for address in words {
         if !memory::is_mapped(address, 8, false) {
             break;
         }
         // SAFETY: The word was just found to be mapped.
-        let word = unsafe { paging::pointer::<u64>(address).read_volatile() };
+        let word = unsafe { address::pointer::<u64>(address).read_volatile() };
         let in_driver = images
             .iter()
             .any(|known| known.loaded && known.image.executes(word));
@@ -127,7 +118,7 @@ fn follows_call(address: u64) -> bool {
         let address = address - back;
         memory::is_mapped(address, 1, false).then(|| {
             // SAFETY: The byte was just found to be mapped.
-            unsafe { paging::pointer::<u8>(address).read_volatile() }
+            unsafe { address::pointer::<u8>(address).read_volatile() }
         })
     };
     let indirect =

@@ -9,8 +9,8 @@ use core::ops::Range;
 use x86_64::PhysAddr;
 use x86_64::structures::paging::{FrameAllocator, PhysFrame, Size4KiB};
 
-use super::layout::PAGE_SIZE;
-use crate::sync::Lock;
+use crate::base::address::PAGE_SIZE;
+use crate::base::lock::Lock;
 
 static FRAMES: Lock<Frames> = Lock::new(Frames {
     first: 0,

@@ -1,4 +1,4 @@
-//! Blocks of memory with pages of their own, that nobody can leave unnoticed.
+//! Blocks of memory with pages of their own: an access outside of a block is noticed.
 //!
 //! A block ends against an unmapped page, as far as its alignment allows; what
 //! is left of its pages before and behind it holds a pattern. Freed blocks are
@@ -6,30 +6,15 @@
 
 #![expect(unsafe_code, reason = "the slack around blocks is raw memory")]
 
-use core::sync::atomic::{AtomicU8, Ordering};
-
-use super::layout::{self, PAGE_SIZE};
 use super::paging::{self, Protection};
 use super::region::Region;
+use crate::base::address::{self, PAGE_SIZE};
 
 /// Fills what belongs to the pages of a block but not to the block.
 const SLACK: u8 = 0xA7;
 
 /// As many bytes of it as are compared at once.
 const SLACK_WORD: [u8; 8] = [SLACK; 8];
-
-/// Fills memory whose content is not promised.
-static UNINITIALIZED: AtomicU8 = AtomicU8::new(0xCB);
-
-/// The byte that fills memory whose content is not promised.
-pub fn uninitialized() -> u8 {
-    UNINITIALIZED.load(Ordering::Relaxed)
-}
-
-/// Chooses that byte.
-pub fn set_uninitialized(byte: u8) {
-    UNINITIALIZED.store(byte, Ordering::Relaxed);
-}
 
 /// A block of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +42,7 @@ impl Block {
     /// A block at the end of its pages, or at their start if it holds a page or
     /// more. Physically the pages are wherever there was room.
     pub fn allocate(region: &Region, size: u64, alignment: u64) -> Option<Self> {
-        let pages = layout::pages(size.max(1));
+        let pages = address::pages(size.max(1));
         let first_page = region.reserve(pages);
         super::back(first_page, pages, Protection::ReadWrite).then(|| {
             let start = if size >= PAGE_SIZE {
@@ -92,9 +77,9 @@ impl Block {
 
     fn fill(&self, start: u64, end: u64, byte: u8) {
         debug_assert!(self.first_page <= start && end <= self.end_of_pages());
-        let length = paging::to_usize(end - start);
+        let length = address::to_usize(end - start);
         // SAFETY: The bytes lie in the block's own pages, which are mapped.
-        unsafe { paging::pointer::<u8>(start).write_bytes(byte, length) };
+        unsafe { address::pointer::<u8>(start).write_bytes(byte, length) };
     }
 
     /// Sets every byte of the block.
@@ -112,13 +97,13 @@ impl Block {
         (self.start..self.start + self.size).contains(&address)
     }
 
-    /// How many of its pages somebody wrote to since [`Self::forget_writes`].
+    /// How many of its pages were written to since [`Self::forget_writes`].
     pub fn pages_written(&self) -> u64 {
         let pages = (self.first_page..self.end_of_pages()).step_by(4096);
         pages.filter(|page| paging::is_written(*page)).count() as u64
     }
 
-    /// Makes its pages count as written by nobody, once all processors have forgotten their
+    /// Makes its pages count as not written to, once all processors have forgotten their
     /// mappings.
     pub fn forget_writes(&self) {
         (self.first_page..self.end_of_pages())
@@ -129,8 +114,8 @@ impl Block {
     /// Looks for changes of the slack.
     pub fn damage(&self) -> Option<Damage> {
         let changed = |start: u64, end: u64| {
-            let length = paging::to_usize(end - start);
-            let first = paging::pointer::<u8>(start);
+            let length = address::to_usize(end - start);
+            let first = address::pointer::<u8>(start);
             // SAFETY: The bytes lie in the block's own pages, which are mapped.
             let slack = unsafe { core::slice::from_raw_parts(first, length) };
             // Words first: every block that is freed comes here.

@@ -1,7 +1,7 @@
-//! The kernel's own heap, and a last reserve for its last words.
+//! The kernel's own heap, and a reserve for its crash report.
 //!
-//! A stopping kernel may have been stopped inside the allocator. From then on
-//! allocations come from a reserve that is only ever used up, without any lock.
+//! A run may end inside the allocator. From then on allocations come from a
+//! reserve that is only ever used up, without any lock.
 
 #![expect(unsafe_code, reason = "the heap hands out raw memory")]
 
@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use linked_list_allocator::Heap;
 
-use crate::sync::Lock;
+use crate::base::lock::Lock;
 
 const RESERVE_SIZE: usize = 1 << 20;
 

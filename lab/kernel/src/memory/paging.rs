@@ -12,8 +12,8 @@ use x86_64::structures::paging::{
 use x86_64::{PhysAddr, VirtAddr};
 
 use super::frames::{self, TableFrames};
-use super::layout::{self, PAGE_SIZE, PHYSICAL_MAP};
-use crate::sync::Lock;
+use crate::base::address::{self, PAGE_SIZE, PHYSICAL_MAP};
+use crate::base::lock::Lock;
 
 /// What may be done with a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +59,10 @@ unsafe extern "C" {
 pub fn initialize(memory: u64) {
     let root = frames::allocate().expect("memory for the first page table");
     ROOT.store(root, Ordering::Relaxed);
-    let root = physical_pointer::<PageTable>(root);
+    let root = address::physical_pointer::<PageTable>(root);
     // SAFETY: The frame was just taken and the physical map reaches it.
     unsafe { root.write_bytes(0, 1) };
-    // SAFETY: A zeroed page is an empty page table, and nobody else has it.
+    // SAFETY: A zeroed page is an empty page table, and nothing else refers to it.
     let root = unsafe { &mut *root };
     // SAFETY: The boot tables map all physical memory at the physical map.
     let tables = unsafe { OffsetPageTable::new(root, VirtAddr::new(PHYSICAL_MAP)) };
@@ -100,7 +100,7 @@ fn map_kernel() {
         (data..end, Protection::ReadWrite),
     ] {
         for page in range.step_by(4096) {
-            map(page, page - layout::KERNEL_BASE, protection);
+            map(page, page - address::KERNEL_BASE, protection);
         }
     }
 }
@@ -144,7 +144,7 @@ pub fn map(address: u64, physical: u64, protection: Protection) {
 }
 
 /// Takes the mapping of a page away and returns its frame. Other processors may
-/// remember the mapping, see [`super::shootdown`].
+/// remember the mapping, see [`crate::processor::translations`].
 pub fn unmap(address: u64) -> Option<u64> {
     with_tables(|tables| {
         let (frame, flush) = tables.unmap(page(address)).ok()?;
@@ -156,7 +156,7 @@ pub fn unmap(address: u64) -> Option<u64> {
 /// Changes what may be done with a mapped page; see [`unmap`] on other processors.
 pub fn protect(address: u64, protection: Protection) {
     with_tables(|tables| {
-        // SAFETY: The frame stays; whoever uses the page against its protection
+        // SAFETY: The frame stays; code that uses the page against its protection
         // faults, as is wanted.
         let updated = unsafe { tables.update_flags(page(address), protection.flags()) };
         updated.expect("a mapped page").flush();
@@ -194,7 +194,7 @@ pub fn is_written(address: u64) -> bool {
     flags(address).contains(PageTableFlags::DIRTY)
 }
 
-/// Makes a page count as one that nobody wrote to; see [`unmap`] on other processors.
+/// Makes a page count as not written to; see [`unmap`] on other processors.
 pub fn forget_writes(address: u64) {
     let flags = flags(address) - PageTableFlags::DIRTY;
     with_tables(|tables| {
@@ -211,19 +211,4 @@ fn flags(address: u64) -> PageTableFlags {
             PageTableFlags::empty()
         }
     }
-}
-
-/// Where the physical map shows a physical address.
-pub fn physical_pointer<T>(physical: u64) -> *mut T {
-    pointer(PHYSICAL_MAP + physical)
-}
-
-/// A pointer to any kernel address.
-pub fn pointer<T>(address: u64) -> *mut T {
-    core::ptr::with_exposed_provenance_mut(to_usize(address))
-}
-
-/// An address or size as the processor's word; they are the same here.
-pub fn to_usize(value: u64) -> usize {
-    usize::try_from(value).expect("a 64-bit kernel")
 }

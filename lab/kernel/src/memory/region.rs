@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::layout::{Area, PAGE_SIZE};
+use crate::base::address::{Area, PAGE_SIZE};
 
 /// A part of the address space that only ever grows.
 pub struct Region {

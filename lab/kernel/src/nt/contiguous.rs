@@ -9,13 +9,14 @@ use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
 use super::{dispatcher, dpc, irql, nodes, resources};
-use crate::memory::guarded::{self, Block};
-use crate::memory::layout::{self, PAGE_SIZE};
+use crate::base::address::{self, PAGE_SIZE};
+use crate::base::lock::Lock;
+use crate::base::random;
+use crate::memory::guarded::Block;
 use crate::memory::paging::{self, Protection};
 use crate::memory::region::Region;
-use crate::memory::{frames, shootdown};
-use crate::random;
-use crate::sync::Lock;
+use crate::memory::{frames, quarantine, uninitialized};
+use crate::processor::translations;
 
 /// Page protections, of which exactly one must be given, and their modifiers.
 mod protect {
@@ -29,7 +30,7 @@ mod protect {
 /// `MM_ANY_NODE_OK`.
 const ANY_NODE: u32 = 0x8000_0000;
 
-static SYSTEM_PTES: Region = Region::new(layout::SYSTEM_PTES);
+static SYSTEM_PTES: Region = Region::new(address::SYSTEM_PTES);
 static BLOCKS: Lock<BTreeMap<u64, Block>> = Lock::new(BTreeMap::new());
 
 /// Moves the region, so that addresses differ between runs.
@@ -37,7 +38,7 @@ pub fn initialize() {
     SYSTEM_PTES.skip(random::below(1 << 24));
 }
 
-/// Maps frames that somebody else owns; returns the address.
+/// Maps frames that belong to another owner; returns the address.
 pub fn map_frames(physical: &[u64]) -> u64 {
     let start = SYSTEM_PTES.reserve(physical.len() as u64);
     for (address, &frame) in (start..).step_by(4096).zip(physical) {
@@ -99,18 +100,18 @@ pub extern "win64" fn allocate_node_memory(
         return ptr::null_mut();
     }
     let size = size as u64;
-    let pages = layout::pages(size);
+    let pages = address::pages(size);
     let end = highest.saturating_add(1).min(memory.end);
     let range = lowest.max(memory.start)..end;
     let allocate = || frames::allocate_contiguous(pages, &range, boundary);
-    let Some(physical) = shootdown::with_reclaim(allocate) else {
+    let Some(physical) = quarantine::with_reclaim(allocate) else {
         return ptr::null_mut();
     };
     let frames: Vec<u64> = (0..pages).map(|page| physical + page * PAGE_SIZE).collect();
     let block = Block::over_pages(map_frames(&frames), pages, size);
-    block.set(guarded::uninitialized());
+    block.set(uninitialized::byte());
     BLOCKS.lock().insert(block.start, block);
-    paging::pointer(block.start)
+    address::pointer(block.start)
 }
 
 fn check_protection(routine: Routine, protection: u32) {
@@ -160,7 +161,7 @@ pub extern "win64" fn get_physical_address(pointer: *const c_void) -> u64 {
     const ROUTINE: Routine = Routine("MmGetPhysicalAddress");
     let address = pointer.addr() as u64;
     ROUTINE.require(
-        !layout::PAGED_POOL.contains(address),
+        !address::PAGED_POOL.contains(address),
         "resident",
         format_args!("{address:#x} is in paged pool, which may have no physical address"),
     );
@@ -178,5 +179,5 @@ pub fn unmap_frames(start: u64, pages: u64) {
     for page in 0..pages {
         paging::unmap(start + page * PAGE_SIZE);
     }
-    shootdown::flush();
+    translations::flush();
 }

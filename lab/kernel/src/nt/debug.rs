@@ -1,14 +1,17 @@
-//! What a driver says, and how it gives up.
+//! What a driver prints, and how it ends the system.
 
 #![expect(unsafe_code, reason = "drivers pass strings as raw pointers")]
 
 use alloc::string::String;
 use core::fmt::Write;
 
-use lab_wire::LogSource;
+use lab_wire::{LogSource, StopReason};
 
 use super::rules::Routine;
-use crate::{log, memory, stop};
+use super::status;
+use crate::base::{address, crash, log};
+use crate::image::symbol;
+use crate::memory;
 
 /// Characters in a message at most; the page says 512.
 const MESSAGE_LIMIT: usize = 512;
@@ -36,7 +39,7 @@ pub extern "win64" fn print(
     for line in message.lines() {
         log::write(LogSource::Driver, String::from(line));
     }
-    super::status::SUCCESS
+    status::SUCCESS
 }
 
 /// A terminated string of bytes.
@@ -50,7 +53,7 @@ fn narrow_string(routine: Routine, start: *const u8) -> String {
             format_args!("a string reaches unmapped memory at {address:#x}"),
         );
         // SAFETY: The byte was just found to be mapped.
-        match unsafe { memory::paging::pointer::<u8>(address).read_volatile() } {
+        match unsafe { address::pointer::<u8>(address).read_volatile() } {
             0 => break,
             byte => text.push(if byte.is_ascii() { byte.into() } else { '?' }),
         }
@@ -98,7 +101,7 @@ fn expand(routine: Routine, format: &str, arguments: &[u64]) -> String {
             's' => write!(
                 message,
                 "{}",
-                narrow_string(routine, memory::paging::pointer(value))
+                narrow_string(routine, address::pointer(value))
             ),
             other => routine.violated("format", format_args!("the lab doesn't know %{other}")),
         };
@@ -115,5 +118,10 @@ fn sign_extended(value: u64) -> i64 {
 
 /// `KeBugCheckEx`: any level.
 pub extern "win64" fn bug_check(code: u32, a: u64, b: u64, c: u64, d: u64) -> ! {
-    stop::bug_check(code, [a, b, c, d])
+    let caller = symbol::caller();
+    crash::stop(|| StopReason::BugCheck {
+        code,
+        parameters: [a, b, c, d],
+        caller: symbol::name(caller),
+    })
 }

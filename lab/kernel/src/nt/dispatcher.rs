@@ -14,13 +14,14 @@ use x86_64::instructions::interrupts;
 
 use super::rules::{Object, Routine};
 use super::structures::{KEVENT, KMUTANT, field};
-use super::{held, irql, status, thread};
+use super::{irql, mutex_owners, status, thread};
+use crate::base::address;
+use crate::base::lock::Lock;
 use crate::image::symbol;
-use crate::memory::layout;
+use crate::memory;
 use crate::processor::activity::Kind;
 use crate::processor::apic::{self, Vector};
 use crate::processor::{self, idle, timer};
-use crate::sync::Lock;
 
 /// `KOBJECTS`, as far as the lab knows them.
 mod kind {
@@ -95,7 +96,7 @@ fn initialized_mutex(routine: Routine, pointer: *const KMUTANT) -> Object<KMUTAN
     routine.object("Mutex", pointer)
 }
 
-/// Writes a dispatcher header; nobody may be waiting for what was there.
+/// Writes a dispatcher header; no thread may be waiting for what was there.
 fn initialize_header(routine: Routine, object: Object<Header>, kind: u8, state: i32) {
     forbid_waiters_in(routine, object.address(), object.address() + 1);
     let size = size_of_kind(kind).expect("a known kind") / SIZE_UNIT;
@@ -130,12 +131,12 @@ pub fn waiting() -> u32 {
     u32::try_from(WAITERS.lock().len()).expect("one for each processor")
 }
 
-/// What kind of object lies at an address, in words.
+/// What kind of object lies at an address.
 pub fn describe(address: u64) -> String {
-    if !crate::memory::is_mapped(address, size_of::<Header>() as u64, false) {
+    if !memory::is_mapped(address, size_of::<Header>() as u64, false) {
         return String::from("freed object");
     }
-    let object = Object::own(crate::memory::paging::pointer::<Header>(address));
+    let object = Object::own(address::pointer::<Header>(address));
     match kind_of(object) {
         kind::NOTIFICATION_EVENT => String::from("notification event"),
         kind::SYNCHRONIZATION_EVENT => String::from("synchronization event"),
@@ -163,7 +164,7 @@ fn try_satisfy(object: Object<Header>, thread: *mut isize) -> bool {
             object.set(field!(KEVENT, Header.SignalState), state - 1);
             mutex.set(field!(KMUTANT, OwnerThread), thread);
             if owner != thread {
-                held::note(mutex.address(), thread);
+                mutex_owners::add(mutex.address(), thread);
             }
             true
         }
@@ -214,10 +215,10 @@ pub extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -
         event.set(field!(KEVENT, Header.SignalState), 1);
         previous
     };
-    // From here on the event may be gone: whoever waited for it may free it.
+    // From here on the event may be gone: the thread that waited for it may free it.
     wake(address);
     if processor::current().activity.kind() == Kind::Dpc {
-        for _ in 0..LINGERING.load(Ordering::Relaxed) {
+        for _ in 0..DPC_DELAY_SPINS.load(Ordering::Relaxed) {
             hint::spin_loop();
         }
     }
@@ -225,11 +226,11 @@ pub extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -
 }
 
 /// Turns of a spin loop by which [`set_event`] returns late to a DPC.
-static LINGERING: AtomicU32 = AtomicU32::new(0);
+static DPC_DELAY_SPINS: AtomicU32 = AtomicU32::new(0);
 
 /// Makes DPCs that set an event run on for this many turns of a spin loop.
-pub fn linger(turns: u32) {
-    LINGERING.store(turns, Ordering::Relaxed);
+pub fn delay_dpcs_that_set_events(spins: u32) {
+    DPC_DELAY_SPINS.store(spins, Ordering::Relaxed);
 }
 
 /// `KeClearEvent`: `<= DISPATCH_LEVEL`.
@@ -267,7 +268,7 @@ pub extern "win64" fn initialize_mutex(mutex: *mut KMUTANT, _level: u32) {
     );
 }
 
-/// `KeReleaseMutex`: `<= DISPATCH_LEVEL`, by the thread that holds it.
+/// `KeReleaseMutex`: `<= DISPATCH_LEVEL`, by the thread that owns it.
 pub extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
     const ROUTINE: Routine = Routine("KeReleaseMutex");
     ROUTINE.irql_at_most(if wait == 0 {
@@ -284,7 +285,7 @@ pub extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
             owner == thread,
             "owner",
             format_args!(
-                "thread {:#x} releases the mutex {:#x}, which thread {:#x} holds",
+                "thread {:#x} releases the mutex {:#x}, which thread {:#x} owns",
                 thread.addr(),
                 mutex.address(),
                 owner.addr()
@@ -295,7 +296,7 @@ pub extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
         let released = previous + 1 == 1;
         if released {
             mutex.set(field!(KMUTANT, OwnerThread), core::ptr::null_mut());
-            held::forget(mutex.address());
+            mutex_owners::remove(mutex.address());
         }
         (previous, released)
     };
@@ -344,7 +345,7 @@ fn check_mode(routine: Routine, object: Object<Header>, mode: i8) {
         format_args!("a mutex is waited for in UserMode, the page demands KernelMode"),
     );
     routine.require(
-        !layout::STACKS.contains(object.address()),
+        !address::STACKS.contains(object.address()),
         "mode",
         format_args!("an object on the stack is waited for in UserMode"),
     );

@@ -15,13 +15,14 @@ use x86_64::instructions::interrupts;
 
 use super::rules::{Object, Routine};
 use super::structures::{Field, KDPC, PROCESSOR_NUMBER, field};
-use super::{hot_add, irql, processors, resources, status};
+use super::{hot_add, irql, processor_routines, resources, status};
+use crate::base::lock::Lock;
 use crate::image::symbol;
-use crate::memory::shootdown;
+use crate::memory::uninitialized;
 use crate::processor::activity::Kind;
 use crate::processor::apic::{self, Vector};
-use crate::processor::{self, Processor, count_one, stack, timer};
-use crate::sync::Lock;
+use crate::processor::per_processor::{PROCESSOR_LIMIT, PerProcessor};
+use crate::processor::{self, Processor, count_one, timer, translations};
 
 /// `DpcObject` of `KOBJECTS`, which marks an initialised `KDPC`.
 const DPC_OBJECT: u8 = 0x13;
@@ -56,7 +57,7 @@ enum Entry {
 unsafe impl Send for Entry {}
 
 /// The DPCs that wait for one processor.
-pub struct Queue {
+struct Queue {
     entries: Lock<VecDeque<Entry>>,
     /// A DPC waits for the next clock tick instead of an interrupt of its own.
     delayed: AtomicBool,
@@ -64,7 +65,7 @@ pub struct Queue {
 
 impl Queue {
     /// An empty queue.
-    pub const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             entries: Lock::new(VecDeque::new()),
             delayed: AtomicBool::new(false),
@@ -90,7 +91,7 @@ impl Queue {
     }
 
     /// How many DPCs wait.
-    pub fn len(&self) -> u32 {
+    fn len(&self) -> u32 {
         let entries = self.entries.lock();
         let dpcs = entries
             .iter()
@@ -108,14 +109,23 @@ impl Queue {
     }
 }
 
-/// The DPC interrupt: runs DPCs until none is left.
-pub fn interrupt(here: &Processor) {
+static QUEUES: PerProcessor<Queue> = PerProcessor::new([const { Queue::new() }; PROCESSOR_LIMIT]);
+
+/// How many DPCs wait, on all processors.
+pub fn queued() -> u32 {
+    let all = processor::all().iter();
+    all.map(|processor| QUEUES.of(processor).len()).sum()
+}
+
+/// The DPC interrupt: runs DPCs of this processor until none is left.
+pub fn interrupt() {
+    let here = processor::current();
     let interrupted = irql::current();
     irql::set(irql::DISPATCH_LEVEL);
     let was_running = here.running.swap(true, Ordering::SeqCst);
-    shootdown::catch_up(here);
+    translations::catch_up(here);
     interrupts::enable();
-    while let Some(entry) = here.dpcs.pop() {
+    while let Some(entry) = QUEUES.of(here).pop() {
         match entry {
             Entry::Dpc(dpc) => run(here, dpc),
             Entry::Marker(left) => {
@@ -141,7 +151,7 @@ fn run(here: &Processor, dpc: Object<KDPC>) {
     let _activity = here.activity.enter(Kind::Dpc, address, 0);
     // SAFETY: `KeInitializeDpc` was given a routine of this type.
     let routine = unsafe { mem::transmute::<*const (), DeferredRoutine>(routine) };
-    stack::fill();
+    uninitialized::fill_stack();
     let start = timer::ticks();
     // SAFETY: This is the call that the driver asked for, with its own arguments.
     unsafe { routine(dpc.pointer(), context, argument_1, argument_2) };
@@ -172,7 +182,7 @@ fn run(here: &Processor, dpc: Object<KDPC>) {
 /// Sends the interrupts that were left to a clock tick.
 pub fn request_delayed() {
     for target in processor::all() {
-        if target.dpcs.delayed.swap(false, Ordering::SeqCst) {
+        if QUEUES.of(target).delayed.swap(false, Ordering::SeqCst) {
             apic::interrupt(target, Vector::Dispatch);
         }
     }
@@ -181,7 +191,7 @@ pub fn request_delayed() {
 /// Ends the run if a queued DPC lies in memory that is about to go away.
 pub fn forbid_queued_in(routine: Routine, start: u64, end: u64) {
     for processor in processor::all() {
-        if let Some(dpc) = processor.dpcs.find(start, end) {
+        if let Some(dpc) = QUEUES.of(processor).find(start, end) {
             routine.violated(
                 "queued-dpc",
                 format_args!(
@@ -207,7 +217,7 @@ pub fn forbid_routines_in(routine: Routine, start: u64, end: u64) {
                 ),
             );
         }
-        let entries = processor.dpcs.entries.lock();
+        let entries = QUEUES.of(processor).entries.lock();
         let calls = entries.iter().find_map(|entry| match entry {
             Entry::Dpc(dpc) => {
                 let address = dpc.get(DEFERRED_ROUTINE).addr() as u64;
@@ -233,7 +243,7 @@ fn is_queued(dpc: Object<KDPC>) -> bool {
     let address = dpc.address();
     processor::all()
         .iter()
-        .any(|processor| processor.dpcs.find(address, address + 1).is_some())
+        .any(|processor| QUEUES.of(processor).find(address, address + 1).is_some())
 }
 
 /// `KeInitializeDpc`: any level, resident storage, not for a queued DPC.
@@ -288,7 +298,7 @@ pub extern "win64" fn set_target_processor(dpc: *mut KDPC, number: *const PROCES
         Number: number.get(field!(PROCESSOR_NUMBER, Number)),
         Reserved: number.get(field!(PROCESSOR_NUMBER, Reserved)),
     };
-    let index = processors::index_of(number);
+    let index = processor_routines::index_of(number);
     let Some(index) = index.filter(|_| !resources::are_exhausted()) else {
         return status::INVALID_PARAMETER;
     };
@@ -342,6 +352,7 @@ pub extern "win64" fn insert_queue(
         Some(index) => processor::get(u32::from(index)).expect("checked when it was set"),
         None => here,
     };
+    let queue = QUEUES.of(target);
     let importance = dpc.get(field!(KDPC, Anonymous.Anonymous.Importance));
     {
         let _inserting = INSERTING.lock();
@@ -351,11 +362,9 @@ pub extern "win64" fn insert_queue(
         dpc.set(field!(KDPC, SystemArgument1), argument_1);
         dpc.set(field!(KDPC, SystemArgument2), argument_2);
         // Windows keeps a pointer to the queue here; non-null means queued.
-        let queue = core::ptr::from_ref(&target.dpcs).cast_mut().cast();
-        dpc.set(field!(KDPC, DpcData), queue);
-        target
-            .dpcs
-            .push(Entry::Dpc(dpc), importance == importance::HIGH);
+        let pointer = core::ptr::from_ref(queue).cast_mut().cast();
+        dpc.set(field!(KDPC, DpcData), pointer);
+        queue.push(Entry::Dpc(dpc), importance == importance::HIGH);
     }
     let urgent = matches!(importance, importance::HIGH | importance::MEDIUM_HIGH);
     if urgent || core::ptr::eq(target, here) {
@@ -363,7 +372,7 @@ pub extern "win64" fn insert_queue(
     } else {
         // Windows doesn't interrupt another processor for less: the DPC runs
         // when that processor gets to it, at a clock tick at the latest.
-        target.dpcs.delayed.store(true, Ordering::SeqCst);
+        queue.delayed.store(true, Ordering::SeqCst);
         timer::request_tick();
     }
     hot_add::passed(Passage::DpcQueued);
@@ -376,7 +385,7 @@ pub extern "win64" fn flush_queued() {
     Routine("KeFlushQueuedDpcs").irql_at_most(irql::PASSIVE_LEVEL);
     let left = Arc::new(AtomicU32::new(processor::count()));
     for target in processor::all() {
-        target.dpcs.push(Entry::Marker(left.clone()), false);
+        QUEUES.of(target).push(Entry::Marker(left.clone()), false);
         apic::interrupt(target, Vector::Dispatch);
     }
     while left.load(Ordering::SeqCst) > 0 {

@@ -3,7 +3,7 @@
 use lab_wire::Passage;
 
 use super::processors;
-use crate::sync::Lock;
+use crate::base::lock::Lock;
 
 /// Processors that are to come, and after which call of the driver's.
 struct Plan {

@@ -1,59 +1,25 @@
 //! The I/O manager: drivers, devices and their names, files, requests.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`buffers`] | the buffers of a control code |
+//! | [`call`] | calling a driver's routines |
+//! | [`device`] | device objects |
+//! | [`driver`] | loading and unloading the driver |
+//! | [`file`] | file objects and the system calls on them |
+//! | [`irp`] | I/O requests |
+//! | [`major`] | major function codes |
+//! | [`name`] | comparing and splitting object names |
+//! | [`namespace`] | symbolic links |
+//! | [`open_files`] | how many files are open |
 
 pub mod buffers;
+mod call;
 pub mod device;
 pub mod driver;
 pub mod file;
+pub mod irp;
+pub mod major;
+mod name;
 pub mod namespace;
-pub mod request;
-
-use x86_64::instructions::interrupts;
-
-use super::irql;
-use super::rules::Routine;
-use crate::image::symbol;
-use crate::nt::{held, thread};
-use crate::processor::stack;
-
-/// `IRP_MJ_*` codes that the lab sends.
-pub mod major {
-    /// `IRP_MJ_CREATE`.
-    pub const CREATE: u8 = 0x00;
-    /// `IRP_MJ_CLOSE`.
-    pub const CLOSE: u8 = 0x02;
-    /// `IRP_MJ_DEVICE_CONTROL`.
-    pub const DEVICE_CONTROL: u8 = 0x0E;
-    /// `IRP_MJ_CLEANUP`.
-    pub const CLEANUP: u8 = 0x12;
-}
-
-/// Calls a driver's routine at `PASSIVE_LEVEL` and checks that it returns as it
-/// was called.
-fn call_driver<R>(kind: Routine, address: u64, call: impl FnOnce() -> R) -> R {
-    debug_assert!(irql::current() == irql::PASSIVE_LEVEL && interrupts::are_enabled());
-    stack::fill();
-    let result = call();
-    let irql = irql::current();
-    kind.require(
-        irql == irql::PASSIVE_LEVEL,
-        "irql",
-        format_args!(
-            "{} returned at IRQL {irql}, it was called at PASSIVE_LEVEL (0)",
-            symbol::name(address)
-        ),
-    );
-    kind.require(
-        interrupts::are_enabled(),
-        "interrupts",
-        format_args!(
-            "{} returned with interrupts disabled, it was called with interrupts enabled",
-            symbol::name(address)
-        ),
-    );
-    kind.require(
-        !held::any_by(thread::current()),
-        "mutex",
-        format_args!("{} returned with a mutex held", symbol::name(address)),
-    );
-    result
-}
+pub mod open_files;

@@ -14,9 +14,9 @@ use super::structures::{
     GROUP_AFFINITY, NUMA_NODE_RELATIONSHIP, PROCESSOR_NUMBER, RelationNumaNode,
     SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
 };
-use super::{irql, processors, resources, status};
+use super::{irql, processor_routines, processors, resources, status};
+use crate::base::address::PAGE_SIZE;
 use crate::memory;
-use crate::memory::layout::PAGE_SIZE;
 
 /// Node of each processor, by index.
 static NODES: Once<Vec<u16>> = Once::new();
@@ -116,7 +116,7 @@ pub extern "win64" fn query_relationship(
     );
     let number = ROUTINE.object("ProcessorNumber", number).read();
     let length = ROUTINE.object("Length", length);
-    let index = processors::index_of(number).filter(|_| !resources::are_exhausted());
+    let index = processor_routines::index_of(number).filter(|_| !resources::are_exhausted());
     let Some(index) = index else {
         return status::INVALID_PARAMETER;
     };

@@ -1,4 +1,4 @@
-//! Pool: every block in pages of its own, see [`guarded`].
+//! Pool: every block in pages of its own, see [`crate::memory::guarded`].
 
 #![expect(unsafe_code, reason = "pool is raw memory")]
 
@@ -12,13 +12,12 @@ use core::ptr;
 use lab_wire::{Allocation, AllocationKind};
 
 use super::rules::Routine;
-use super::{dispatcher, dpc, held, irql, nodes, resources};
-use crate::memory::guarded::{self, Block};
-use crate::memory::layout;
-use crate::memory::paging;
+use super::{dispatcher, dpc, irql, mutex_owners, nodes, resources};
+use crate::base::lock::Lock;
+use crate::base::{address, random};
+use crate::memory::guarded::Block;
 use crate::memory::region::Region;
-use crate::random;
-use crate::sync::Lock;
+use crate::memory::{paging, uninitialized};
 
 /// `POOL_FLAGS`.
 mod flag {
@@ -43,8 +42,8 @@ const CACHE_LINE: u64 = 64;
 /// How many freed blocks are remembered.
 const FREED_LIMIT: usize = 4096;
 
-static NONPAGED: Region = Region::new(layout::NONPAGED_POOL);
-static PAGED: Region = Region::new(layout::PAGED_POOL);
+static NONPAGED: Region = Region::new(address::NONPAGED_POOL);
+static PAGED: Region = Region::new(address::PAGED_POOL);
 static BLOCKS: Lock<Blocks> = Lock::new(Blocks {
     live: BTreeMap::new(),
     freed: VecDeque::new(),
@@ -60,8 +59,9 @@ pub enum Owner {
     System(&'static str),
 }
 
+/// A block with what is known of it.
 #[derive(Debug, Clone, Copy)]
-struct Record {
+struct PoolEntry {
     block: Block,
     owner: Owner,
     tag: u32,
@@ -69,9 +69,9 @@ struct Record {
 
 struct Blocks {
     /// By the address of the first byte.
-    live: BTreeMap<u64, Record>,
+    live: BTreeMap<u64, PoolEntry>,
     /// The latest freed blocks, to tell what a stale pointer pointed to.
-    freed: VecDeque<Record>,
+    freed: VecDeque<PoolEntry>,
     made: u64,
 }
 
@@ -88,25 +88,25 @@ pub fn allocate(owner: Owner, size: u64, alignment: u64, tag: u32) -> Option<u64
         _ => &NONPAGED,
     };
     let block = Block::allocate(region, size, alignment)?;
-    block.set(guarded::uninitialized());
+    block.set(uninitialized::byte());
     let mut blocks = BLOCKS.lock();
     if let Owner::Driver(_) = owner {
         blocks.made += 1;
     }
     blocks
         .live
-        .insert(block.start, Record { block, owner, tag });
+        .insert(block.start, PoolEntry { block, owner, tag });
     Some(block.start)
 }
 
 /// Frees a block that the lab took itself, and looks for damage around it.
 pub fn free_system(routine: Routine, start: u64) {
-    let record = BLOCKS.lock().live.remove(&start).expect("the lab's block");
-    release(routine, record);
+    let entry = BLOCKS.lock().live.remove(&start).expect("the lab's block");
+    release(routine, entry);
 }
 
-fn release(routine: Routine, record: Record) {
-    let block = record.block;
+fn release(routine: Routine, entry: PoolEntry) {
+    let block = entry.block;
     if let Some(damage) = block.damage() {
         routine.violated(
             if damage.before { "underrun" } else { "overrun" },
@@ -118,27 +118,27 @@ fn release(routine: Routine, record: Record) {
                 } else {
                     "behind"
                 },
-                record.describe()
+                entry.describe()
             ),
         );
     }
     dpc::forbid_queued_in(routine, block.start, block.start + block.size);
     dispatcher::forbid_waiters_in(routine, block.start, block.start + block.size);
-    held::forbid_in(routine, block.start, block.start + block.size);
-    BLOCKS.lock().remember_freed(record);
+    mutex_owners::forbid_in(routine, block.start, block.start + block.size);
+    BLOCKS.lock().remember_freed(entry);
     block.free();
 }
 
 impl Blocks {
-    fn remember_freed(&mut self, record: Record) {
+    fn remember_freed(&mut self, entry: PoolEntry) {
         if self.freed.len() == FREED_LIMIT {
             self.freed.pop_front();
         }
-        self.freed.push_back(record);
+        self.freed.push_back(entry);
     }
 }
 
-impl Record {
+impl PoolEntry {
     fn describe(&self) -> String {
         let Block { start, size, .. } = self.block;
         match self.owner {
@@ -168,42 +168,42 @@ fn tag_name(tag: u32) -> String {
 /// What pool an address belongs to, or once belonged to, in words.
 pub fn describe(address: u64) -> Option<String> {
     let blocks = BLOCKS.lock();
-    let (record, state) = blocks
+    let (entry, state) = blocks
         .live
         .values()
-        .find(|record| record.block.is_near(address))
-        .map(|record| (record, ""))
+        .find(|entry| entry.block.is_near(address))
+        .map(|entry| (entry, ""))
         .or_else(|| {
             let freed = blocks.freed.iter().rev();
-            let mut freed = freed.filter(|record| record.block.is_near(address));
-            freed.next().map(|record| (record, "freed "))
+            let mut freed = freed.filter(|entry| entry.block.is_near(address));
+            freed.next().map(|entry| (entry, "freed "))
         })?;
-    let place = if record.block.contains(address) {
+    let place = if entry.block.contains(address) {
         "in"
-    } else if address < record.block.start {
+    } else if address < entry.block.start {
         "in front of"
     } else {
         "behind"
     };
-    Some(format!("{place} {state}{}", record.describe()))
+    Some(format!("{place} {state}{}", entry.describe()))
 }
 
 /// The driver's blocks.
 pub fn report() -> Vec<Allocation> {
     let blocks = BLOCKS.lock();
-    let drivers = blocks.live.values().filter_map(|record| {
-        let Owner::Driver(kind) = record.owner else {
+    let drivers = blocks.live.values().filter_map(|entry| {
+        let Owner::Driver(kind) = entry.owner else {
             return None;
         };
-        let physical = paging::translate(record.block.start)?.physical;
+        let physical = paging::translate(entry.block.start)?.physical;
         Some(Allocation {
             kind,
-            tag: record.tag,
-            size: record.block.size,
-            virtual_address: record.block.start,
+            tag: entry.tag,
+            size: entry.block.size,
+            virtual_address: entry.block.start,
             physical_address: physical,
             node: nodes::of_memory(physical),
-            pages_written: record.block.pages_written(),
+            pages_written: entry.block.pages_written(),
         })
     });
     drivers.collect()
@@ -212,9 +212,9 @@ pub fn report() -> Vec<Allocation> {
 /// Forgets what was written to the driver's blocks.
 pub fn forget_writes() {
     let blocks = BLOCKS.lock();
-    let records = blocks.live.values();
-    let drivers = records.filter(|record| matches!(record.owner, Owner::Driver(_)));
-    drivers.for_each(|record| record.block.forget_writes());
+    let entries = blocks.live.values();
+    let drivers = entries.filter(|entry| matches!(entry.owner, Owner::Driver(_)));
+    drivers.for_each(|entry| entry.block.forget_writes());
 }
 
 /// How many blocks the driver has taken since boot.
@@ -258,7 +258,7 @@ pub extern "win64" fn allocate_pool_2(flags: u64, size: usize, tag: u32) -> *mut
         );
         return ptr::null_mut();
     };
-    let pointer = paging::pointer::<c_void>(start);
+    let pointer = address::pointer::<c_void>(start);
     if flags & flag::UNINITIALIZED == 0 {
         // SAFETY: The block was just allocated with this size.
         unsafe { pointer.cast::<u8>().write_bytes(0, size) };
@@ -308,7 +308,7 @@ pub extern "win64" fn free_pool_with_tag(pointer: *mut c_void, tag: u32) {
 fn free(routine: Routine, pointer: *mut c_void, tag: u32) {
     routine.irql_at_most(irql::DISPATCH_LEVEL);
     let address = pointer.addr() as u64;
-    let Some(record) = take(address) else {
+    let Some(entry) = take(address) else {
         routine.violated(
             "block",
             format_args!(
@@ -318,21 +318,21 @@ fn free(routine: Routine, pointer: *mut c_void, tag: u32) {
         );
     };
     routine.require(
-        tag == 0 || tag == record.tag,
+        tag == 0 || tag == entry.tag,
         "tag",
-        format_args!("tag {}, allocated as {}", tag_name(tag), record.describe()),
+        format_args!("tag {}, allocated as {}", tag_name(tag), entry.describe()),
     );
-    if record.owner == Owner::Driver(AllocationKind::Paged) {
+    if entry.owner == Owner::Driver(AllocationKind::Paged) {
         routine.irql_at_most(irql::APC_LEVEL);
     }
-    release(routine, record);
+    release(routine, entry);
 }
 
-/// Takes a driver's block off the record.
-fn take(address: u64) -> Option<Record> {
+/// Takes a driver's block out of the list.
+fn take(address: u64) -> Option<PoolEntry> {
     let mut blocks = BLOCKS.lock();
-    let record = blocks.live.get(&address)?;
-    match record.owner {
+    let entry = blocks.live.get(&address)?;
+    match entry.owner {
         Owner::Driver(_) => blocks.live.remove(&address),
         Owner::System(_) => None,
     }

@@ -4,17 +4,16 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use lab_wire::{ProcessorCounters, Report};
 
-use super::io::{device, file, namespace, request};
+use super::io::{device, file, irp, namespace};
 use super::security::handle;
-use super::{contiguous, dispatcher, pool, processors, resources};
-use crate::memory::shootdown;
-use crate::processor;
+use super::{contiguous, dispatcher, dpc, pool, processors, resources};
+use crate::processor::{self, translations};
 
 /// Forgets what was written to the driver's memory.
 pub fn forget_writes() {
     pool::forget_writes();
     contiguous::forget_writes();
-    shootdown::flush();
+    translations::flush();
 }
 
 /// Gathers everything.
@@ -28,8 +27,8 @@ pub fn make() -> Report {
         links: namespace::links(),
         handles: file::open_handles(),
         kernel_handles: handle::open_handles(),
-        pending_requests: request::pending(),
-        queued_dpcs: all.iter().map(|here| here.dpcs.len()).sum(),
+        pending_requests: irp::pending(),
+        queued_dpcs: dpc::queued(),
         waiting_threads: dispatcher::waiting(),
         failable_calls: resources::calls(),
         allocations_made: pool::allocations_made(),

@@ -5,12 +5,16 @@
     reason = "structures of drivers are reached through raw pointers"
 )]
 
+use alloc::string::ToString;
 use core::fmt;
+
+use lab_wire::StopReason;
 
 use super::irql;
 use super::structures::Field;
-use crate::memory::layout;
-use crate::{memory, stop};
+use crate::base::{address, crash};
+use crate::image::symbol;
+use crate::memory;
 
 /// A kernel routine, for the names of its rules.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +23,12 @@ pub struct Routine(pub &'static str);
 impl Routine {
     /// Ends the run because the routine was used against `rule`.
     pub fn violated(self, rule: &str, detail: fmt::Arguments<'_>) -> ! {
-        stop::violation(&alloc::format!("{}/{rule}", self.0), detail)
+        let caller = symbol::caller();
+        crash::stop(|| StopReason::Violation {
+            rule: alloc::format!("{}/{rule}", self.0),
+            detail: detail.to_string(),
+            caller: symbol::name(caller),
+        })
     }
 
     /// Checks one rule; the detail says what was found and what is allowed.
@@ -67,7 +76,7 @@ impl Routine {
     pub fn resident_object<S>(self, parameter: &str, pointer: *const S) -> Object<S> {
         let address = pointer.addr();
         self.require(
-            !layout::PAGED_POOL.contains(address as u64),
+            !address::PAGED_POOL.contains(address as u64),
             "resident",
             format_args!("{parameter} {address:#x} is in paged pool, its storage must be resident"),
         );

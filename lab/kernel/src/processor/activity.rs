@@ -1,12 +1,6 @@
-//! What each processor is doing, kept so that a stopping kernel can tell
-//! without any lock.
+//! What each processor is doing, kept so that a crash report can tell without any lock.
 
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-
-use lab_wire::Activity;
-
-use crate::image::symbol;
-use crate::nt::dispatcher;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// What a processor is doing, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,26 +59,19 @@ impl ActivityCell {
         KINDS[usize::from(self.kind.load(Ordering::Relaxed))]
     }
 
-    /// The routine of the DPC that the processor runs, if it runs one.
-    pub fn dpc_routine(&self) -> Option<u64> {
-        (self.kind() == Kind::Dpc).then(|| self.subject.load(Ordering::Relaxed))
+    /// Address of the object or routine that the activity is about, see [`Kind`].
+    pub fn subject(&self) -> u64 {
+        self.subject.load(Ordering::Relaxed)
     }
 
-    /// What the processor does, in words.
-    pub fn describe(&self) -> Activity {
-        let subject = self.subject.load(Ordering::Relaxed);
-        match self.kind() {
-            Kind::Idle => Activity::Idle,
-            Kind::Thread => Activity::Thread,
-            Kind::Waiting => Activity::Waiting {
-                object: subject,
-                kind: dispatcher::describe(subject),
-                caller: symbol::name(self.caller.load(Ordering::Relaxed)),
-            },
-            Kind::Dpc => Activity::Dpc {
-                routine: symbol::name(subject),
-            },
-        }
+    /// Where the activity was asked for, zero if that is not known.
+    pub fn caller(&self) -> u64 {
+        self.caller.load(Ordering::Relaxed)
+    }
+
+    /// The routine of the DPC that the processor runs, if it runs one.
+    pub fn dpc_routine(&self) -> Option<u64> {
+        (self.kind() == Kind::Dpc).then(|| self.subject())
     }
 }
 
@@ -94,17 +81,4 @@ impl Drop for Previous<'_> {
         self.cell.subject.store(self.subject, Ordering::Relaxed);
         self.cell.caller.store(self.caller, Ordering::Relaxed);
     }
-}
-
-/// Where a stopping kernel's NMI caught a processor.
-#[derive(Default)]
-pub struct Caught {
-    /// Set last.
-    pub done: AtomicBool,
-    /// Instruction pointer.
-    pub rip: AtomicU64,
-    /// Flags.
-    pub rflags: AtomicU64,
-    /// IRQL.
-    pub irql: AtomicU8,
 }

@@ -3,9 +3,9 @@
 
 #![expect(unsafe_code, reason = "the controllers are memory-mapped hardware")]
 
-use crate::memory::layout::{DEVICES, PAGE_SIZE};
-use crate::memory::paging::{self, Protection};
-use crate::processor::Processor;
+use super::Processor;
+use crate::base::address::{self, DEVICES, PAGE_SIZE};
+use crate::base::lock::InterruptsOff;
 
 /// Interrupt vectors. The upper four bits are the priority class, which is the
 /// IRQL that holds the interrupt back.
@@ -28,6 +28,10 @@ const LOCAL_APIC: u64 = 0xFEE0_0000;
 const IO_APIC: u64 = 0xFEC0_0000;
 const LOCAL: u64 = DEVICES;
 const IO: u64 = DEVICES + 2 * PAGE_SIZE;
+
+/// The pages of the controllers' registers: where this module reaches them, and their physical
+/// addresses. They have to be mapped, uncached, before any other function here is called.
+pub const REGISTERS: [(u64, u64); 2] = [(LOCAL, LOCAL_APIC), (IO, IO_APIC)];
 
 /// Input of the I/O APIC that COM1's interrupt line arrives at.
 const SERIAL_INPUT: u32 = 4;
@@ -54,21 +58,15 @@ const DELIVER_STARTUP: u32 = 0b110 << 8;
 const DIVIDE_BY_ONE: u32 = 0b1011;
 const MASKED: u32 = 1 << 16;
 
-/// Maps the controllers' registers.
-pub fn initialize() {
-    paging::map(LOCAL, LOCAL_APIC, Protection::Device);
-    paging::map(IO, IO_APIC, Protection::Device);
-}
-
 fn read(offset: u64) -> u32 {
-    let register = paging::pointer::<u32>(LOCAL + offset);
-    // SAFETY: `initialize` mapped the registers, and reading these changes nothing.
+    let register = address::pointer::<u32>(LOCAL + offset);
+    // SAFETY: The registers were mapped at boot, and reading these changes nothing.
     unsafe { register.read_volatile() }
 }
 
 fn write(offset: u64, value: u32) {
-    let register = paging::pointer::<u32>(LOCAL + offset);
-    // SAFETY: `initialize` mapped the registers; the callers know what they ask.
+    let register = address::pointer::<u32>(LOCAL + offset);
+    // SAFETY: The registers were mapped at boot; the callers know what they ask.
     unsafe { register.write_volatile(value) };
 }
 
@@ -100,8 +98,8 @@ fn command(destination: u32, command: u32) {
 
 /// Sends an interrupt to a processor, which may be this one.
 pub fn interrupt(target: &Processor, vector: Vector) {
-    // The command register is two registers: nobody may come between.
-    let _interrupts = crate::sync::InterruptsOff::new();
+    // The command register is two registers: no handler may write it in between.
+    let _interrupts = InterruptsOff::new();
     command(target.index, vector as u32);
 }
 
@@ -114,7 +112,7 @@ pub fn start_others(page_address: u64) {
 }
 
 /// Sends every other processor a non-maskable interrupt.
-pub fn catch_others() {
+pub fn interrupt_others_by_nmi() {
     command(0, DELIVER_NMI | ALL_OTHERS);
 }
 
@@ -127,11 +125,11 @@ pub fn start_timer(nanoseconds: u32) {
 pub fn route_serial() {
     const REDIRECTION: u32 = 0x10;
     let write = |index: u32, value: u32| {
-        let select = paging::pointer::<u32>(IO);
-        let data = paging::pointer::<u32>(IO + 0x10);
-        // SAFETY: `initialize` mapped the registers.
+        let select = address::pointer::<u32>(IO);
+        let data = address::pointer::<u32>(IO + 0x10);
+        // SAFETY: The registers were mapped at boot; selecting one changes nothing else.
         unsafe { select.write_volatile(index) };
-        // SAFETY: As before; the entry is the serial port's own.
+        // SAFETY: The registers were mapped at boot; the entry is the serial port's own.
         unsafe { data.write_volatile(value) };
     };
     write(REDIRECTION + 2 * SERIAL_INPUT + 1, 0);

@@ -145,7 +145,7 @@ fn load_segments() {
     unsafe { SS::set_reg(SegmentSelector(STACK)) };
     // SAFETY: The selector names present data.
     unsafe { DS::set_reg(SegmentSelector(DATA)) };
-    // SAFETY: As before.
+    // SAFETY: The selector names present data.
     unsafe { ES::set_reg(SegmentSelector(DATA)) };
     reload_fs();
     reload_gs();

@@ -1,20 +1,17 @@
-//! Processor exceptions: from the vector to a report.
+//! Processor exceptions: from the vector to the handler of an upper layer.
 
 #![expect(unsafe_code, reason = "the entry stubs are assembly")]
 
 use core::arch::global_asm;
-use core::sync::atomic::Ordering;
 
-use lab_wire::Registers;
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
-use x86_64::registers::rflags::RFlags;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::{descriptors, try_current};
-use crate::nt::exception::injection::{self, Trap};
-use crate::nt::{exception, irql};
-use crate::stop;
+use crate::base::hooks::hooks;
+use crate::base::trap_frame::TrapFrame;
+use crate::base::{qemu, stopping};
 
 /// Vectors that the processor reserves for exceptions.
 pub const COUNT: u8 = 32;
@@ -32,44 +29,17 @@ pub mod vector {
     pub const NMI: u8 = 2;
     /// `#UD`.
     pub const INVALID_OPCODE: u8 = 6;
+    /// `#DF`.
+    pub const DOUBLE_FAULT: u8 = 8;
     /// `#GP`.
     pub const GENERAL_PROTECTION: u8 = 13;
     /// `#PF`.
     pub const PAGE_FAULT: u8 = 14;
 }
 
-/// What the stubs save, in the order that it lies in memory.
-#[repr(C)]
-pub struct TrapFrame {
-    pub r15: u64,
-    pub r14: u64,
-    pub r13: u64,
-    pub r12: u64,
-    pub r11: u64,
-    pub r10: u64,
-    pub r9: u64,
-    pub r8: u64,
-    pub rbp: u64,
-    pub rdi: u64,
-    pub rsi: u64,
-    pub rdx: u64,
-    pub rcx: u64,
-    pub rbx: u64,
-    pub rax: u64,
-    /// Exception vector.
-    pub vector: u64,
-    /// Error code, zero where there is none.
-    pub error_code: u64,
-    pub rip: u64,
-    pub cs: u64,
-    pub rflags: u64,
-    pub rsp: u64,
-    pub ss: u64,
-}
-
 unsafe extern "C" {
     safe static exception_stubs: u8;
-    /// Goes on as the frame at the stack pointer says; no function to be called.
+    /// Continues as the frame at the stack pointer says; no function to be called.
     pub fn exception_resume();
 }
 
@@ -170,11 +140,11 @@ pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
         simd_floating_point = 19,
     }
     if own_stacks {
-        // SAFETY: As above.
+        // SAFETY: The stub takes what the processor pushes for this vector.
         let options = unsafe { idt.double_fault.set_handler_addr(stub(8)) };
         // SAFETY: Every task state segment has this stack, for this vector alone.
         unsafe { options.set_stack_index(descriptors::DOUBLE_FAULT_STACK) };
-        // SAFETY: As above.
+        // SAFETY: The stub takes what the processor pushes for this vector.
         let options = unsafe { idt.non_maskable_interrupt.set_handler_addr(stub(2)) };
         // SAFETY: Every task state segment has this stack, for this vector alone.
         unsafe { options.set_stack_index(descriptors::NMI_STACK) };
@@ -182,60 +152,14 @@ pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
 }
 
 /// Returns if the interrupted code is to go on. An NMI may be a stopping
-/// processor's call to the others, and a breakpoint an injected fault; exceptions of
-/// a driver go to its handlers, and without one, as all others, end the run.
+/// processor's call to the others; what else happened is for an upper layer to decide.
 extern "C" fn exception(frame: &mut TrapFrame) {
-    let number = u8::try_from(frame.vector).expect("the stubs push their number");
-    if number == vector::NMI && stop::is_stopping() {
-        record_position(frame);
-        stop::halt();
-    }
-    let cr2 = Cr2::read_raw();
-    let here = try_current().filter(|_| number == vector::DEBUG);
-    match here.map_or(Trap::Unknown, |here| injection::trapped(here, frame)) {
-        Trap::Pass => {
-            frame.rflags |= RFlags::RESUME_FLAG.bits();
-            return;
+    if frame.vector == u64::from(vector::NMI) && stopping::is_stopping() {
+        if let Some(here) = try_current() {
+            here.stopped_at.record(frame);
         }
-        Trap::Raise(raised) => frame.vector = raised.into(),
-        Trap::Unknown => {}
+        qemu::halt();
     }
-    exception::dispatch(frame, cr2);
-    let number = u8::try_from(frame.vector).expect("a vector");
-    stop::fault(number, frame.error_code, cr2, &frame.registers())
-}
-
-/// Leaves word of where the stopping kernel caught this processor.
-fn record_position(frame: &TrapFrame) {
-    let Some(here) = try_current() else { return };
-    let caught = &here.caught;
-    caught.rip.store(frame.rip, Ordering::Relaxed);
-    caught.rflags.store(frame.rflags, Ordering::Relaxed);
-    caught.irql.store(irql::current(), Ordering::Relaxed);
-    caught.done.store(true, Ordering::SeqCst);
-}
-
-impl TrapFrame {
-    fn registers(&self) -> Registers {
-        Registers {
-            rip: self.rip,
-            rflags: self.rflags,
-            rsp: self.rsp,
-            rax: self.rax,
-            rbx: self.rbx,
-            rcx: self.rcx,
-            rdx: self.rdx,
-            rsi: self.rsi,
-            rdi: self.rdi,
-            rbp: self.rbp,
-            r8: self.r8,
-            r9: self.r9,
-            r10: self.r10,
-            r11: self.r11,
-            r12: self.r12,
-            r13: self.r13,
-            r14: self.r14,
-            r15: self.r15,
-        }
-    }
+    let fault_address = Cr2::read_raw();
+    (hooks().exception)(frame, fault_address);
 }

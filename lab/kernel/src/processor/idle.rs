@@ -3,8 +3,6 @@
 //! There is no scheduler. A thread is a piece of work that a processor takes
 //! from its mailbox and runs to its end; while it waits, so does its processor.
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use core::convert::Infallible;
 use core::sync::atomic::Ordering;
 
@@ -12,30 +10,12 @@ use x86_64::instructions::interrupts;
 
 use super::activity::Kind;
 use super::apic::{self, Vector};
-use super::{Processor, count_one, current};
-use crate::memory::shootdown;
-use crate::sync::Lock;
-
-/// Work for a processor.
-pub type Job = Box<dyn FnOnce() + Send>;
-
-/// Work that waits for a processor.
-pub struct Mailbox(Lock<VecDeque<Job>>);
-
-impl Mailbox {
-    /// An empty mailbox.
-    pub const fn new() -> Self {
-        Self(Lock::new(VecDeque::new()))
-    }
-
-    fn take(&self) -> Option<Job> {
-        self.0.lock().pop_front()
-    }
-}
+use super::mailbox::Job;
+use super::{Processor, count_one, current, translations};
 
 /// Gives work to a processor.
 pub fn post(processor: &Processor, job: Job) {
-    processor.mailbox.0.lock().push_back(job);
+    processor.mailbox.post(job);
     apic::interrupt(processor, Vector::Wake);
 }
 
@@ -47,7 +27,7 @@ pub fn halt(here: &Processor) {
     here.running.store(false, Ordering::SeqCst);
     interrupts::enable_and_hlt();
     here.running.store(true, Ordering::SeqCst);
-    shootdown::catch_up(here);
+    translations::catch_up(here);
 }
 
 /// Waits, with interrupts enabled, until `ready` gives something.

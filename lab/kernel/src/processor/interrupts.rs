@@ -2,7 +2,8 @@
 //!
 //! A handler runs on the stack that it interrupted, with interrupts disabled;
 //! but DPCs have a stack of their own, run with interrupts enabled, and must not
-//! disturb the floating-point registers of what they interrupted.
+//! disturb the floating-point registers of what they interrupted. What an upper layer does about
+//! an interrupt is in [`crate::base::hooks`].
 
 #![expect(unsafe_code, reason = "the entry stubs are assembly")]
 
@@ -14,10 +15,8 @@ use x86_64::VirtAddr;
 use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::apic::{self, Vector};
-use super::{Processor, count_one, current, exceptions, timer};
-use crate::control;
-use crate::memory::shootdown;
-use crate::nt::dpc;
+use super::{Processor, count_one, current, exceptions, timer, translations};
+use crate::base::hooks::hooks;
 
 /// The table of the boot, whose exceptions stay on the stack that they happened on.
 static BOOT_TABLE: Once<InterruptDescriptorTable> = Once::new();
@@ -132,23 +131,24 @@ extern "C" fn dispatch() {
     let here = current();
     count_one(&here.counters.dpc_interrupts);
     apic::end_of_interrupt();
-    dpc::interrupt(here);
+    (hooks().dispatch_interrupt)();
 }
 
 extern "C" fn serial() {
-    control::channel::receive();
+    (hooks().serial_interrupt)();
     apic::end_of_interrupt();
 }
 
 extern "C" fn clock() {
-    timer::tick();
+    timer::count_tick();
+    (hooks().clock_interrupt)();
     apic::end_of_interrupt();
 }
 
 extern "C" fn wake() {
     let here = current();
     count_one(&here.counters.wake_interrupts);
-    shootdown::catch_up(here);
+    translations::catch_up(here);
     apic::end_of_interrupt();
 }
 

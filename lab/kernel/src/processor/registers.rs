@@ -4,21 +4,16 @@
 #![expect(unsafe_code, reason = "registers are read and written")]
 
 use core::arch::asm;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use lab_wire::{DescriptorTable, ModelSpecificRegisters, ProcessorChange, ProcessorState, Segment};
 use x86_64::instructions::segmentation::{self, Segment as _};
 use x86_64::instructions::tables;
-use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4, Cr4Flags};
+use x86_64::registers::control::{Cr0, Cr3, Cr4};
 use x86_64::registers::model_specific::Msr;
 use x86_64::registers::rflags;
 
-use super::{Processor, apic, descriptors, interrupts};
-use crate::memory::layout;
-use crate::memory::paging::Protection;
-use crate::memory::region::Region;
-use crate::nt::{irql, processors};
-use crate::{memory, random};
+use super::{Processor, descriptors, environment};
+use crate::base::this_processor;
 
 const EFER: u32 = 0xC000_0080;
 const STAR: u32 = 0xC000_0081;
@@ -41,42 +36,6 @@ const WINDOWS_STAR: u64 = 0x0023_0010_0000_0000;
 /// TF, IF, DF and NT are cleared on SYSCALL.
 const WINDOWS_SFMASK: u64 = 0x4700;
 
-/// Pages of a processor control region.
-const CONTROL_REGION_PAGES: u64 = 2;
-
-static CONTROL_REGIONS: Region = Region::new(layout::PROCESSOR_CONTROL);
-
-/// Where the user part of the thread on processor 0 has its environment block.
-static ENVIRONMENT: AtomicU32 = AtomicU32::new(0);
-
-/// Moves everything that is found through these registers to other addresses.
-pub fn randomize() {
-    CONTROL_REGIONS.skip(random::below(1 << 20));
-    let page = u32::try_from(random::below(1 << 15)).expect("15 bits");
-    ENVIRONMENT.store(0x0020_0000 + page * 0x1000, Ordering::Relaxed);
-}
-
-/// Memory for a processor control region; returns its address.
-pub fn allocate_control_region() -> u64 {
-    let start = CONTROL_REGIONS.reserve(CONTROL_REGION_PAGES);
-    assert!(
-        memory::back(start, CONTROL_REGION_PAGES, Protection::ReadWrite),
-        "memory for a processor control region"
-    );
-    start
-}
-
-/// Base of the FS descriptor: the 32-bit environment block, which lies behind
-/// the 64-bit one.
-pub fn compatibility_base(index: u32) -> u32 {
-    ENVIRONMENT.load(Ordering::Relaxed) + index * 0x4000 + 0x2000
-}
-
-/// A 64-bit environment block's address, as `KernelGsBase` holds it in the kernel.
-fn environment(index: u32) -> u64 {
-    u64::from(ENVIRONMENT.load(Ordering::Relaxed) + index * 0x4000)
-}
-
 fn read_msr(register: u32) -> u64 {
     // SAFETY: All registers that are read here exist on every x86-64 processor.
     unsafe { Msr::new(register).read() }
@@ -88,15 +47,10 @@ fn write_msr(register: u32, value: u64) {
     unsafe { Msr::new(register).write(value) };
 }
 
-/// Puts this processor into the state in which Windows would run it.
+/// Sets the registers to what Windows has in them.
 pub fn initialize(here: &Processor) {
-    interrupts::load();
-    enable_floating_point();
-    irql::set(irql::PASSIVE_LEVEL);
-    apic::enable();
-
     write_msr(GS_BASE, here.control_region);
-    write_msr(KERNEL_GS_BASE, environment(here.index));
+    write_msr(KERNEL_GS_BASE, environment::block(here.index).into());
     write_msr(FS_BASE, 0);
     write_msr(EFER, read_msr(EFER) | EFER_SCE);
     write_msr(STAR, WINDOWS_STAR);
@@ -107,19 +61,6 @@ pub fn initialize(here: &Processor) {
     write_msr(SYSENTER_CS, 0);
     write_msr(SYSENTER_ESP, 0);
     write_msr(SYSENTER_EIP, 0);
-}
-
-/// Drivers are compiled with SSE; the kernel itself is not.
-fn enable_floating_point() {
-    let cr0 = (Cr0::read() - Cr0Flags::EMULATE_COPROCESSOR - Cr0Flags::TASK_SWITCHED)
-        | Cr0Flags::MONITOR_COPROCESSOR
-        | Cr0Flags::NUMERIC_ERROR
-        | Cr0Flags::WRITE_PROTECT;
-    // SAFETY: Paging and protection stay as they are.
-    unsafe { Cr0::write(cr0) };
-    let cr4 = Cr4::read() | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
-    // SAFETY: Paging stays as it is.
-    unsafe { Cr4::write(cr4) };
 }
 
 fn address_of(function: extern "C" fn() -> !) -> u64 {
@@ -134,12 +75,12 @@ extern "C" fn system_call_32() -> ! {
     panic!("SYSCALL was executed, but there is no compatibility mode")
 }
 
-/// Reads everything about this processor, as a thread on it finds it.
-pub fn read(here: &'static Processor) -> ProcessorState {
+/// Reads everything about this processor, as a thread on it finds it; `group` and `number` are
+/// what Windows calls it.
+pub fn read(here: &'static Processor, group: u16, number: u8) -> ProcessorState {
     let gdt = tables::sgdt();
     let idt = tables::sidt();
     let (cr3_frame, cr3_flags) = Cr3::read();
-    let (group, number) = processors::number(here.index).expect("the lab runs on active ones");
     let segment = |selector: u16| segment(here, selector);
     ProcessorState {
         index: here.index,
@@ -178,7 +119,7 @@ pub fn read(here: &'static Processor) -> ProcessorState {
         cr0: Cr0::read_raw(),
         cr3: cr3_frame.start_address().as_u64() | cr3_flags.bits(),
         cr4: Cr4::read_raw(),
-        cr8: u64::from(irql::current()),
+        cr8: u64::from(this_processor::task_priority()),
         rflags: rflags::read_raw(),
     }
 }

@@ -1,4 +1,4 @@
-//! A clock tick where somebody waits for time to pass.
+//! A clock tick where a thread waits for time to pass.
 //!
 //! Nothing ticks by itself: an idle lab uses no processor time of its host.
 
@@ -22,8 +22,7 @@ pub fn ticks() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// The clock interrupt.
-pub fn tick() {
+/// Counts a tick of this processor.
+pub fn count_tick() {
     current().ticks.fetch_add(1, Ordering::SeqCst);
-    crate::nt::dpc::request_delayed();
 }

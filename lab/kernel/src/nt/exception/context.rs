@@ -10,7 +10,8 @@ use windows_sys::Win32::System::Diagnostics::Debug::{
 };
 use x86_64::registers::rflags::RFlags;
 
-use crate::processor::exceptions::{self, TrapFrame};
+use crate::base::trap_frame::TrapFrame;
+use crate::processor::exceptions;
 
 /// `CONTEXT`, which is `DECLSPEC_ALIGN(16)`; the metadata knows no alignment.
 #[derive(Clone, Copy)]
@@ -124,8 +125,8 @@ impl Context {
     }
 }
 
-/// Goes on with these registers. What the stack below holds is forgotten, so the
-/// caller holds no lock.
+/// Continues with these registers. What the stack below holds is forgotten, so the
+/// caller must own no lock.
 pub fn resume(context: &Context) -> ! {
     let frame = context.trap_frame();
     let area = &raw const context.0.Anonymous.FltSave;

@@ -16,11 +16,13 @@ use x86_64::registers::debug::{DebugAddressRegister, Dr0, Dr1, Dr2, Dr3, Dr7, Dr
 use x86_64::registers::rflags::RFlags;
 
 use super::tables::{HandlerKind, Tables};
+use crate::base::lock::Lock;
+use crate::base::trap_frame::TrapFrame;
 use crate::image::symbol;
 use crate::nt::rules::Routine;
-use crate::processor::exceptions::{TrapFrame, vector};
+use crate::processor::exceptions::vector;
+use crate::processor::per_processor::{PROCESSOR_LIMIT, PerProcessor};
 use crate::processor::{Processor, count_one};
-use crate::sync::Lock;
 
 /// The register whose write is told apart.
 const EFER: u64 = 0xC000_0080;
@@ -59,8 +61,9 @@ struct Armed {
     functions: Vec<Guarded>,
 }
 
-/// The injection that a processor waits for.
-pub struct Injector(Lock<Option<Armed>>);
+/// The injection that each processor waits for.
+static ARMED: PerProcessor<Lock<Option<Armed>>> =
+    PerProcessor::new([const { Lock::new(None) }; PROCESSOR_LIMIT]);
 
 /// What a debug exception was.
 pub enum Trap {
@@ -70,13 +73,6 @@ pub enum Trap {
     Pass,
     /// The instruction raises the exception with this vector.
     Raise(u8),
-}
-
-impl Injector {
-    /// Nothing to inject.
-    pub const fn new() -> Self {
-        Self(Lock::new(None))
-    }
 }
 
 /// Makes an instruction of the loaded driver raise an exception on this
@@ -98,7 +94,7 @@ pub fn arm(here: &Processor, injection: Injection) -> Result<(), String> {
         ));
     }
     set_breakpoints(functions.iter().map(|function| function.code.start));
-    *here.injector.0.lock() = Some(Armed {
+    *ARMED.of(here).lock() = Some(Armed {
         injection,
         functions,
     });
@@ -110,7 +106,7 @@ pub fn arm(here: &Processor, injection: Injection) -> Result<(), String> {
 pub fn trapped(here: &Processor, trap: &mut TrapFrame) -> Trap {
     let stepped = trap.rflags & RFlags::TRAP_FLAG.bits() != 0;
     trap.rflags &= !RFlags::TRAP_FLAG.bits();
-    let mut place = here.injector.0.lock();
+    let mut place = ARMED.of(here).lock();
     let Some(armed) = place.as_mut() else {
         return Trap::Unknown;
     };

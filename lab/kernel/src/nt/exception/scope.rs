@@ -1,4 +1,4 @@
-//! `__C_specific_handler`: the handler of C, and of whoever writes its tables.
+//! `__C_specific_handler`: the handler of C, and of all code with tables in its form.
 
 #![expect(unsafe_code, reason = "filters are called by address")]
 
@@ -7,10 +7,11 @@ use core::mem::transmute;
 use windows_sys::Win32::System::Diagnostics::Debug::DISPATCHER_CONTEXT;
 
 use super::context::{Context, ExceptionRecord};
+use super::handler::{Disposition, flag};
 use super::tables::Tables;
-use super::{Disposition, flag, unwind};
+use super::unwind;
+use crate::base::address;
 use crate::image::symbol;
-use crate::memory::paging;
 use crate::nt::rules::Routine;
 
 const ROUTINE: Routine = Routine("__C_specific_handler");
@@ -57,7 +58,7 @@ pub unsafe extern "win64" fn c_specific_handler(
     ROUTINE.object("ExceptionRecord", record);
     // SAFETY: Just found to be there; the dispatcher lends it for this call.
     let dispatcher = unsafe { &mut *dispatcher };
-    // SAFETY: As above.
+    // SAFETY: Just found to be there; the dispatcher lends it for this call.
     let record = unsafe { &mut *record };
     let Some(image) = symbol::executing(dispatcher.ControlPc) else {
         ROUTINE.violated("caller", format_args!("no driver was interrupted"));
@@ -139,7 +140,7 @@ impl Scope {
     }
 
     fn address(self, image: Tables) -> *mut () {
-        paging::pointer(image.base() + u64::from(self.handler))
+        address::pointer(image.base() + u64::from(self.handler))
     }
 
     /// What the filter says.

@@ -8,9 +8,10 @@
 
 use alloc::vec::Vec;
 
-use crate::image::{Layout, symbol};
+use crate::base::address;
+use crate::image::mapped::Layout;
+use crate::image::symbol;
 use crate::memory;
-use crate::memory::paging;
 use crate::nt::rules::Routine;
 
 const LOOKUP: Routine = Routine("RtlLookupFunctionEntry");
@@ -324,7 +325,7 @@ impl Tables {
             format_args!("a table leads to {offset:#x}, where the image has nothing"),
         );
         // SAFETY: The bytes were just found to be mapped; any alignment will do.
-        unsafe { paging::pointer::<[u8; N]>(address).read_unaligned() }
+        unsafe { address::pointer::<[u8; N]>(address).read_unaligned() }
     }
 }
 

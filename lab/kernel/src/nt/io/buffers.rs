@@ -6,11 +6,10 @@ use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::ptr;
 
-use crate::memory::guarded;
-use crate::memory::layout::{self, PAGE_SIZE};
-use crate::memory::paging;
+use crate::base::address::{self, PAGE_SIZE};
+use crate::memory::{paging, uninitialized};
 use crate::nt::pool::{self, Owner};
-use crate::nt::rules::Routine;
+use crate::nt::rules::{Object, Routine};
 use crate::nt::structures::{MDL, field};
 use crate::nt::{contiguous, irql};
 
@@ -104,7 +103,7 @@ impl Buffers {
         self.locked = locked;
         self.locked_length = length;
         let offset = locked % PAGE_SIZE;
-        let pages = layout::pages(offset + u64::from(length));
+        let pages = address::pages(offset + u64::from(length));
         let size = size_of::<MDL>() as u64 + pages * size_of::<u64>() as u64;
         let owner = Owner::System("memory descriptor list");
         let Some(list) = pool::allocate(owner, size, 16, 0) else {
@@ -117,18 +116,18 @@ impl Buffers {
             MdlFlags: MDL_PAGES_LOCKED,
             Process: ptr::null_mut(),
             MappedSystemVa: ptr::null_mut(),
-            StartVa: paging::pointer(USER_OUTPUT),
+            StartVa: address::pointer(USER_OUTPUT),
             ByteCount: length,
             ByteOffset: u32::try_from(offset).expect("less than a page"),
         };
-        let pointer = paging::pointer::<MDL>(list);
+        let pointer = address::pointer::<MDL>(list);
         // SAFETY: The block was just allocated, and is large enough.
         unsafe { pointer.write(header) };
         let frames = frames_behind(list);
         for page in 0..pages {
-            let mapping = paging::translate(layout::page_of(locked) + page * PAGE_SIZE);
+            let mapping = paging::translate(address::page_of(locked) + page * PAGE_SIZE);
             let frame = mapping.expect("just allocated").physical / PAGE_SIZE;
-            let entry = frames.wrapping_add(paging::to_usize(page));
+            let entry = frames.wrapping_add(address::to_usize(page));
             // SAFETY: The block has room for one entry for each page.
             unsafe { entry.write(frame) };
         }
@@ -145,7 +144,7 @@ impl Buffers {
         if source == 0 {
             return Vec::new();
         }
-        let source = paging::pointer::<u8>(source);
+        let source = address::pointer::<u8>(source);
         // SAFETY: The caller has checked the length against the buffer's.
         unsafe { core::slice::from_raw_parts(source, length) }.to_vec()
     }
@@ -158,10 +157,10 @@ impl Buffers {
         if rest == 0 {
             return true;
         }
-        let rest_start = paging::pointer::<u8>(self.system).wrapping_add(start);
+        let rest_start = address::pointer::<u8>(self.system).wrapping_add(start);
         // SAFETY: These are the last bytes of the buffer, which is the lab's own.
         let rest = unsafe { core::slice::from_raw_parts(rest_start, rest) };
-        let pattern = guarded::uninitialized();
+        let pattern = uninitialized::byte();
         rest.iter().all(|&byte| byte == pattern)
     }
 
@@ -169,12 +168,12 @@ impl Buffers {
     pub fn free(&mut self) {
         const ROUTINE: Routine = Routine("IofCompleteRequest");
         if self.list != 0 {
-            let list = paging::pointer::<MDL>(self.list);
-            let list = crate::nt::rules::Object::own(list);
+            let list = address::pointer::<MDL>(self.list);
+            let list = Object::own(list);
             if list.get(field!(MDL, MdlFlags)) & MDL_MAPPED_TO_SYSTEM_VA != 0 {
                 let mapped = list.get(field!(MDL, MappedSystemVa)).addr() as u64;
-                let pages = layout::pages(self.locked % PAGE_SIZE + u64::from(self.locked_length));
-                contiguous::unmap_frames(layout::page_of(mapped), pages);
+                let pages = address::pages(self.locked % PAGE_SIZE + u64::from(self.locked_length));
+                contiguous::unmap_frames(address::page_of(mapped), pages);
             }
         }
         for block in [&mut self.system, &mut self.list, &mut self.locked] {
@@ -187,11 +186,11 @@ impl Buffers {
 
 /// The frame numbers that follow a memory descriptor list.
 fn frames_behind(list: u64) -> *mut u64 {
-    paging::pointer(list + size_of::<MDL>() as u64)
+    address::pointer(list + size_of::<MDL>() as u64)
 }
 
 fn write(address: u64, bytes: &[u8]) {
-    let target = paging::pointer::<u8>(address);
+    let target = address::pointer::<u8>(address);
     // SAFETY: The caller has allocated this many bytes at least.
     unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
 }
@@ -220,16 +219,16 @@ pub extern "win64" fn map_locked_pages(
         format_args!("the list's flags are {flags:#x}: it must be locked, and not mapped yet"),
     );
     let offset = u64::from(list.get(field!(MDL, ByteOffset)));
-    let pages = layout::pages(offset + u64::from(list.get(field!(MDL, ByteCount))));
+    let pages = address::pages(offset + u64::from(list.get(field!(MDL, ByteCount))));
     let frames = frames_behind(list.address());
-    let physical: Vec<u64> = (0..paging::to_usize(pages))
+    let physical: Vec<u64> = (0..address::to_usize(pages))
         .map(|page| {
             let entry = frames.wrapping_add(page);
             // SAFETY: A list has an entry for each of its pages.
             unsafe { entry.read() * PAGE_SIZE }
         })
         .collect();
-    let mapped = paging::pointer::<c_void>(contiguous::map_frames(&physical) + offset);
+    let mapped = address::pointer::<c_void>(contiguous::map_frames(&physical) + offset);
     list.set(field!(MDL, MappedSystemVa), mapped);
     list.set(field!(MDL, MdlFlags), flags | MDL_MAPPED_TO_SYSTEM_VA);
     mapped

@@ -8,16 +8,16 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use lab_wire::{Device, Token};
 
-use super::namespace;
-use crate::memory::paging;
+use super::name::same_name;
+use crate::base::address;
+use crate::base::lock::Lock;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
-use crate::nt::security::Dacl;
+use crate::nt::security::dacl::Dacl;
 use crate::nt::structures::{
     DEVICE_OBJECT, DEVICE_OBJECT_SIZE, DRIVER_OBJECT, UNICODE_STRING, field,
 };
 use crate::nt::{irql, resources, rtl, status};
-use crate::sync::Lock;
 
 /// `DEVICE_OBJECT.Flags`.
 pub mod flag {
@@ -38,35 +38,36 @@ const TYPE_DEVICE: i16 = 3;
 /// Device extensions are at least this much aligned, as pool is.
 const EXTENSION_ALIGNMENT: u64 = 16;
 
-struct Record {
+/// A device with what is known of it.
+struct Entry {
     /// Address of the `DEVICE_OBJECT`.
     object: u64,
     name: String,
     references: u32,
     deleted: bool,
-    /// Its driver is to be unloaded when nobody has it open any more.
+    /// Its driver is to be unloaded when it is not open any more.
     unload_pending: bool,
-    /// Who may open it; none lets everybody in, as the default does.
+    /// Who may open it; none allows everyone, as the default does.
     dacl: Option<Dacl>,
 }
 
-static DEVICES: Lock<Vec<Record>> = Lock::new(Vec::new());
+static DEVICES: Lock<Vec<Entry>> = Lock::new(Vec::new());
 
 /// Whether no device can be opened, because the driver is being unloaded.
 static BARRED: AtomicBool = AtomicBool::new(false);
 
 /// The structure at a device's address.
 pub fn object(address: u64) -> Object<DEVICE_OBJECT> {
-    Object::own(paging::pointer(address))
+    Object::own(address::pointer(address))
 }
 
 /// All devices.
 pub fn report() -> Vec<Device> {
     let devices = DEVICES.lock();
-    let devices = devices.iter().map(|record| Device {
-        name: record.name.clone(),
-        references: record.references,
-        deleted: record.deleted,
+    let devices = devices.iter().map(|entry| Device {
+        name: entry.name.clone(),
+        references: entry.references,
+        deleted: entry.deleted,
     });
     devices.collect()
 }
@@ -76,12 +77,11 @@ pub fn by_name(name: &str) -> Option<u64> {
     let devices = DEVICES.lock();
     let mut named = devices
         .iter()
-        .filter(|record| !record.name.is_empty() && namespace::same_name(&record.name, name));
-    named.next().map(|record| record.object)
+        .filter(|entry| !entry.name.is_empty() && same_name(&entry.name, name));
+    named.next().map(|entry| entry.object)
 }
 
-/// Bars all devices, or lifts the bar: until then nobody opens one who has not done
-/// so already.
+/// Bars all devices, or lifts the bar: until then no device can be opened.
 pub fn bar(barred: bool) {
     let _devices = DEVICES.lock();
     BARRED.store(barred, Ordering::SeqCst);
@@ -90,18 +90,18 @@ pub fn bar(barred: bool) {
 /// Takes a reference for a new file object.
 pub fn open(address: u64) -> Result<(), u32> {
     let mut devices = DEVICES.lock();
-    let record = devices.iter_mut().find(|record| record.object == address);
-    let record = record.ok_or(status::NO_SUCH_DEVICE)?;
+    let entry = devices.iter_mut().find(|entry| entry.object == address);
+    let entry = entry.ok_or(status::NO_SUCH_DEVICE)?;
     let flags = object(address).get(field!(DEVICE_OBJECT, Flags));
-    let unloading = BARRED.load(Ordering::SeqCst) || record.unload_pending;
-    if unloading || record.deleted || flags & flag::INITIALIZING != 0 {
+    let unloading = BARRED.load(Ordering::SeqCst) || entry.unload_pending;
+    if unloading || entry.deleted || flags & flag::INITIALIZING != 0 {
         return Err(status::NO_SUCH_DEVICE);
     }
-    if flags & flag::EXCLUSIVE != 0 && record.references > 0 {
+    if flags & flag::EXCLUSIVE != 0 && entry.references > 0 {
         return Err(status::ACCESS_DENIED);
     }
-    record.references += 1;
-    set_reference_count(record);
+    entry.references += 1;
+    set_reference_count(entry);
     Ok(())
 }
 
@@ -110,27 +110,27 @@ pub fn exists(address: u64) -> bool {
     let devices = DEVICES.lock();
     devices
         .iter()
-        .any(|record| record.object == address && !record.deleted)
+        .any(|entry| entry.object == address && !entry.deleted)
 }
 
-/// Does something with the record of a device that is known to exist.
-fn with_record<R>(address: u64, f: impl FnOnce(&mut Record) -> R) -> R {
+/// Does something with the entry of a device that is known to exist.
+fn with_entry<R>(address: u64, f: impl FnOnce(&mut Entry) -> R) -> R {
     let mut devices = DEVICES.lock();
-    let record = devices.iter_mut().find(|record| record.object == address);
-    f(record.expect("a referenced device stays"))
+    let entry = devices.iter_mut().find(|entry| entry.object == address);
+    f(entry.expect("a referenced device stays"))
 }
 
 /// Takes a reference for a handle of the kernel, to which devices are open always.
 pub fn reference(address: u64) {
-    with_record(address, |record| {
-        record.references += 1;
-        set_reference_count(record);
+    with_entry(address, |entry| {
+        entry.references += 1;
+        set_reference_count(entry);
     });
 }
 
 /// Sets who may open a device.
 pub fn set_dacl(address: u64, dacl: Option<Dacl>) {
-    with_record(address, |record| record.dacl = dacl);
+    with_entry(address, |entry| entry.dacl = dacl);
 }
 
 /// Whether the I/O manager lets a token open a device, or a path behind it, for an
@@ -140,22 +140,22 @@ pub fn admits(address: u64, token: Token, desired: u32, has_path: bool) -> bool 
     if has_path && characteristics & SECURE_OPEN == 0 {
         return true;
     }
-    with_record(address, |record| {
-        record
+    with_entry(address, |entry| {
+        entry
             .dacl
             .as_ref()
             .is_none_or(|dacl| dacl.grants(token, desired))
     })
 }
 
-/// Lets nobody open a device any more, because the driver is to go. Tells whether it
-/// can go now; otherwise [`close`] tells when.
+/// Refuses to open devices from now on, because the driver is to be unloaded. Tells whether it
+/// can be unloaded now; otherwise [`close`] tells when.
 pub fn begin_unload() -> bool {
     let mut devices = DEVICES.lock();
-    for record in devices.iter_mut() {
-        record.unload_pending = true;
+    for entry in devices.iter_mut() {
+        entry.unload_pending = true;
     }
-    devices.iter().all(|record| record.references == 0)
+    devices.iter().all(|entry| entry.references == 0)
 }
 
 /// Gives a reference back; a deleted device goes with its last. Tells whether the driver
@@ -164,43 +164,43 @@ pub fn begin_unload() -> bool {
 pub fn close(address: u64) -> bool {
     let (gone, unload_is_due) = {
         let mut devices = DEVICES.lock();
-        let position = devices.iter().position(|record| record.object == address);
+        let position = devices.iter().position(|entry| entry.object == address);
         let position = position.expect("a referenced device stays");
-        let record = &mut devices[position];
-        record.references -= 1;
-        set_reference_count(record);
-        let gone = record.deleted && record.references == 0;
+        let entry = &mut devices[position];
+        entry.references -= 1;
+        set_reference_count(entry);
+        let gone = entry.deleted && entry.references == 0;
         let gone = gone.then(|| devices.remove(position));
         let mut rest = devices.iter();
-        let is_due = !devices.is_empty()
-            && rest.all(|record| record.unload_pending && record.references == 0);
+        let is_due =
+            !devices.is_empty() && rest.all(|entry| entry.unload_pending && entry.references == 0);
         (gone, is_due)
     };
-    if let Some(record) = gone {
-        free(Routine("IoDeleteDevice"), &record);
+    if let Some(entry) = gone {
+        free(Routine("IoDeleteDevice"), &entry);
     }
     unload_is_due
 }
 
-fn set_reference_count(record: &Record) {
-    let count = i32::try_from(record.references).expect("few handles");
-    object(record.object).set(field!(DEVICE_OBJECT, ReferenceCount), count);
+fn set_reference_count(entry: &Entry) {
+    let count = i32::try_from(entry.references).expect("few handles");
+    object(entry.object).set(field!(DEVICE_OBJECT, ReferenceCount), count);
 }
 
-fn free(routine: Routine, record: &Record) {
-    let device = object(record.object);
+fn free(routine: Routine, entry: &Entry) {
+    let device = object(entry.object);
     let extension = device.get(field!(DEVICE_OBJECT, DeviceExtension));
     if !extension.is_null() {
         pool::free_system(routine, extension.addr() as u64);
     }
-    pool::free_system(routine, record.object);
+    pool::free_system(routine, entry.object);
 }
 
 /// Ends the initialisation of all devices, as happens when a driver's entry
 /// point has succeeded.
 pub fn finish_initializing() {
-    for record in DEVICES.lock().iter() {
-        let device = object(record.object);
+    for entry in DEVICES.lock().iter() {
+        let device = object(entry.object);
         let flags = device.get(field!(DEVICE_OBJECT, Flags));
         device.set(field!(DEVICE_OBJECT, Flags), flags & !flag::INITIALIZING);
     }
@@ -208,9 +208,9 @@ pub fn finish_initializing() {
 
 /// Removes the devices of a driver that is gone.
 pub fn clear() {
-    let records = core::mem::take(&mut *DEVICES.lock());
-    for record in &records {
-        free(Routine("IoDeleteDevice"), record);
+    let entries = core::mem::take(&mut *DEVICES.lock());
+    for entry in &entries {
+        free(Routine("IoDeleteDevice"), entry);
     }
 }
 
@@ -262,7 +262,7 @@ pub extern "win64" fn create_device(
     device.set(field!(DEVICE_OBJECT, Characteristics), characteristics);
     device.set(field!(DEVICE_OBJECT, DeviceType), device_type);
     driver.set(field!(DRIVER_OBJECT, DeviceObject), device.pointer());
-    DEVICES.lock().push(Record {
+    DEVICES.lock().push(Entry {
         object: address,
         name,
         references: 0,
@@ -296,7 +296,7 @@ fn allocate(extension_size: u32) -> Option<u64> {
         pool::free_system(Routine("IoCreateDevice"), address);
         return None;
     };
-    let pointer = paging::pointer::<u8>(extension);
+    let pointer = address::pointer::<u8>(extension);
     // SAFETY: The block was just allocated with this size.
     unsafe { pointer.write_bytes(0, extension_size as usize) };
     device.set(field!(DEVICE_OBJECT, DeviceExtension), pointer.cast());
@@ -312,17 +312,17 @@ pub extern "win64" fn delete_device(device: *mut DEVICE_OBJECT) {
         let mut devices = DEVICES.lock();
         let position = devices
             .iter()
-            .position(|record| record.object == address && !record.deleted);
+            .position(|entry| entry.object == address && !entry.deleted);
         let Some(position) = position else {
             ROUTINE.violated("device", format_args!("{address:#x} is no device object"));
         };
         unlink(address);
-        let record = &mut devices[position];
-        record.deleted = true;
-        (record.references == 0).then(|| devices.remove(position))
+        let entry = &mut devices[position];
+        entry.deleted = true;
+        (entry.references == 0).then(|| devices.remove(position))
     };
-    if let Some(record) = gone {
-        free(ROUTINE, &record);
+    if let Some(entry) = gone {
+        free(ROUTINE, &entry);
     }
 }
 

@@ -8,16 +8,19 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::request::{self, MAJOR_FUNCTIONS};
-use super::{call_driver, device, file, namespace};
-use crate::image::{self, Image};
-use crate::log::log;
-use crate::memory::paging;
+use super::call::call_driver;
+use super::irp::{self, MAJOR_FUNCTIONS};
+use super::{device, namespace, open_files};
+use crate::base::address;
+use crate::base::lock::Lock;
+use crate::base::log::log;
+use crate::image::loader::{self, Resolve};
+use crate::image::mapped::Image;
+use crate::nt::exception::tables::Tables;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
 use crate::nt::structures::{DRIVER_EXTENSION, DRIVER_OBJECT, Field, UNICODE_STRING, field};
-use crate::nt::{dispatcher, dpc, exception, report, status};
-use crate::sync::Lock;
+use crate::nt::{dispatcher, dpc, status};
 
 /// `IO_TYPE_DRIVER`.
 const TYPE_DRIVER: i16 = 4;
@@ -54,8 +57,8 @@ pub struct Loaded {
     pub refusal: String,
 }
 
-/// Loads the driver and calls its entry point.
-pub fn load() -> Loaded {
+/// Loads the driver and calls its entry point. `resolve` finds the routines that it imports.
+pub fn load(resolve: Resolve) -> Loaded {
     if DRIVER.lock().is_some() {
         return Loaded {
             status: status::IMAGE_ALREADY_LOADED,
@@ -63,7 +66,7 @@ pub fn load() -> Loaded {
             refusal: "a driver is loaded already".to_string(),
         };
     }
-    let image = match image::load() {
+    let image = match loader::load(resolve) {
         Ok(image) => image,
         Err(refusal) => {
             return Loaded {
@@ -75,12 +78,12 @@ pub fn load() -> Loaded {
     };
     let base = image.base;
     log!("{} mapped at {base:#x}", image.name);
-    exception::check_tables(image.layout());
+    Tables::of(image.layout()).check();
     let driver = Driver::new(image);
     let status = driver.enter();
     if status::is_success(status) {
         device::finish_initializing();
-        driver.image.discard_initialization();
+        loader::discard_initialization(&driver.image);
         *DRIVER.lock() = Some(driver);
     } else {
         forbid_remains(status);
@@ -106,29 +109,33 @@ fn forbid_remains(status: u32) {
 }
 
 /// Calls the unload routine and takes the driver away, unless it is in use.
-/// Returns a status and what the driver left.
-pub fn unload() -> (u32, lab_wire::Report) {
+/// Returns a status, and what `report` makes of what the driver left.
+pub fn unload<R>(report: impl FnOnce() -> R) -> (u32, R) {
     device::bar(true);
-    let unloaded = if file::files() > 0 {
-        (status::DEVICE_BUSY, report::make())
+    let unloaded = if open_files::count() > 0 {
+        (status::DEVICE_BUSY, report())
     } else {
-        unload_unused()
+        unload_closed(report)
     };
     device::bar(false);
     unloaded
 }
 
-/// Unloads a driver that nobody uses, and nobody can open any more.
-pub fn unload_unused() -> (u32, lab_wire::Report) {
+/// Unloads a driver whose devices are closed, and cannot be opened any more.
+pub fn unload_unused() -> u32 {
+    let (status, ()) = unload_closed(|| ());
+    status
+}
+
+fn unload_closed<R>(report: impl FnOnce() -> R) -> (u32, R) {
     const ROUTINE: Routine = Routine("DRIVER_UNLOAD");
-    let refuse = |status| (status, report::make());
     let Some(driver) = DRIVER.lock().take() else {
-        return refuse(status::OBJECT_NAME_NOT_FOUND);
+        return (status::OBJECT_NAME_NOT_FOUND, report());
     };
     let routine = driver.object.get(DRIVER_UNLOAD);
     if routine.is_null() {
         *DRIVER.lock() = Some(driver);
-        return refuse(status::INVALID_DEVICE_REQUEST);
+        return (status::INVALID_DEVICE_REQUEST, report());
     }
     let address = routine.addr() as u64;
     // SAFETY: The driver put its unload routine there.
@@ -137,7 +144,7 @@ pub fn unload_unused() -> (u32, lab_wire::Report) {
         // SAFETY: The driver object is complete and live.
         unsafe { routine(driver.object.pointer()) };
     });
-    let left = report::make();
+    let left = report();
     driver.remove(ROUTINE);
     (status::SUCCESS, left)
 }
@@ -148,7 +155,7 @@ pub fn request_unload() -> u32 {
         return status::OBJECT_NAME_NOT_FOUND;
     }
     if device::begin_unload() {
-        unload_unused().0
+        unload_unused()
     } else {
         status::SUCCESS
     }
@@ -174,7 +181,7 @@ impl Driver {
         );
         object.set(
             field!(DRIVER_OBJECT, DriverStart),
-            paging::pointer(image.base),
+            address::pointer(image.base),
         );
         object.set(
             field!(DRIVER_OBJECT, DriverSize),
@@ -185,11 +192,11 @@ impl Driver {
         object.set(field!(DRIVER_OBJECT, DriverName), name);
         object.set(
             field!(DRIVER_OBJECT, DriverInit).retyped(),
-            paging::pointer::<()>(image.entry).cast_const(),
+            address::pointer::<()>(image.entry).cast_const(),
         );
         object.set(
             MAJOR_FUNCTIONS,
-            [request::invalid_device_request as *const (); 28],
+            [irp::invalid_device_request as *const (); 28],
         );
         extension.set(field!(DRIVER_EXTENSION, DriverObject), object.pointer());
         let key = unicode(service, &mut blocks);
@@ -209,7 +216,7 @@ impl Driver {
         let mut blocks = Vec::new();
         let path = system_block::<UNICODE_STRING>("registry path", &mut blocks);
         path.write(unicode(&[SERVICES, service].concat(), &mut blocks));
-        let entry = paging::pointer::<()>(self.image.entry);
+        let entry = address::pointer::<()>(self.image.entry);
         // SAFETY: A driver's entry point has this type.
         let entry = unsafe { core::mem::transmute::<*mut (), Initialize>(entry) };
         let status = call_driver(ROUTINE, self.image.entry, || {
@@ -230,7 +237,7 @@ impl Driver {
         dpc::forbid_routines_in(routine, self.image.base, end);
         namespace::clear_links();
         device::clear();
-        self.image.unload();
+        loader::unload(&self.image);
         for block in self.blocks {
             pool::free_system(routine, block);
         }
@@ -242,7 +249,7 @@ fn system_block<T: Default>(what: &'static str, blocks: &mut Vec<u64>) -> Object
     let size = size_of::<T>() as u64;
     let address = pool::allocate(Owner::System(what), size, 16, 0).expect("memory");
     blocks.push(address);
-    let object = Object::own(paging::pointer::<T>(address));
+    let object = Object::own(address::pointer::<T>(address));
     object.write(T::default());
     object
 }
@@ -254,7 +261,7 @@ fn unicode(text: &str, blocks: &mut Vec<u64>) -> UNICODE_STRING {
     let owner = Owner::System("string");
     let address = pool::allocate(owner, bytes as u64, 16, 0).expect("memory");
     blocks.push(address);
-    let buffer = paging::pointer::<u16>(address);
+    let buffer = address::pointer::<u16>(address);
     // SAFETY: The block was just allocated with this size.
     unsafe { buffer.copy_from_nonoverlapping(units.as_ptr(), units.len()) };
     let length = u16::try_from(bytes).expect("a short name");

@@ -7,19 +7,18 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use lab_wire::{Access, Handle, IoctlReply, Token};
 
 use super::buffers::{Buffers, Method};
-use super::request::{self, Completion, MAJOR_FUNCTIONS, Parameters};
-use super::{device, driver, major, namespace};
-use crate::memory::paging;
+use super::irp::{self, Completion, MAJOR_FUNCTIONS, Parameters};
+use super::{device, driver, major, namespace, open_files};
+use crate::base::address;
+use crate::base::lock::Lock;
 use crate::nt::pool::{self, Owner};
 use crate::nt::rules::{Object, Routine};
 use crate::nt::structures::{DEVICE_OBJECT, FILE_OBJECT, UNICODE_STRING, field};
 use crate::nt::{status, thread};
-use crate::sync::Lock;
 
 /// `IO_TYPE_FILE`.
 const TYPE_FILE: i16 = 5;
@@ -37,7 +36,7 @@ const CODE_READ: u32 = 1 << 14;
 const CODE_WRITE: u32 = 2 << 14;
 
 /// A file object. Its handle has a reference, and so has every call that uses the
-/// handle: the driver hears that the handle goes while calls are still under way.
+/// handle: the driver is told that the handle goes while calls are still under way.
 #[derive(Clone, Copy)]
 struct File {
     device: u64,
@@ -95,14 +94,6 @@ impl Handles {
     }
 }
 
-/// Files that are open or being opened, those without a handle too.
-static FILES: AtomicU32 = AtomicU32::new(0);
-
-/// How many files are open or being opened.
-pub fn files() -> u32 {
-    FILES.load(Ordering::SeqCst)
-}
-
 /// How many handles are open.
 pub fn open_handles() -> u32 {
     u32::try_from(HANDLES.lock().open.len()).expect("few handles")
@@ -110,7 +101,7 @@ pub fn open_handles() -> u32 {
 
 /// `CreateFile` on a device.
 pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
-    FILES.fetch_add(1, Ordering::SeqCst);
+    open_files::add();
     try_open(path, access, token).map_err(|(status, last)| {
         gone(last);
         status
@@ -119,7 +110,7 @@ pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
 
 /// Counts a file that is gone. The driver may have waited for that with its unloading.
 fn gone(unloads: bool) {
-    FILES.fetch_sub(1, Ordering::SeqCst);
+    open_files::remove();
     if unloads {
         driver::unload_unused();
     }
@@ -142,7 +133,7 @@ fn try_open(path: &str, access: Access, token: Token) -> Result<Handle, (u32, bo
     }
 }
 
-/// Makes a file object and lets the driver say yes to it.
+/// Makes a file object and lets the driver accept it.
 fn create(device: u64, rest: &str, access: Access, token: Token) -> Result<File, u32> {
     let file = allocate(device, rest, access, token).ok_or(status::INSUFFICIENT_RESOURCES)?;
     let outcome = send_create(&file);
@@ -161,7 +152,7 @@ fn send_create(file: &File) -> Result<(), u32> {
         security_context: context,
         options: OPEN_EXISTING,
     };
-    let completion = request::send(
+    let completion = irp::send(
         file.device,
         file.object.pointer(),
         parameters,
@@ -193,7 +184,7 @@ fn security_context(access: Access) -> Option<u64> {
     use windows_sys::Wdk::Foundation::IO_SECURITY_CONTEXT;
     let size = size_of::<IO_SECURITY_CONTEXT>() as u64;
     let address = pool::allocate(Owner::System("security context"), size, 16, 0)?;
-    Object::own(paging::pointer::<IO_SECURITY_CONTEXT>(address)).write(IO_SECURITY_CONTEXT {
+    Object::own(address::pointer::<IO_SECURITY_CONTEXT>(address)).write(IO_SECURITY_CONTEXT {
         DesiredAccess: desired(access),
         ..IO_SECURITY_CONTEXT::default()
     });
@@ -203,7 +194,7 @@ fn security_context(access: Access) -> Option<u64> {
 fn allocate(device: u64, rest: &str, access: Access, token: Token) -> Option<File> {
     let size = size_of::<FILE_OBJECT>() as u64;
     let address = pool::allocate(Owner::System("file object"), size, 16, 0)?;
-    let object = Object::own(paging::pointer::<FILE_OBJECT>(address));
+    let object = Object::own(address::pointer::<FILE_OBJECT>(address));
     object.write(FILE_OBJECT::default());
     object.set(field!(FILE_OBJECT, Type), TYPE_FILE);
     object.set(
@@ -237,7 +228,7 @@ fn set_name(file: &mut File, name: &str) -> bool {
     let Some(address) = pool::allocate(Owner::System("file name"), bytes as u64, 16, 0) else {
         return false;
     };
-    let buffer = paging::pointer::<u16>(address);
+    let buffer = address::pointer::<u16>(address);
     // SAFETY: The block was just allocated with this size.
     unsafe { buffer.copy_from_nonoverlapping(units.as_ptr(), units.len()) };
     file.name = address;
@@ -260,7 +251,7 @@ fn free(file: &File) {
     pool::free_system(ROUTINE, file.object.address());
 }
 
-/// `CloseHandle`: the driver hears of it twice, first that the last handle goes, then
+/// `CloseHandle`: the driver gets two requests, first that the last handle goes, then
 /// that the file object goes, which requests under way may put off.
 pub fn close(handle: Handle) -> u32 {
     let Some(file) = HANDLES.lock().open.remove(&handle.0) else {
@@ -291,7 +282,7 @@ pub fn cancel(handle: Handle) -> u32 {
     let Some(file) = HANDLES.lock().reference(handle) else {
         return 0;
     };
-    let cancelled = request::cancel(file.object.pointer());
+    let cancelled = irp::cancel(file.object.pointer());
     release(&file);
     cancelled
 }
@@ -299,7 +290,7 @@ pub fn cancel(handle: Handle) -> u32 {
 /// Sends a request that a driver may not refuse.
 fn tell(file: &File, parameters: Parameters, name: &'static str) {
     let pointer = file.object.pointer();
-    let sent = request::send(file.device, pointer, parameters, Buffers::default());
+    let sent = irp::send(file.device, pointer, parameters, Buffers::default());
     let completion = sent.expect("memory for an IRP");
     if handles_itself(file.device, parameters) {
         Routine(name).require(
@@ -321,7 +312,7 @@ fn handles_itself(device: u64, parameters: Parameters) -> bool {
     };
     let driver = Object::own(device::object(device).get(field!(DEVICE_OBJECT, DriverObject)));
     let routine = driver.get(MAJOR_FUNCTIONS)[usize::from(major)];
-    routine != request::invalid_device_request as *const ()
+    routine != irp::invalid_device_request as *const ()
 }
 
 /// `DeviceIoControl`.
@@ -374,6 +365,6 @@ fn send_control(
         output_length,
     };
     thread::with_token(file.token, || {
-        request::send(file.device, file.object.pointer(), parameters, buffers)
+        irp::send(file.device, file.object.pointer(), parameters, buffers)
     })
 }

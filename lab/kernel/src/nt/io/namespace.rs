@@ -1,22 +1,16 @@
-//! Object names: devices and symbolic links.
+//! Symbolic links, and what a Win32 path names.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use lab_wire::SymbolicLink;
 
+use super::device;
+use super::name::{WIN32_DIRECTORY, canonical_link, same_name, split_component};
+use crate::base::lock::Lock;
 use crate::nt::rules::Routine;
 use crate::nt::structures::UNICODE_STRING;
 use crate::nt::{irql, resources, rtl, status};
-use crate::sync::Lock;
-
-use super::device;
-
-/// Where the Win32 name `\\.\X` lives.
-const WIN32_DIRECTORY: &str = r"\??\";
-
-/// Other names of that directory.
-const WIN32_ALIASES: [&str; 3] = [r"\??\", r"\DosDevices\", r"\GLOBAL??\"];
 
 /// Prefix of Win32 paths that name devices.
 const WIN32_PREFIX: &str = r"\\.\";
@@ -31,11 +25,6 @@ pub fn links() -> Vec<SymbolicLink> {
 /// Forgets all symbolic links, those of a driver that is gone.
 pub fn clear_links() {
     LINKS.lock().clear();
-}
-
-/// Names are equal without regard to case.
-pub fn same_name(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b)
 }
 
 /// A device and what of the path is left for it.
@@ -63,20 +52,6 @@ pub fn resolve(path: &str) -> Result<Target, u32> {
     Ok(Target {
         device,
         rest: rest.to_string(),
-    })
-}
-
-/// The first component of a path, and what follows with its separator.
-fn split_component(path: &str) -> (&str, &str) {
-    path.find('\\')
-        .map_or((path, ""), |position| path.split_at(position))
-}
-
-/// A link's name in the one directory that the aliases stand for.
-fn canonical_link(name: &str) -> Option<String> {
-    WIN32_ALIASES.iter().find_map(|alias| {
-        let directory = name.get(..alias.len())?;
-        same_name(directory, alias).then(|| [WIN32_DIRECTORY, &name[alias.len()..]].concat())
     })
 }
 

@@ -10,10 +10,10 @@ use windows_sys::Win32::System::SystemServices::{
     ACCESS_ALLOWED_ACE_TYPE, SECURITY_DESCRIPTOR_REVISION,
 };
 
+use super::dacl::{Allowed, Dacl};
 use super::sid::Sid;
-use super::{Allowed, Dacl};
+use crate::base::address;
 use crate::memory;
-use crate::memory::paging;
 use crate::nt::rules::{Object, Routine};
 use crate::nt::structures::field;
 use crate::nt::{irql, status};
@@ -32,26 +32,6 @@ const ACL_HEADER: u64 = size_of::<ACL>() as u64;
 
 /// Bytes of an entry in front of its identifier.
 const ACE_HEADER: u64 = core::mem::offset_of!(ACCESS_ALLOWED_ACE, SidStart) as u64;
-
-/// Replaces generic rights by those that they stand for with files.
-pub const fn map_generic(mask: u32) -> u32 {
-    const MAPPING: [(u32, u32); 4] = [
-        (0x8000_0000, 0x0012_0089),
-        (0x4000_0000, 0x0012_0116),
-        (0x2000_0000, 0x0012_00A0),
-        (0x1000_0000, 0x001F_01FF),
-    ];
-    let mut mapped = mask;
-    let mut index = 0;
-    while index < MAPPING.len() {
-        let (generic, specific) = MAPPING[index];
-        if mapped & generic != 0 {
-            mapped = mapped & !generic | specific;
-        }
-        index += 1;
-    }
-    mapped
-}
 
 /// `RtlCreateSecurityDescriptor`: `<= APC_LEVEL`.
 pub extern "win64" fn create_security_descriptor(
@@ -141,7 +121,7 @@ pub extern "win64" fn add_access_allowed_ace(
     let [low, high] = length.to_le_bytes();
     let head = [ACCESS_ALLOWED_ACE_TYPE.to_le_bytes()[0], 0, low, high];
     let entry: Vec<u8> = [&head, &mask.to_le_bytes(), sid.bytes()].concat();
-    let target = paging::pointer::<u8>(free);
+    let target = address::pointer::<u8>(free);
     ROUTINE.require(
         memory::is_mapped(free, entry.len() as u64, true),
         "pointer",
@@ -163,7 +143,7 @@ fn entries(routine: Routine, acl: Object<ACL>) -> Option<(Vec<Allowed>, u64)> {
         if address + ACE_HEADER > end {
             return None;
         }
-        let entry = routine.object("Ace", paging::pointer::<ACCESS_ALLOWED_ACE>(address));
+        let entry = routine.object("Ace", address::pointer::<ACCESS_ALLOWED_ACE>(address));
         let header = entry.get(field!(ACCESS_ALLOWED_ACE, Header));
         routine.require(
             u32::from(header.AceType) == ACCESS_ALLOWED_ACE_TYPE,
@@ -222,7 +202,7 @@ fn check(descriptor: Object<SECURITY_DESCRIPTOR>) -> Result<(), u32> {
     Ok(())
 }
 
-/// The list of a descriptor; none if everybody is let in.
+/// The list of a descriptor; none if everyone is allowed.
 pub fn dacl(routine: Routine, descriptor: *const SECURITY_DESCRIPTOR) -> Result<Option<Dacl>, u32> {
     let descriptor = routine.object("SecurityDescriptor", descriptor);
     check(descriptor)?;

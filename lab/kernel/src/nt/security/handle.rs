@@ -7,11 +7,11 @@ use core::ffi::c_void;
 use windows_sys::Win32::Security::SECURITY_DESCRIPTOR;
 
 use super::descriptor;
-use crate::memory::paging;
+use crate::base::address;
+use crate::base::lock::Lock;
 use crate::nt::io::{device, driver};
 use crate::nt::rules::Routine;
 use crate::nt::{irql, resources, status};
-use crate::sync::Lock;
 
 /// `OBJ_KERNEL_HANDLE`.
 const KERNEL_HANDLE: u32 = 0x200;
@@ -100,7 +100,7 @@ pub extern "win64" fn open_object_by_pointer(
     let handle = handles.next;
     handles.next += STEP;
     handles.open.insert(handle, Opened { device, access });
-    result.write(paging::pointer(handle));
+    result.write(address::pointer(handle));
     status::SUCCESS
 }
 

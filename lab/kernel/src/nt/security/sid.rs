@@ -4,8 +4,8 @@
 
 use alloc::vec::Vec;
 
+use crate::base::address;
 use crate::memory;
-use crate::memory::paging;
 use crate::nt::rules::Routine;
 
 /// `SID_REVISION`.
@@ -59,5 +59,5 @@ fn byte(routine: Routine, address: u64) -> u8 {
         format_args!("a security identifier reaches unmapped memory at {address:#x}"),
     );
     // SAFETY: The byte was just found to be mapped.
-    unsafe { paging::pointer::<u8>(address).read_volatile() }
+    unsafe { address::pointer::<u8>(address).read_volatile() }
 }

@@ -9,7 +9,7 @@ use super::sid::Sid;
 use crate::nt::rules::Routine;
 use crate::nt::{irql, thread};
 
-/// `SE_CHANGE_NOTIFY_PRIVILEGE`, which everybody holds.
+/// `SE_CHANGE_NOTIFY_PRIVILEGE`, which every token holds.
 const CHANGE_NOTIFY: u32 = 23;
 
 /// `SE_DEBUG_PRIVILEGE`.

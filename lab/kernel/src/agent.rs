@@ -1,0 +1,25 @@
+//! The agent of the host: its requests, how they arrive and what is done about them.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`channel`] | requests of the host, in the order in which they arrive |
+//! | [`conformance`] | using the lab's own routines, and checking what comes of it |
+//! | [`fuzz`] | random calls |
+//! | [`physical`] | reading and writing physical memory |
+//! | [`server`] | serving requests |
+//! | [`smp`] | work for several processors |
+//! | [`sync_points`] | getting threads into a certain order |
+//! | [`test_driver`] | a driver inside the lab |
+//! | [`threads`] | threads that make system calls |
+//! | [`violations`] | breaking the lab's own rules on purpose |
+
+pub mod channel;
+mod conformance;
+pub mod fuzz;
+mod physical;
+pub mod server;
+mod smp;
+mod sync_points;
+mod test_driver;
+mod threads;
+mod violations;

@@ -1,0 +1,50 @@
+//! Points at which threads wait for each other, so that they get into a certain order: one keeps
+//! DPCs from running, others wait for that or for requests to be under way.
+
+use core::hint;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use lab_wire::Outcome;
+
+use crate::nt::io::irp;
+use crate::nt::{dispatcher, irql_routines};
+
+/// Whether some processor keeps its DPCs waiting.
+static HELD: AtomicBool = AtomicBool::new(false);
+
+fn spin_until(reached: impl Fn() -> bool) -> Outcome {
+    while !reached() {
+        hint::spin_loop();
+    }
+    Outcome::Done
+}
+
+/// Keeps this processor at `DISPATCH_LEVEL` until [`release_dpcs`] is called elsewhere.
+pub fn hold_dpcs() -> Outcome {
+    let old = irql_routines::raise_to_dpc_level();
+    HELD.store(true, Ordering::SeqCst);
+    let outcome = spin_until(|| !HELD.load(Ordering::SeqCst));
+    irql_routines::lower(old);
+    outcome
+}
+
+/// Lets the DPCs run that are held.
+pub fn release_dpcs() -> Outcome {
+    HELD.store(false, Ordering::SeqCst);
+    Outcome::Done
+}
+
+/// Waits until DPCs are held.
+pub fn await_held_dpcs() -> Outcome {
+    spin_until(|| HELD.load(Ordering::SeqCst))
+}
+
+/// Waits until the driver has this many requests that it has not completed.
+pub fn await_pending(requests: u32) -> Outcome {
+    spin_until(|| irp::pending() == requests)
+}
+
+/// Waits until this many threads wait inside the driver.
+pub fn await_waiting(threads: u32) -> Outcome {
+    spin_until(|| dispatcher::waiting() == threads)
+}

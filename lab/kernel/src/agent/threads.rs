@@ -1,0 +1,133 @@
+//! Threads that the host asks for: each makes system calls on its processor.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use lab_wire::{Operation, Outcome, Reply, Thread};
+
+use super::{smp, sync_points};
+use crate::base::lock::Lock;
+use crate::nt::io::{driver, file};
+use crate::nt::processors;
+use crate::processor::apic::{self, Vector};
+use crate::processor::mailbox::Job;
+use crate::processor::{self, Processor, idle, timer};
+
+/// Runs something as a thread of this processor.
+pub fn run_here<R>(f: impl FnOnce() -> R) -> R {
+    let mut result = None;
+    idle::run_thread(processor::current(), || result = Some(f()));
+    result.expect("a thread runs to its end")
+}
+
+/// Runs something as a thread of another processor, and waits for it.
+pub fn run_on(index: u32, f: impl FnOnce(&'static Processor) -> Reply + Send + 'static) -> Reply {
+    let Some(target) = online(index) else {
+        return Reply::Refused(format!("there is no processor {index}"));
+    };
+    let requester = processor::current();
+    if index == requester.index {
+        return run_here(|| f(target));
+    }
+    let result = Arc::new(Lock::new(None));
+    let answer = result.clone();
+    idle::post(
+        target,
+        Box::new(move || {
+            *answer.lock() = Some(f(target));
+            apic::interrupt(requester, Vector::Wake);
+        }),
+    );
+    idle::wait_until(|| result.lock().take())
+}
+
+/// The processor with an index, if it is online.
+fn online(index: u32) -> Option<&'static Processor> {
+    processors::number(index).and_then(|_| processor::get(index))
+}
+
+/// The processors with these indices, or the refusal of one that there is not.
+fn all_online(indices: impl Iterator<Item = u32>) -> Result<Vec<&'static Processor>, Reply> {
+    let known = indices.map(|index| {
+        let refusal = || Reply::Refused(format!("there is no processor {index}"));
+        online(index).ok_or_else(refusal)
+    });
+    known.collect()
+}
+
+/// Runs threads on their processors, all released together.
+pub fn run(threads: Vec<Thread>) -> Reply {
+    if let Err(refusal) = all_online(threads.iter().map(|thread| thread.processor)) {
+        return refusal;
+    }
+    let outcomes: Vec<Vec<Outcome>> = threads.iter().map(|_| Vec::new()).collect();
+    let outcomes = Arc::new(Lock::new(outcomes));
+    let mut work: Vec<Vec<(usize, Thread)>> = Vec::new();
+    work.resize_with(processor::all().len(), Vec::new);
+    for (position, thread) in threads.into_iter().enumerate() {
+        work[thread.processor as usize].push((position, thread));
+    }
+    let busy = processor::all().iter().zip(work);
+    let busy = busy.filter(|(_, threads)| !threads.is_empty());
+    let jobs = busy.map(|(&target, threads)| {
+        let outcomes = outcomes.clone();
+        let job: Job = Box::new(move || {
+            for (position, thread) in threads {
+                let done = thread.operations.into_iter().map(perform).collect();
+                outcomes.lock()[position] = done;
+            }
+        });
+        (target, job)
+    });
+    smp::run(jobs.collect());
+    let outcomes = core::mem::take(&mut *outcomes.lock());
+    Reply::Run(outcomes)
+}
+
+/// Runs the same system calls on one processor after the other.
+pub fn run_in_turn(processors: &[u32], operations: &[Operation]) -> Reply {
+    let targets = match all_online(processors.iter().copied()) {
+        Ok(targets) => targets,
+        Err(refusal) => return refusal,
+    };
+    let outcomes = Arc::new(Lock::new(Vec::with_capacity(targets.len())));
+    let jobs = targets.into_iter().map(|target| {
+        let outcomes = outcomes.clone();
+        let operations = operations.to_vec();
+        let job: Job = Box::new(move || {
+            let done: Vec<Outcome> = operations.into_iter().map(perform).collect();
+            outcomes.lock().push(done);
+        });
+        (target, job)
+    });
+    smp::run_in_turn(jobs.collect());
+    let outcomes = core::mem::take(&mut *outcomes.lock());
+    Reply::Run(outcomes)
+}
+
+fn perform(operation: Operation) -> Outcome {
+    match operation {
+        Operation::Open {
+            path,
+            access,
+            token,
+        } => Outcome::Open(file::open(&path, access, token)),
+        Operation::Close { handle } => Outcome::Close(file::close(handle)),
+        Operation::Ioctl {
+            handle,
+            code,
+            input,
+            output_length,
+        } => Outcome::Ioctl(file::control(handle, code, &input, output_length)),
+        Operation::Cancel { handle } => Outcome::Cancel(file::cancel(handle)),
+        Operation::Unload => Outcome::Unload(driver::request_unload()),
+        Operation::HoldDpcs => sync_points::hold_dpcs(),
+        Operation::AwaitHeldDpcs => sync_points::await_held_dpcs(),
+        Operation::ReleaseDpcs => sync_points::release_dpcs(),
+        Operation::AwaitPending { requests } => sync_points::await_pending(requests),
+        Operation::AwaitWaiting { threads } => sync_points::await_waiting(threads),
+        Operation::TimeStamp => Outcome::TimeStamp(timer::ticks()),
+    }
+}

@@ -1,0 +1,15 @@
+//! Violations of the rules of raising and lowering the IRQL.
+
+use lab_wire::Misuse;
+
+use crate::nt::{irql, irql_routines};
+
+/// Breaks a rule.
+pub fn violate(kind: Misuse) {
+    if kind == Misuse::RaiseIrqlDown {
+        irql_routines::raise(irql::DISPATCH_LEVEL);
+        irql_routines::raise(irql::APC_LEVEL);
+    } else {
+        irql_routines::lower(irql::DISPATCH_LEVEL);
+    }
+}
