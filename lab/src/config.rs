@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What machine to boot, and how long to wait for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// Logical processors, 1 to 255.
     pub processors: u32,
@@ -36,7 +36,9 @@ pub struct Config {
     /// with all processors taking turns, so that it shows the same numbers in
     /// every run.
     pub count_instructions: bool,
-    /// The QEMU to run, looked for in `PATH` if it is a mere name.
+    /// Whether QEMU offers its monitor, see [`crate::Lab::qemu_registers`].
+    pub monitor: bool,
+    /// The QEMU to run, looked for in `PATH` if it is only a name.
     pub qemu: PathBuf,
     /// Further arguments for QEMU.
     pub qemu_arguments: Vec<OsString>,
@@ -56,6 +58,7 @@ impl Default for Config {
             timeout: Duration::from_secs(30),
             log_instructions: false,
             count_instructions: false,
+            monitor: false,
             qemu: PathBuf::from("qemu-system-x86_64"),
             qemu_arguments: Vec::new(),
         }
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn full_groups_need_no_words() {
+    fn full_groups_are_the_default() {
         let config = Config::default();
         assert!(!config.command_line("a.sys").contains("groups"));
     }

@@ -1,5 +1,5 @@
 //! The byte stream to the kernel, read and written by threads, so that nothing
-//! that the guest does can block us.
+//! that the guest does can block the caller.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use lab_wire::frame::{self, Decoder};
-use lab_wire::{Message, Request};
+use lab_wire::{Command, Message};
 
 use crate::qemu::Pipes;
 
@@ -70,9 +70,9 @@ impl Connection {
         Self { outgoing, incoming }
     }
 
-    /// Sends a request. If QEMU is gone, receiving tells.
-    pub fn send(&self, request: &Request) -> Result<(), frame::Error> {
-        let mut bytes = frame::encode(request)?;
+    /// Sends a command. If QEMU is gone, receiving tells.
+    pub fn send(&self, command: &Command) -> Result<(), frame::Error> {
+        let mut bytes = frame::encode(command)?;
         bytes.extend([frame::DELIMITER; PORTION]);
         let _ = self.outgoing.send(bytes);
         Ok(())
@@ -80,8 +80,8 @@ impl Connection {
 
     /// Waits for the next message.
     pub fn receive(&self, deadline: Instant) -> Received {
-        let patience = deadline.saturating_duration_since(Instant::now());
-        match self.incoming.recv_timeout(patience) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.incoming.recv_timeout(left) {
             Ok(Ok(message)) => Received::Message(message),
             Ok(Err(error)) => Received::Garbage(error),
             Err(RecvTimeoutError::Timeout) => Received::Nothing,

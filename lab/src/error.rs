@@ -19,16 +19,16 @@ pub enum Error {
     /// The configuration makes no sense.
     #[error("{0}")]
     Config(String),
-    /// The kernel ended the run: a rule was broken, an exception was not handled,
-    /// or it was asked what everybody is waiting for.
+    /// The kernel ended the run: a rule was broken, an exception had no handler,
+    /// or it was asked what each processor is waiting for.
     #[error("{stop}{}", quoted("the guest's log", .log))]
     Stopped {
-        /// Its last words.
+        /// Its crash report.
         stop: Box<Stop>,
         /// Its log.
         log: String,
     },
-    /// No answer came, and none to the question what everybody is doing either.
+    /// No answer came, and none to the question what each processor is doing either.
     #[error("no answer within {waited:?}{}", quoted("the guest's log", .log))]
     Silent {
         /// How long there was none.
@@ -36,10 +36,10 @@ pub enum Error {
         /// The guest's log.
         log: String,
     },
-    /// QEMU ended without a word of the kernel.
+    /// QEMU ended without a message of the kernel.
     #[error(
-        "QEMU ended unasked ({status}){}{}",
-        quoted("its words", .stderr),
+        "QEMU ended by itself ({status}){}{}",
+        quoted("its messages", .stderr),
         quoted("the guest's log", .log)
     )]
     Ended {
@@ -55,7 +55,7 @@ pub enum Error {
     Load {
         /// The NTSTATUS.
         status: u32,
-        /// The loader's refusal in words; empty if the entry point failed.
+        /// Why the loader refused the file; empty if the entry point failed.
         refusal: String,
     },
     /// A system call failed.
@@ -66,15 +66,18 @@ pub enum Error {
         /// The NTSTATUS.
         status: u32,
     },
-    /// The kernel refused a request of the test.
+    /// The kernel refused a command of the test.
     #[error("the lab refused: {0}")]
     Refused(String),
-    /// The kernel answered something else than it was asked.
-    #[error("an answer that fits no question: {0}")]
+    /// The kernel answered something that does not belong to the command.
+    #[error("an answer that does not belong to the command: {0}")]
     Protocol(String),
     /// The count of executed instructions could not be read.
     #[error("the instruction log could not be read: {0}")]
     InstructionLog(#[source] io::Error),
+    /// QEMU's monitor could not be asked.
+    #[error("QEMU's monitor could not be asked: {0}")]
+    Monitor(#[source] io::Error),
     /// The driver's file is no image, or cannot be read.
     #[error("the driver's file cannot be read: {0}")]
     Image(#[source] io::Error),

@@ -1,10 +1,10 @@
-//! Random calls on a fresh machine, and what is told about those that went wrong.
+//! Random calls on a fresh machine, and a report of what they find.
 
 use std::fmt;
 use std::path::Path;
 
 use lab_fuzz::Program;
-use lab_wire::{CallPosition, Campaign, Report, Tally};
+use lab_wire::{CallCounts, CallPosition, Campaign, Report};
 
 use crate::{Config, Error, Lab};
 
@@ -17,17 +17,17 @@ pub struct Finding {
     pub processors: u32,
     /// The calls that were under way.
     pub calls: Vec<CallPosition>,
-    /// What happened.
-    pub fate: Fate,
+    /// What it was.
+    pub cause: Cause,
 }
 
-/// What happened to a campaign.
+/// What a campaign found.
 #[derive(Debug)]
-pub enum Fate {
-    /// A call was not answered as promised.
-    Complaint(String),
+pub enum Cause {
+    /// A call was not answered as expected.
+    UnexpectedAnswer(String),
     /// The driver left something behind.
-    Left(Box<Report>),
+    LeftOver(Box<Report>),
     /// The machine stopped, or gave no answer.
     Lab(Box<Error>),
 }
@@ -42,11 +42,11 @@ pub fn run(
     kernel: &Path,
     driver: &Path,
     campaign: Campaign,
-) -> Result<Tally, Box<Finding>> {
+) -> Result<CallCounts, Box<Finding>> {
     let mut calls = Vec::new();
-    let outcome = try_run(config, kernel, driver, campaign, &mut calls);
-    outcome.map_err(|fate| {
-        if let Fate::Lab(error) = &fate
+    let result = try_run(config, kernel, driver, campaign, &mut calls);
+    result.map_err(|cause| {
+        if let Cause::Lab(error) = &cause
             && let Error::Stopped { stop, .. } = error.as_ref()
         {
             calls.clone_from(&stop.calls);
@@ -55,7 +55,7 @@ pub fn run(
             campaign,
             processors: config.processors,
             calls,
-            fate,
+            cause,
         })
     })
 }
@@ -66,23 +66,23 @@ fn try_run(
     driver: &Path,
     campaign: Campaign,
     calls: &mut Vec<CallPosition>,
-) -> Result<Tally, Fate> {
+) -> Result<CallCounts, Cause> {
     let mut lab = Lab::boot(config, kernel, driver)?;
     lab.load()?;
-    let campaigned = lab.fuzz(campaign)?;
-    if let Some(complaint) = campaigned.complaint {
-        calls.push(complaint.call);
-        return Err(Fate::Complaint(complaint.text));
+    let result = lab.fuzz(campaign)?;
+    if let Some(answer) = result.unexpected {
+        calls.push(answer.call);
+        return Err(Cause::UnexpectedAnswer(answer.text));
     }
     let left = lab.unload()?;
     if !left.is_clean() {
-        return Err(Fate::Left(Box::new(left)));
+        return Err(Cause::LeftOver(Box::new(left)));
     }
     lab.shutdown()?;
-    Ok(campaigned.tally)
+    Ok(result.counts)
 }
 
-impl From<Error> for Fate {
+impl From<Error> for Cause {
     fn from(error: Error) -> Self {
         Self::Lab(Box::new(error))
     }
@@ -102,10 +102,10 @@ impl fmt::Display for Finding {
                 writeln!(f, "processor {processor}, call {number}: {call}")?;
             }
         }
-        match &self.fate {
-            Fate::Complaint(text) => f.write_str(text),
-            Fate::Left(report) => write!(f, "left behind at the end: {report:?}"),
-            Fate::Lab(error) => error.fmt(f),
+        match &self.cause {
+            Cause::UnexpectedAnswer(text) => f.write_str(text),
+            Cause::LeftOver(report) => write!(f, "left behind at the end: {report:?}"),
+            Cause::Lab(error) => error.fmt(f),
         }
     }
 }

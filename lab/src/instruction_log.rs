@@ -1,4 +1,4 @@
-//! Which instructions of the driver each processor executed, by QEMU's own word.
+//! Which instructions of the driver each processor executed, by QEMU's own log.
 //!
 //! QEMU can log every translated block that it runs, filtered by address. With
 //! one instruction in a block and the filter on the driver's image, each line of
@@ -97,7 +97,7 @@ fn parse_line(line: &str) -> Option<(usize, u64)> {
     Some((index.parse().ok()?, u64::from_str_radix(address, 16).ok()?))
 }
 
-/// Version of a QEMU, by its own word.
+/// Version of a QEMU, as it prints it.
 fn version(qemu: &Path) -> Result<(u32, u32), Error> {
     let output = Command::new(qemu).arg("--version").output();
     let text = String::from_utf8_lossy(&output.map_err(Error::Start)?.stdout).into_owned();

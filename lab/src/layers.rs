@@ -9,6 +9,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::slice;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -16,7 +17,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 type Module = Vec<String>;
 
 /// A path that a file uses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Use {
     /// From the crate's root: a module, and maybe what is in it.
     path: Vec<String>,
@@ -137,7 +138,7 @@ fn read_folder(folder: &Path, module: &mut Module, texts: &mut BTreeMap<Module, 
     }
 }
 
-/// Collects what the tokens of a module use; modules inside of it are walked too.
+/// Collects what the tokens of a module use, with the modules inside of it.
 fn collect(tokens: TokenStream, module: &[String], uses: &mut BTreeSet<Use>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let children = declared_modules(&tokens);
@@ -219,7 +220,9 @@ fn path_start(
             }
             Some((above, length))
         }
-        child if children.contains(child) => Some(([module, &[first.clone()]].concat(), SEPARATED)),
+        child if children.contains(child) => {
+            Some(([module, slice::from_ref(&first)].concat(), SEPARATED))
+        }
         _ => None,
     }
 }

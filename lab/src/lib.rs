@@ -1,5 +1,5 @@
-//! Boots a Windows driver in QEMU without Windows, drives it and reads the
-//! verdict.
+//! Boots a Windows driver in QEMU without Windows, makes system calls and reads the
+//! results.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -10,8 +10,8 @@
 //! let mut lab = Lab::boot(&config, Path::new("lab-kernel"), Path::new("driver.sys"))?;
 //! lab.load()?;
 //! let handle = lab.open(r"\\.\Name", Access::READ)?;
-//! let reply = lab.ioctl(handle, 0x8000_6000, &[], 4096)?;
-//! println!("status {:#x}, {} bytes", reply.status, reply.output.len());
+//! let result = lab.ioctl(handle, 0x8000_6000, &[], 4096)?;
+//! println!("status {:#x}, {} bytes", result.status, result.output.len());
 //! lab.close(handle)?;
 //! assert!(lab.unload()?.is_clean());
 //! lab.shutdown()
@@ -20,7 +20,7 @@
 //!
 //! Every call has a deadline. A driver that breaks a rule, faults or hangs ends
 //! the run, and every later call, with an [`Error`] that carries the kernel's
-//! last words and its log.
+//! crash report and its log.
 
 mod config;
 mod connection;
@@ -31,6 +31,7 @@ mod instruction_log;
 mod layers;
 mod machine;
 pub mod mapped_image;
+pub mod monitor;
 mod qemu;
 mod session;
 mod symbols;
@@ -38,11 +39,12 @@ mod symbols;
 pub use config::Config;
 pub use error::Error;
 pub use lab_wire::{
-    Access, Activity, Allocation, AllocationKind, CallPosition, Campaign, Campaigned, Complaint,
-    DescriptorTable, Device, Exercise, Fault, GuardedInstruction, Handle, InjectedException,
-    Injection, IoctlReply, LogSource, Misuse, ModelSpecificRegisters, Operation, Outcome, Passage,
-    ProcessorChange, ProcessorCounters, ProcessorPosition, ProcessorState, Ready, Registers,
-    Report, Segment, Stop, StopReason, SymbolicLink, Tally, Thread, Token,
+    Access, Activity, Allocation, AllocationKind, CallCounts, CallPosition, Campaign,
+    CampaignResult, ConformanceCheck, DescriptorTable, Device, Fault, GuardedInstruction, Handle,
+    HotAddPoint, InjectedException, Injection, IoctlResult, LogSource, ModelSpecificRegisters,
+    Operation, OperationResult, ProcessorChange, ProcessorCounters, ProcessorPosition,
+    ProcessorState, Ready, Registers, Report, SelectedDescriptor, Stop, StopReason, SymbolicLink,
+    Thread, Token, UnexpectedAnswer, Violation,
 };
 pub use machine::Lab;
 pub use session::LogLine;

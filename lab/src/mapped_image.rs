@@ -16,7 +16,7 @@ pub const RDTSC: &[u8] = &[0x0F, 0x31];
 pub const IMPORT_JUMP: &[u8] = &[0xFF, 0x25];
 
 /// A driver's image.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct MappedImage(Vec<u8>);
 
 impl MappedImage {

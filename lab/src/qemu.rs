@@ -1,4 +1,4 @@
-//! QEMU as a child process that never outlives us.
+//! QEMU as a child process that never outlives its parent.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use crate::monitor::Monitor;
 use crate::{Config, Error};
 
 /// Port of the device that the kernel ends QEMU through.
@@ -50,17 +51,18 @@ impl Qemu {
         kernel: &Path,
         driver: &Path,
         tracing: Option<&Tracing>,
+        monitor: Option<&Monitor>,
     ) -> Result<(Self, Pipes), Error> {
         let program =
             find_program(&config.qemu).ok_or_else(|| Error::QemuMissing(config.qemu.clone()))?;
         let mut child = guarded_command(&program)
-            .args(arguments(config, kernel, driver, tracing)?)
+            .args(arguments(config, kernel, driver, tracing, monitor)?)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(Error::Start)?;
-        let (Some(input), Some(output), Some(mut words)) =
+        let (Some(input), Some(output), Some(mut messages)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             unreachable!("all three were asked for");
@@ -69,8 +71,8 @@ impl Qemu {
         let collected = Arc::clone(&stderr);
         let stderr_reader = thread::spawn(move || {
             let mut bytes = Vec::new();
-            // What was read before an error is all there is to say.
-            let _ = words.read_to_end(&mut bytes);
+            // What was read before an error is all that there is.
+            let _ = messages.read_to_end(&mut bytes);
             *collected.lock().unwrap_or_else(PoisonError::into_inner) =
                 String::from_utf8_lossy(&bytes).into_owned();
         });
@@ -83,8 +85,8 @@ impl Qemu {
     }
 
     /// Waits for QEMU to end by itself, but not for long: it is killed then.
-    pub fn finish(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + patience;
+    pub fn finish(&mut self, timeout: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + timeout;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
@@ -142,7 +144,7 @@ fn find_program(program: &Path) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// A command that dies with us: by util-linux' setpriv, where there is one.
+/// A command that is killed when its parent ends: by util-linux' setpriv, where there is one.
 fn guarded_command(program: &Path) -> Command {
     match find_program(Path::new("setpriv")) {
         Some(setpriv) if cfg!(target_os = "linux") => {
@@ -159,6 +161,7 @@ fn arguments(
     kernel: &Path,
     driver: &Path,
     tracing: Option<&Tracing>,
+    monitor: Option<&Monitor>,
 ) -> Result<Vec<OsString>, Error> {
     let name = driver
         .file_name()
@@ -177,7 +180,10 @@ fn arguments(
         accelerator.push_str(tracing.accelerator_options);
         arguments.extend(tracing.arguments.iter().cloned());
     }
-    let mut add = |words: &[&str]| arguments.extend(words.iter().map(OsString::from));
+    if let Some(monitor) = monitor {
+        arguments.extend(["-monitor".into(), monitor.option()]);
+    }
+    let mut add = |more: &[&str]| arguments.extend(more.iter().map(OsString::from));
     add(&["-M", "microvm", "-accel", &accelerator]);
     add(&["-cpu", &config.processor_model]);
     add(&["-smp", &config.processors.to_string()]);

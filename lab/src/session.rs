@@ -1,4 +1,4 @@
-//! The conversation with a booted kernel: requests, answers, log, and how it
+//! The conversation with a booted kernel: commands, responses, log, and how it
 //! ends.
 
 use std::fmt;
@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use lab_wire::{LogSource, Message, Ready, Reply, Request, Stop};
+use lab_wire::{Command, LogSource, Message, Ready, Response, Stop};
 
 use crate::connection::{Connection, Received};
+use crate::monitor::{Monitor, ProcessorRegisters};
 use crate::qemu::{Qemu, Tracing};
 use crate::{Config, Error, symbols};
 
-/// How long a machine that gave no answer may take to say what it is doing, and
-/// one that is done to end.
-const LAST_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a machine that gave no answer may take to tell what it is doing, and
+/// one that was shut down to end.
+const LAST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A booted kernel that answers requests.
+/// A booted kernel that answers commands.
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
@@ -24,12 +25,13 @@ pub struct Session {
     log: Vec<LogLine>,
     timeout: Duration,
     kernel: PathBuf,
+    monitor: Option<Monitor>,
 }
 
 /// A line of the guest's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LogLine {
-    /// Who wrote it.
+    /// Where it comes from.
     pub source: LogSource,
     /// The processor that it was written on.
     pub processor: u32,
@@ -45,13 +47,15 @@ impl Session {
         driver: &Path,
         tracing: Option<&Tracing>,
     ) -> Result<(Self, Ready), Error> {
-        let (qemu, pipes) = Qemu::start(config, kernel, driver, tracing)?;
+        let monitor = config.monitor.then(Monitor::new).transpose()?;
+        let (qemu, pipes) = Qemu::start(config, kernel, driver, tracing, monitor.as_ref())?;
         let mut session = Self {
             connection: Connection::new(pipes),
             qemu,
             log: Vec::new(),
             timeout: config.timeout,
             kernel: kernel.to_owned(),
+            monitor,
         };
         match session.next_message()? {
             Message::Ready(ready) => Ok((session, ready)),
@@ -64,21 +68,36 @@ impl Session {
         &self.log
     }
 
-    /// Sends a request and waits for its answer.
-    pub fn ask(&mut self, request: &Request) -> Result<Reply, Error> {
+    /// Changes how long an answer may take.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// The registers of all processors as QEMU shows them.
+    pub fn qemu_registers(&self) -> Result<Vec<ProcessorRegisters>, Error> {
+        match &self.monitor {
+            Some(monitor) => monitor.registers(self.timeout),
+            None => Err(Error::Config(String::from(
+                "the machine was booted without monitor",
+            ))),
+        }
+    }
+
+    /// Sends a command and waits for its response.
+    pub fn ask(&mut self, command: &Command) -> Result<Response, Error> {
         self.connection
-            .send(request)
+            .send(command)
             .map_err(|error| Error::Protocol(error.to_string()))?;
         match self.next_message()? {
-            Message::Reply(Reply::Refused(reason)) => Err(Error::Refused(reason)),
-            Message::Reply(reply) => Ok(reply),
-            other => Err(Error::Protocol(format!("{other:?} instead of a reply"))),
+            Message::Response(Response::Refused(reason)) => Err(Error::Refused(reason)),
+            Message::Response(response) => Ok(response),
+            other => Err(Error::Protocol(format!("{other:?} instead of a response"))),
         }
     }
 
     /// Waits for QEMU to end after the kernel was told to.
     pub fn finish(mut self) -> Result<(), Error> {
-        let status = self.qemu.finish(LAST_PATIENCE);
+        let status = self.qemu.finish(LAST_TIMEOUT);
         if status.and_then(|status| status.code()) == Some(lab_wire::EXIT_SHUTDOWN) {
             Ok(())
         } else {
@@ -110,7 +129,7 @@ impl Session {
                 }),
                 Received::Message(Message::Stop(stop)) => return Err(self.stopped(stop)),
                 Received::Message(message) => return Ok(Some(message)),
-                // What a stopping kernel cut off is followed by its last words.
+                // What a stopping kernel cut off is followed by its crash report.
                 Received::Garbage(error) => self.log.push(LogLine {
                     source: LogSource::Kernel,
                     processor: 0,
@@ -118,17 +137,17 @@ impl Session {
                 }),
                 Received::Nothing => return Ok(None),
                 Received::End => {
-                    let status = self.qemu.finish(LAST_PATIENCE);
+                    let status = self.qemu.finish(LAST_TIMEOUT);
                     return Err(self.ended(status));
                 }
             }
         }
     }
 
-    /// Asks a machine that owes an answer what everybody is doing.
+    /// Asks a machine that has not answered what each processor is doing.
     fn diagnose(&mut self) -> Error {
-        let asked = self.connection.send(&Request::Diagnose);
-        let deadline = Instant::now() + LAST_PATIENCE;
+        let asked = self.connection.send(&Command::Diagnose);
+        let deadline = Instant::now() + LAST_TIMEOUT;
         if asked.is_ok()
             && let Err(error) = self.receive(deadline)
         {
@@ -141,7 +160,7 @@ impl Session {
     }
 
     fn stopped(&mut self, mut stop: Box<Stop>) -> Error {
-        self.qemu.finish(LAST_PATIENCE);
+        self.qemu.finish(LAST_TIMEOUT);
         symbols::annotate(&self.kernel, &mut stop);
         Error::Stopped {
             stop,

@@ -13,7 +13,7 @@ const KERNEL_BASE: u64 = 0xFFFF_FFFF_8000_0000;
 /// What the kernel calls itself.
 const PREFIX: &str = "lab-kernel+0x";
 
-/// Adds function names to the kernel's own addresses in its last words.
+/// Adds function names to the kernel's own addresses in its crash report.
 ///
 /// A kernel file that cannot be read adds none: the addresses still tell.
 pub fn annotate(kernel: &Path, stop: &mut Stop) {
@@ -28,7 +28,7 @@ pub fn annotate(kernel: &Path, stop: &mut Stop) {
     }
 }
 
-/// All places in code that the last words name.
+/// All places in code that the crash report names.
 fn places(stop: &mut Stop) -> impl Iterator<Item = &mut String> {
     let mut places = Vec::new();
     match &mut stop.reason {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use lab::{Campaign, Config, Tally, fuzz};
+use lab::{CallCounts, Campaign, Config, fuzz};
 use wdk_linux::host::Workspace;
 use wdk_linux::host::step;
 use xtask::artifact::{self, Profile};
@@ -46,7 +46,7 @@ pub struct Plan {
 /// What was run.
 pub struct Summary {
     campaigns: u32,
-    tally: Tally,
+    tally: CallCounts,
     time: Duration,
 }
 
@@ -55,7 +55,7 @@ pub fn run(plan: &Plan, kernel: &Path, driver: &Path) -> Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary {
         campaigns: 0,
-        tally: Tally::default(),
+        tally: CallCounts::default(),
         time: Duration::ZERO,
     };
     let kept = if plan.kept { parse(KEPT)? } else { Vec::new() };
@@ -91,7 +91,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn campaign(seed: u64, processors: u32, kernel: &Path, driver: &Path) -> Result<Tally> {
+fn campaign(seed: u64, processors: u32, kernel: &Path, driver: &Path) -> Result<CallCounts> {
     let config = Config {
         processors,
         seed,
@@ -123,7 +123,7 @@ fn parse(text: &str) -> Result<Vec<(u64, u32)>> {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally {
+        let CallCounts {
             requests,
             opened,
             closed,

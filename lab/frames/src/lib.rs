@@ -2,7 +2,7 @@
 //! which registers of their caller did not come back.
 //!
 //! The frames are described in the image's unwind information: by the assembler, where it
-//! has a word for what they do, and by hand where it would not choose that form.
+//! has a directive for what they do, and by hand where it would not choose that form.
 
 #![no_std]
 #![expect(unsafe_code, reason = "frames are assembly")]

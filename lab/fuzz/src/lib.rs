@@ -3,7 +3,7 @@
 //!
 //! [`Program`] turns a seed into the calls that one processor makes: they depend
 //! on nothing that happens, so that the host can name a call by its number.
-//! [`promise`] says what the driver has promised for a call, whatever else happens
+//! [`expectation`] says what a call has to be answered with, whatever else happens
 //! at the same time. The lab's kernel makes the calls; this is all that it knows of
 //! the driver, and it knows it only while it fuzzes.
 
@@ -12,9 +12,11 @@
 
 extern crate alloc;
 
+mod answer;
+pub mod expectation;
 mod program;
-pub mod promise;
 mod reply;
+pub mod status;
 
+pub use answer::{Answer, Caller, Mismatch};
 pub use program::{Call, Control, Path, Program, SLOTS};
-pub use promise::{Answer, Broken, Caller};

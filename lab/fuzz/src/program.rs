@@ -23,7 +23,7 @@ const CONTROLS_PER_LARGE: u32 = 256;
 const LARGE: u32 = 1 << 16;
 
 /// One system call, or a restart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Call {
     /// `CreateFile`. The handle takes the place of what was in the slot, which is
     /// closed afterwards.
@@ -34,7 +34,7 @@ pub enum Call {
         path: Path,
         /// For what.
         access: Access,
-        /// By whom.
+        /// The token of the opening thread.
         token: Token,
     },
     /// `CloseHandle` of what is in the slot.
@@ -50,12 +50,12 @@ pub enum Call {
         control: Control,
     },
     /// Everything is closed, and the driver unloaded and loaded again, unless
-    /// somebody is faster and uses it.
+    /// the driver is in use.
     Restart,
 }
 
 /// A control code with its buffers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Control {
     /// The control code.
     pub code: u32,
@@ -66,7 +66,7 @@ pub struct Control {
 }
 
 /// Paths on and near the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Path {
     /// The device.
     Device,
@@ -96,7 +96,7 @@ impl Path {
 }
 
 /// The calls of one processor. There is no end to them.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Program {
     random: Rng,
     processors: u32,

@@ -7,27 +7,26 @@ use protocol::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::promise::{Survey, promise};
-use crate::{Broken, Caller};
+use crate::answer::{Caller, Mismatch, RecordKind, ensure};
 
 /// Processors of a full group.
 const GROUP: u32 = 64;
 
 /// The header that a client of any version gets.
-pub fn check_introduction(output: &[u8], processors: u32) -> Result<(), Broken> {
-    check_header(output, header(Survey::Status, 0, processors))
+pub fn check_version_header(output: &[u8], processors: u32) -> Result<(), Mismatch> {
+    check_header(output, header(RecordKind::Status, 0, processors))
 }
 
 /// The header that stands for a reply that is too long.
 pub fn check_overflow(
     output: &[u8],
-    survey: Survey,
+    kind: RecordKind,
     caller: Caller,
     processors: u32,
-) -> Result<(), Broken> {
+) -> Result<(), Mismatch> {
     let expected = ReplyHeader {
-        flags: flags(survey, caller),
-        ..header(survey, 0, processors)
+        flags: flags(kind, caller),
+        ..header(kind, 0, processors)
     };
     check_header(output, expected)
 }
@@ -35,28 +34,28 @@ pub fn check_overflow(
 /// A whole reply.
 pub fn check_records(
     output: &[u8],
-    survey: Survey,
+    kind: RecordKind,
     caller: Caller,
     processors: u32,
-) -> Result<(), Broken> {
+) -> Result<(), Mismatch> {
     let expected = ReplyHeader {
-        flags: flags(survey, caller),
-        ..header(survey, processors, processors)
+        flags: flags(kind, caller),
+        ..header(kind, processors, processors)
     };
     check_header(output, expected)?;
-    match survey {
-        Survey::Status => each::<StatusRecord>(output, check_status),
-        Survey::Snapshot => {
+    match kind {
+        RecordKind::Status => each::<StatusRecord>(output, check_status),
+        RecordKind::Snapshot => {
             let redacted = expected.is_redacted();
             each::<SnapshotRecord>(output, |record| check_snapshot(record, redacted))
         }
     }
 }
 
-fn header(survey: Survey, records: u32, processors: u32) -> ReplyHeader {
+fn header(kind: RecordKind, records: u32, processors: u32) -> ReplyHeader {
     let size = |size: usize| u16::try_from(size).expect("a few hundred bytes");
     let header_size = size(size_of::<ReplyHeader>());
-    let record_size = size(survey.record_size());
+    let record_size = size(kind.record_size());
     ReplyHeader {
         version: VERSION,
         driver_version: PACKAGE_VERSION,
@@ -71,24 +70,27 @@ fn header(survey: Survey, records: u32, processors: u32) -> ReplyHeader {
     }
 }
 
-/// Addresses, which only snapshots hold, are for those who hold `SeDebugPrivilege`.
-fn flags(survey: Survey, caller: Caller) -> u32 {
-    match (survey, caller.token) {
-        (Survey::Status, _) | (_, Token::System | Token::Administrator) => 0,
-        (Survey::Snapshot, _) => ReplyHeader::REDACTED,
+/// Addresses, which only snapshots hold, are for holders of `SeDebugPrivilege`.
+fn flags(kind: RecordKind, caller: Caller) -> u32 {
+    match (kind, caller.token) {
+        (RecordKind::Status, _) | (_, Token::System | Token::Administrator) => 0,
+        (RecordKind::Snapshot, _) => ReplyHeader::REDACTED,
     }
 }
 
-fn check_header(output: &[u8], expected: ReplyHeader) -> Result<(), Broken> {
+fn check_header(output: &[u8], expected: ReplyHeader) -> Result<(), Mismatch> {
     let found = ReplyHeader::read_from_prefix(output).map(|(header, _)| header);
-    promise!(found == Ok(expected), "{found:?} instead of {expected:?}");
+    ensure!(found == Ok(expected), "{found:?} instead of {expected:?}");
     Ok(())
 }
 
 /// Checks each record, and that there is one for each processor, in order.
-fn each<R: Record>(output: &[u8], check: impl Fn(&R) -> Result<(), Broken>) -> Result<(), Broken> {
+fn each<R: Record>(
+    output: &[u8],
+    check: impl Fn(&R) -> Result<(), Mismatch>,
+) -> Result<(), Mismatch> {
     let reply = Reply::<R>::parse(output);
-    promise!(reply.is_ok(), "{:?}", reply.err());
+    ensure!(reply.is_ok(), "{:?}", reply.err());
     for (index, record) in (0..).zip(reply.iter().flat_map(Reply::records)) {
         let expected = ProcessorId {
             index,
@@ -97,52 +99,52 @@ fn each<R: Record>(output: &[u8], check: impl Fn(&R) -> Result<(), Broken>) -> R
             reserved: 0,
         };
         let found = record.id();
-        promise!(found == expected, "{found:?} instead of {expected:?}");
+        ensure!(found == expected, "{found:?} instead of {expected:?}");
         check(&record)
-            .map_err(|Broken(words)| Broken(alloc::format!("processor {index}: {words}")))?;
+            .map_err(|Mismatch(what)| Mismatch(alloc::format!("processor {index}: {what}")))?;
     }
     Ok(())
 }
 
-fn check_status(record: &StatusRecord) -> Result<(), Broken> {
-    promise!(record.outcome.is_done(), "{:?}", record.outcome);
-    promise!(
+fn check_status(record: &StatusRecord) -> Result<(), Mismatch> {
+    ensure!(record.outcome.is_done(), "{:?}", record.outcome);
+    ensure!(
         record.reserved == [0; 3],
         "reserved bytes {:02x?}",
         record.reserved
     );
-    promise!(
+    ensure!(
         record.vendor == *b"AuthenticAMD" && record.asids != 0 && record.efer != 0,
         "incomplete: {record:?}"
     );
     Ok(())
 }
 
-fn check_snapshot(record: &SnapshotRecord, redacted: bool) -> Result<(), Broken> {
-    promise!(record.outcome.is_done(), "{:?}", record.outcome);
-    promise!(
+fn check_snapshot(record: &SnapshotRecord, redacted: bool) -> Result<(), Mismatch> {
+    ensure!(record.outcome.is_done(), "{:?}", record.outcome);
+    ensure!(
         record.witness_outcome.is_done(),
         "{:?}",
         record.witness_outcome
     );
-    promise!(
+    ensure!(
         record.reserved == [0; 2],
         "reserved bytes {:02x?}",
         record.reserved
     );
-    promise!(
+    ensure!(
         record.efer_left == record.efer_found,
         "EFER found {:#x}, left {:#x}",
         record.efer_found,
         record.efer_left
     );
-    promise!(
+    ensure!(
         record.tsc != 0 && record.state.system_call.star != 0,
         "incomplete: {record:?}"
     );
     let mut without = *record;
     without.redact();
-    promise!(
+    ensure!(
         (without.as_bytes() == record.as_bytes()) == redacted,
         "addresses, which are to be redacted: {redacted}"
     );
@@ -150,7 +152,7 @@ fn check_snapshot(record: &SnapshotRecord, redacted: bool) -> Result<(), Broken>
         let contradiction = witness::compare(&record.state, &record.witness)
             .into_iter()
             .find(|comparison| !comparison.agrees);
-        promise!(
+        ensure!(
             contradiction.is_none(),
             "VMSAVE and its witness contradict each other: {contradiction:?}"
         );

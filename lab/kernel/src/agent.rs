@@ -1,12 +1,12 @@
-//! The agent of the host: its requests, how they arrive and what is done about them.
+//! The agent of the host: its commands, how they arrive and how they are carried out.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`channel`] | requests of the host, in the order in which they arrive |
-//! | [`conformance`] | using the lab's own routines, and checking what comes of it |
+//! | [`channel`] | commands of the host, in the order in which they arrive |
+//! | [`conformance`] | using the lab's own routines, and checking the result |
 //! | [`fuzz`] | random calls |
 //! | [`physical`] | reading and writing physical memory |
-//! | [`server`] | serving requests |
+//! | [`server`] | carrying out commands |
 //! | [`smp`] | work for several processors |
 //! | [`sync_points`] | getting threads into a certain order |
 //! | [`test_driver`] | a driver inside the lab |

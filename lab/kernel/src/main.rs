@@ -12,7 +12,7 @@
 //! | [`memory`] | physical memory, address space, heap |
 //! | [`image`] | the driver's PE file in memory |
 //! | [`nt`] | the routines that Windows' kernel offers to drivers, and their rules |
-//! | [`agent`] | the host's requests |
+//! | [`agent`] | the host's commands |
 //! | [`boot`] | from the loader's entry point to all processors running |
 
 #![no_std]

@@ -2,7 +2,7 @@
 //!
 //! Every routine that a driver can import is an `extern "win64"` function here.
 //! Its first doc line gives the IRQL that its documentation page allows, and it
-//! checks that, and its arguments, before it does anything. A breach ends the
+//! checks that, and its arguments, before it does anything. A violation ends the
 //! run: see [`rules`]. [`exports`] is the list of them all.
 
 pub mod contiguous;

@@ -1,9 +1,9 @@
-//! Who may open the device, and who sees addresses.
+//! Which tokens may open the device, and which of them get addresses.
 
 use lab::{Access, Error, Lab, Token};
 use protocol::SnapshotRecord;
 
-use crate::support::survey::{ask, survey};
+use crate::support::query::{query, try_query};
 use crate::support::{boot, config};
 
 const ACCESS_DENIED: u32 = 0xC000_0022;
@@ -30,7 +30,7 @@ fn status_of_opening(lab: &mut Lab, token: Token, path: &str, access: Access) ->
 }
 
 #[test]
-fn the_system_and_administrators_open_the_device_and_nobody_else() {
+fn only_the_system_and_administrators_open_the_device() {
     let mut lab = loaded();
     for &token in Token::all() {
         let expected = if token == Token::User {
@@ -66,12 +66,12 @@ fn a_path_behind_the_device_is_no_way_around_its_list() {
 fn control_codes_demand_read_access() {
     let mut lab = loaded();
     let handle = lab.open(protocol::USER_PATH, Access::ATTRIBUTES).unwrap();
-    let reply = ask::<SnapshotRecord>(&mut lab, handle, 2).unwrap();
+    let reply = try_query::<SnapshotRecord>(&mut lab, handle, 2).unwrap();
     assert_eq!(reply.status, ACCESS_DENIED);
 }
 
 #[test]
-fn addresses_are_for_those_with_the_privilege() {
+fn addresses_are_for_holders_of_the_privilege() {
     let mut lab = loaded();
     for token in [
         Token::System,
@@ -80,11 +80,11 @@ fn addresses_are_for_those_with_the_privilege() {
     ] {
         let handle = lab.open_as(token, protocol::USER_PATH, Access::READ);
         let handle = handle.unwrap();
-        let survey = survey::<SnapshotRecord>(&mut lab, handle, 2);
+        let reply = query::<SnapshotRecord>(&mut lab, handle, 2);
         lab.close(handle).unwrap();
         let redacted = token == Token::AdministratorWithoutDebug;
-        assert_eq!(survey.redacted, redacted, "{token:?}");
-        for record in survey.records {
+        assert_eq!(reply.redacted, redacted, "{token:?}");
+        for record in reply.records {
             assert!(record.outcome.is_done() && record.witness_outcome.is_done());
             let mut expected = record;
             expected.redact();

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use lab::{Config, Error, Operation, Outcome, ProcessorChange, ProcessorState, Report, Thread};
+use lab::{
+    Config, Error, Operation, OperationResult, ProcessorChange, ProcessorState, Report, Thread,
+};
 
 use crate::support::{boot, config, try_boot};
 
@@ -23,32 +25,32 @@ fn any_number_of_processors_boots() {
 }
 
 #[test]
-fn a_thread_goes_from_processor_to_processor() {
+fn threads_run_on_one_processor_after_the_other() {
     let mut lab = boot(&config(3));
-    let way = [2, 0, 1, 2];
+    let processors = [2, 0, 1, 2];
     let before = lab.report().unwrap();
-    let outcomes = lab.relay(way.to_vec(), vec![Operation::TimeStamp; 2]);
+    let results = lab.run_in_turn(processors.to_vec(), vec![Operation::TimeStamp; 2]);
     let after = lab.report().unwrap();
-    let outcomes = outcomes.unwrap().concat();
-    let stamps: Vec<u64> = outcomes
+    let results = results.unwrap().concat();
+    let stamps: Vec<u64> = results
         .iter()
-        .map(|outcome| match outcome {
-            Outcome::TimeStamp(stamp) => *stamp,
+        .map(|result| match result {
+            OperationResult::TimeStamp(stamp) => *stamp,
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(stamps.len(), 2 * way.len());
+    assert_eq!(stamps.len(), 2 * processors.len());
     assert!(stamps.is_sorted(), "{stamps:?}");
     let threads = |report: &Report| report.processors.iter().map(|one| one.threads).collect();
     let (before, after): (Vec<u64>, Vec<u64>) = (threads(&before), threads(&after));
-    let legs: Vec<_> = after
+    let runs: Vec<_> = after
         .iter()
         .zip(before)
         .map(|(now, then)| now - then)
         .collect();
-    assert_eq!(legs, [1, 1, 2]);
-    let nowhere = lab.relay(vec![0, 3], vec![Operation::TimeStamp]);
-    assert!(matches!(nowhere, Err(Error::Refused(_))), "{nowhere:?}");
+    assert_eq!(runs, [1, 1, 2]);
+    let refused = lab.run_in_turn(vec![0, 3], vec![Operation::TimeStamp]);
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
 }
 
 #[test]
@@ -192,14 +194,20 @@ fn what_is_set_is_read_back_on_that_processor_only() {
 #[test]
 fn descriptors_that_would_fault_are_refused() {
     let mut lab = boot(&config(1));
-    let absent = ProcessorChange {
-        fs_descriptor: Some(0x0040_7300_0000_3C00),
-        ..ProcessorChange::default()
-    };
-    assert!(matches!(
-        lab.set_processor(0, absent),
-        Err(Error::Refused(_))
-    ));
+    // Absent, of another privilege level, of the system, of code.
+    for descriptor in [
+        0x0040_7300_0000_3C00,
+        0x0040_B300_0000_3C00,
+        0x0040_E300_0000_3C00,
+        0x0040_FB00_0000_3C00,
+    ] {
+        let change = ProcessorChange {
+            fs_descriptor: Some(descriptor),
+            ..ProcessorChange::default()
+        };
+        let refused = lab.set_processor(0, change);
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    }
     assert!(matches!(lab.processor(1), Err(Error::Refused(_))));
     lab.shutdown().unwrap();
 }
@@ -240,7 +248,7 @@ fn time_can_be_counted_in_instructions() {
 }
 
 #[test]
-fn a_missing_qemu_is_told_apart() {
+fn a_missing_qemu_is_an_error_of_its_own() {
     let error = try_boot(&Config {
         qemu: "qemu-system-nonexistent".into(),
         ..config(1)

@@ -1,7 +1,9 @@
-//! Clients that overlap, die in the middle or come while the driver is on its way out.
+//! Clients that overlap, die during a snapshot or open the device during an unload.
 
 use fastrand::Rng;
-use lab::{Access, Error, Handle, IoctlReply, Lab, Operation, Outcome, StopReason, Thread, Token};
+use lab::{
+    Access, Error, Handle, IoctlResult, Lab, Operation, OperationResult, StopReason, Thread, Token,
+};
 use protocol::{CONTROL_SNAPSHOT, Reply, Request, SnapshotRecord};
 use zerocopy::IntoBytes;
 
@@ -14,8 +16,9 @@ const ROOM: u32 = 1 << 12;
 const STATUS_INVALID_HANDLE: u32 = 0xC000_0008;
 const STATUS_NO_SUCH_DEVICE: u32 = 0xC000_000E;
 
-/// Long enough for a thread to close its handle and unload the driver meanwhile.
-const LINGER_TURNS: u32 = 200_000;
+/// Turns of a spin loop: long enough for a thread to close its handle and unload the driver
+/// meanwhile.
+const DELAY_SPINS: u32 = 200_000;
 
 fn loaded() -> Lab {
     let mut lab = boot(&config(PROCESSORS));
@@ -51,7 +54,7 @@ fn thread(processor: u32, operations: impl Into<Vec<Operation>>) -> Thread {
     }
 }
 
-fn assert_whole(reply: &IoctlReply) {
+fn assert_whole(reply: &IoctlResult) {
     assert_eq!(reply.status, 0, "{:#010x}", reply.status);
     let reply = Reply::<SnapshotRecord>::parse(&reply.output).unwrap();
     assert_eq!(reply.records().count(), PROCESSORS as usize);
@@ -59,40 +62,40 @@ fn assert_whole(reply: &IoctlReply) {
 }
 
 /// Runs threads; every snapshot that got an answer other than `STATUS_INVALID_HANDLE`
-/// must be whole. Returns the other outcomes of each thread.
-fn run(lab: &mut Lab, threads: Vec<Thread>) -> Vec<Vec<Outcome>> {
+/// must be whole. Returns the other results of each thread.
+fn run(lab: &mut Lab, threads: Vec<Thread>) -> Vec<Vec<OperationResult>> {
     let mut all = lab.run(threads).unwrap_or_else(|error| panic!("{error}"));
-    for outcomes in &mut all {
-        outcomes.retain(|outcome| match outcome {
-            Outcome::Ioctl(reply) if reply.status != STATUS_INVALID_HANDLE => {
+    for results in &mut all {
+        results.retain(|result| match result {
+            OperationResult::Ioctl(reply) if reply.status != STATUS_INVALID_HANDLE => {
                 assert_whole(reply);
                 false
             }
-            Outcome::Done => false,
+            OperationResult::Done => false,
             _ => true,
         });
     }
     all
 }
 
-/// Unloads a driver that nobody has open any more.
-fn leave(mut lab: Lab) {
+/// Unloads a driver that is not open any more.
+fn unload(mut lab: Lab) {
     let report = lab.unload().unwrap_or_else(|error| panic!("{error}"));
     assert!(report.is_clean(), "{report:?}");
     lab.shutdown().unwrap();
 }
 
 #[test]
-fn a_client_that_dies_inside_a_snapshot_takes_nobody_along() {
+fn a_client_that_dies_inside_a_snapshot_leaves_the_others_unharmed() {
     let mut lab = loaded();
     for _ in 0..10 {
         let (dying, waiting) = (open(&mut lab), open(&mut lab));
-        let outcomes = run(
+        let results = run(
             &mut lab,
             vec![
                 thread(0, [Operation::AwaitHeldDpcs, snapshot(dying)]),
                 thread(1, [Operation::HoldDpcs]),
-                // Waits for its turn, behind the one that is not going to give up.
+                // Waits for its turn, behind the one that is dying.
                 thread(
                     2,
                     [
@@ -117,21 +120,21 @@ fn a_client_that_dies_inside_a_snapshot_takes_nobody_along() {
                 ),
             ],
         );
-        let Outcome::Ioctl(refused) = &outcomes[3][3] else {
-            panic!("{outcomes:?}");
+        let OperationResult::Ioctl(refused) = &results[3][3] else {
+            panic!("{results:?}");
         };
         assert_eq!(refused.status, STATUS_INVALID_HANDLE);
-        assert_eq!(outcomes[3][0], Outcome::Cancel(1));
-        assert_eq!(outcomes[3][1], Outcome::Close(0));
-        assert_eq!(outcomes[3][2], Outcome::Cancel(1));
-        assert_eq!(outcomes[3][4], Outcome::Close(0));
+        assert_eq!(results[3][0], OperationResult::Cancel(1));
+        assert_eq!(results[3][1], OperationResult::Close(0));
+        assert_eq!(results[3][2], OperationResult::Cancel(1));
+        assert_eq!(results[3][4], OperationResult::Close(0));
         assert_eq!(lab.report().unwrap().handles, 0);
     }
-    leave(lab);
+    unload(lab);
 }
 
 #[test]
-fn handles_may_be_closed_by_anybody_at_any_time() {
+fn handles_may_be_closed_by_any_thread_at_any_time() {
     let mut lab = loaded();
     let mut random = Rng::with_seed(5);
     for _ in 0..40 {
@@ -162,7 +165,7 @@ fn handles_may_be_closed_by_anybody_at_any_time() {
         assert_eq!((report.handles, report.pending_requests), (0, 0));
         assert!(report.devices.iter().all(|device| device.references == 0));
     }
-    leave(lab);
+    unload(lab);
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn an_unload_that_requests_overlap_waits_for_the_last_of_them() {
     let mut lab = loaded();
     for _ in 0..10 {
         let (first, second) = (open(&mut lab), open(&mut lab));
-        let outcomes = run(
+        let results = run(
             &mut lab,
             vec![
                 thread(
@@ -203,15 +206,15 @@ fn an_unload_that_requests_overlap_waits_for_the_last_of_them() {
                 ),
             ],
         );
-        let refused = Outcome::Open(Err(STATUS_NO_SUCH_DEVICE));
-        assert_eq!(outcomes[3], [Outcome::Unload(0), refused]);
+        let refused = OperationResult::Open(Err(STATUS_NO_SUCH_DEVICE));
+        assert_eq!(results[3], [OperationResult::Unload(0), refused]);
         let report = lab.report().unwrap();
         assert!(report.is_clean(), "{report:?}");
         let gone = lab.unload();
         assert!(matches!(gone, Err(Error::Status { .. })), "{gone:?}");
         lab.load().unwrap_or_else(|error| panic!("{error}"));
     }
-    leave(lab);
+    unload(lab);
 }
 
 #[test]
@@ -227,25 +230,25 @@ fn unloading_and_opening_at_once_ends_in_one_or_the_other() {
             thread(processor, [operation])
         });
         let threads = threads.collect();
-        let outcomes = lab.run(threads).unwrap_or_else(|error| panic!("{error}"));
-        for outcome in outcomes.into_iter().flatten() {
-            match outcome {
-                Outcome::Open(Ok(handle)) => lab.close(handle).unwrap(),
-                Outcome::Open(Err(status)) => assert_eq!(status & 0xC000_0000, 0xC000_0000),
-                other => assert_eq!(other, Outcome::Unload(0)),
+        let results = lab.run(threads).unwrap_or_else(|error| panic!("{error}"));
+        for result in results.into_iter().flatten() {
+            match result {
+                OperationResult::Open(Ok(handle)) => lab.close(handle).unwrap(),
+                OperationResult::Open(Err(status)) => assert_eq!(status & 0xC000_0000, 0xC000_0000),
+                other => assert_eq!(other, OperationResult::Unload(0)),
             }
         }
         let report = lab.report().unwrap();
         assert!(report.is_clean(), "{report:?}");
         lab.load().unwrap_or_else(|error| panic!("{error}"));
     }
-    leave(lab);
+    unload(lab);
 }
 
 /// Takes a snapshot whose last DPC is slow to return, and unloads meanwhile.
-fn unload_past_lingering_dpc(lab: &mut Lab) -> Result<Vec<Vec<Outcome>>, Error> {
+fn unload_past_delayed_dpc(lab: &mut Lab) -> Result<Vec<Vec<OperationResult>>, Error> {
     lab.load()?;
-    lab.linger(LINGER_TURNS)?;
+    lab.delay_set_event(DELAY_SPINS)?;
     let handle = lab.open(protocol::USER_PATH, Access::READ)?;
     let all = vec![
         thread(
@@ -275,9 +278,12 @@ fn unload_past_lingering_dpc(lab: &mut Lab) -> Result<Vec<Vec<Outcome>>, Error> 
 fn unloading_waits_for_dpcs_in_flight() {
     let mut lab = boot(&config(PROCESSORS));
     for _ in 0..10 {
-        let outcomes = unload_past_lingering_dpc(&mut lab);
-        let outcomes = outcomes.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(outcomes[0][2..], [Outcome::Close(0), Outcome::Unload(0)]);
+        let results = unload_past_delayed_dpc(&mut lab);
+        let results = results.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            results[0][2..],
+            [OperationResult::Close(0), OperationResult::Unload(0)]
+        );
         let report = lab.report().unwrap();
         assert!(report.is_clean(), "{report:?}");
     }
@@ -305,7 +311,7 @@ fn a_driver_that_does_not_wait_for_its_dpcs_is_caught() {
     replace_name(&mut image, "KeFlushQueuedDpcs", "KeGetCurrentIrql");
     let file = image.write();
     let mut lab = Lab::boot(&config(PROCESSORS), &support::kernel(), file.path()).unwrap();
-    match unload_past_lingering_dpc(&mut lab) {
+    match unload_past_delayed_dpc(&mut lab) {
         Err(Error::Stopped { stop, .. }) => match &stop.reason {
             StopReason::Violation { rule, .. } => assert_eq!(rule, "DRIVER_UNLOAD/running-dpc"),
             other => panic!("{other}"),

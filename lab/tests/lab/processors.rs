@@ -1,21 +1,21 @@
 //! Processors of any number, in groups of any shape, that may come online while the
-//! driver runs: each is in a snapshot once, at the latest in the one after it came.
+//! driver runs: each is in a snapshot once, at the latest in the next one.
 
 use fastrand::Rng;
-use lab::{Access, Config, Error, Handle, Lab, Passage};
+use lab::{Access, Config, Error, Handle, HotAddPoint, Lab};
 use protocol::{Reply, ReplyHeader, SnapshotRecord, StatusRecord};
 use zerocopy::FromBytes;
 
-use crate::support::survey::{ask, survey};
+use crate::support::query::{query, try_query};
 use crate::support::{boot, config};
 
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
 
-/// Moments at which a processor can come inside a snapshot.
-const PASSAGES: [Passage; 3] = [
-    Passage::CountQueried,
-    Passage::NumberAsked,
-    Passage::DpcQueued,
+/// Moments at which a processor can come online inside a snapshot.
+const HOT_ADD_POINTS: [HotAddPoint; 3] = [
+    HotAddPoint::CountQueried,
+    HotAddPoint::NumberQueried,
+    HotAddPoint::DpcQueued,
 ];
 
 fn start(config: &Config) -> (Lab, Handle) {
@@ -34,7 +34,7 @@ fn stop(mut lab: Lab, handle: Handle) {
 
 /// Group, number and GS base of each processor of a snapshot, by index.
 fn snapshot(lab: &mut Lab, handle: Handle, room: u32) -> Vec<(u16, u8, u64)> {
-    let reply = ask::<SnapshotRecord>(lab, handle, room);
+    let reply = try_query::<SnapshotRecord>(lab, handle, room);
     let reply = reply.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(reply.status, 0, "{:#010x}", reply.status);
     let reply = Reply::<SnapshotRecord>::parse(&reply.output).unwrap();
@@ -79,36 +79,36 @@ fn processors_that_come_between_snapshots_are_in_the_next_one() {
 
 #[test]
 fn processors_that_come_inside_a_snapshot_are_in_the_next_one_at_the_latest() {
-    for passage in PASSAGES {
+    for point in HOT_ADD_POINTS {
         let (mut lab, handle) = start(&Config {
             parked: 4,
             ..config(6)
         });
-        // So that the survey asks for a number, a processor has to be new to it.
+        // The driver asks for the number of a processor only if it does not know it yet.
         lab.add_processors(1, None).unwrap();
-        lab.add_processors(2, Some(passage)).unwrap();
+        lab.add_processors(2, Some(point)).unwrap();
         let seen = snapshot(&mut lab, handle, 6);
-        assert_eq!(lab.report().unwrap().active_processors, 5, "{passage:?}");
+        assert_eq!(lab.report().unwrap().active_processors, 5, "{point:?}");
         let whole = truth(&mut lab, 5);
-        assert_eq!(seen, whole[..3], "{passage:?}");
-        assert_eq!(snapshot(&mut lab, handle, 6), whole, "{passage:?}");
-        lab.add_processors(1, Some(passage)).unwrap();
-        let survey = survey::<StatusRecord>(&mut lab, handle, 5);
-        assert!(!survey.redacted);
+        assert_eq!(seen, whole[..3], "{point:?}");
+        assert_eq!(snapshot(&mut lab, handle, 6), whole, "{point:?}");
+        lab.add_processors(1, Some(point)).unwrap();
+        let reply = query::<StatusRecord>(&mut lab, handle, 5);
+        assert!(!reply.redacted);
         stop(lab, handle);
     }
 }
 
 #[test]
 fn processors_may_come_while_the_driver_is_loaded() {
-    for passage in [Passage::CountQueried, Passage::NumberAsked] {
+    for point in [HotAddPoint::CountQueried, HotAddPoint::NumberQueried] {
         let mut lab = boot(&Config {
             parked: 2,
             ..config(4)
         });
-        lab.add_processors(2, Some(passage)).unwrap();
+        lab.add_processors(2, Some(point)).unwrap();
         lab.load().unwrap();
-        assert_eq!(lab.report().unwrap().active_processors, 4, "{passage:?}");
+        assert_eq!(lab.report().unwrap().active_processors, 4, "{point:?}");
         let handle = lab.open(protocol::USER_PATH, Access::READ).unwrap();
         let seen = snapshot(&mut lab, handle, 4);
         assert_eq!(seen, truth(&mut lab, 4));
@@ -124,7 +124,7 @@ fn a_buffer_that_a_new_processor_made_too_small_gets_the_new_size() {
     });
     snapshot(&mut lab, handle, 2);
     lab.add_processors(1, None).unwrap();
-    let reply = ask::<SnapshotRecord>(&mut lab, handle, 2).unwrap();
+    let reply = try_query::<SnapshotRecord>(&mut lab, handle, 2).unwrap();
     assert_eq!(reply.status, STATUS_BUFFER_OVERFLOW);
     let header = ReplyHeader::read_from_bytes(&reply.output).unwrap();
     assert_eq!((header.record_count, header.active_processors), (0, 3));
@@ -135,7 +135,7 @@ fn a_buffer_that_a_new_processor_made_too_small_gets_the_new_size() {
 }
 
 #[test]
-fn the_driver_can_go_while_a_processor_that_came_has_no_seat_yet() {
+fn the_driver_can_be_unloaded_before_it_knows_a_processor_that_was_added() {
     let (mut lab, handle) = start(&Config {
         parked: 2,
         ..config(4)
@@ -146,7 +146,7 @@ fn the_driver_can_go_while_a_processor_that_came_has_no_seat_yet() {
 }
 
 #[test]
-fn a_processor_that_is_parked_is_nobody_to_the_driver_or_to_a_test() {
+fn a_processor_that_is_parked_does_not_exist_for_the_driver_or_a_test() {
     let (mut lab, handle) = start(&Config {
         parked: 1,
         ..config(2)
@@ -175,7 +175,7 @@ fn random_places(random: &mut Rng, processors: usize) -> Vec<(u16, u8)> {
 }
 
 #[test]
-fn groups_of_any_shape_and_with_any_holes_lose_nobody() {
+fn groups_of_any_shape_and_with_any_holes_lose_no_processor() {
     let mut random = Rng::with_seed(3);
     for processors in [5, 64, 65, 138, 255] {
         let places = random_places(&mut random, processors);
@@ -187,7 +187,7 @@ fn groups_of_any_shape_and_with_any_holes_lose_nobody() {
         });
         let before = truth(&mut lab, count - 3);
         assert_eq!(snapshot(&mut lab, handle, count), before);
-        lab.add_processors(3, Some(Passage::DpcQueued)).unwrap();
+        lab.add_processors(3, Some(HotAddPoint::DpcQueued)).unwrap();
         assert_eq!(snapshot(&mut lab, handle, count), before);
         let seen = snapshot(&mut lab, handle, count);
         assert_eq!(seen, truth(&mut lab, count));

@@ -1,24 +1,24 @@
-//! Low resources: each call that may fail does, one after the other; and DPCs that are not
-//! taken.
+//! Low resources: each call that may fail does, one after the other; and DPCs that are
+//! refused.
 
 use std::collections::BTreeSet;
 
-use lab::{Access, AllocationKind, Config, Error, Handle, IoctlReply, Lab, Report};
+use lab::{Access, AllocationKind, Config, Error, Handle, IoctlResult, Lab, Report};
 use protocol::{Outcome, Reply, SnapshotRecord};
 
-use crate::support::survey::{ask, survey};
-use crate::support::tally::Tally;
+use crate::support::fault_tally::FaultTally;
+use crate::support::query::{query, try_query};
 use crate::support::{boot, config};
 
 const PROCESSORS: u32 = 3;
 
-/// What a call fails with that finds no memory, and one that is told no processor.
+/// What a call fails with that finds no memory, and one that finds no processor.
 const INSUFFICIENT_RESOURCES: u32 = 0xC000_009A;
 const INVALID_PARAMETER: u32 = 0xC000_000D;
 const FAILURES: [u32; 2] = [INSUFFICIENT_RESOURCES, INVALID_PARAMETER];
 
-/// Calls of a seat that may fail: the processor's number and node, page, state and DPC target.
-const CALLS_OF_A_SEAT: u64 = 5;
+/// Calls for a processor that may fail: its number and node, page, state and DPC target.
+const CALLS_PER_PROCESSOR: u64 = 5;
 
 /// Those that it can do without: its node, and a page there.
 const DISPENSABLE: u64 = 2;
@@ -29,6 +29,30 @@ fn open(lab: &mut Lab) -> Handle {
 
 fn failable_calls(lab: &mut Lab) -> u64 {
     lab.report().unwrap().failable_calls
+}
+
+/// Loads the driver while one of its calls fails, and sees that nothing is left: the nodes of its
+/// pages if it can do without the call, the status that it fails with otherwise.
+fn load_without(lab: &mut Lab, call: u64, tally: &mut FaultTally) -> Result<Vec<u16>, u32> {
+    lab.fail_allocation(call).unwrap();
+    tally.point();
+    let before = failable_calls(lab);
+    let (result, report) = match lab.load() {
+        Ok(_) => {
+            let nodes = nodes_of_pages(&lab.report().unwrap());
+            (Ok(nodes), lab.unload().unwrap())
+        }
+        Err(Error::Load { status, .. }) => {
+            let report = lab.report().unwrap();
+            assert_eq!(report.failable_calls - before, call, "it ended there");
+            (Err(status), report)
+        }
+        Err(other) => panic!("call {call}: {other}"),
+    };
+    assert!(report.is_clean(), "call {call}: {report:?}");
+    tally.left_over(&report);
+    tally.survived();
+    result
 }
 
 #[test]
@@ -43,32 +67,17 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
     lab.unload().unwrap();
     // The device, its handle, its security, its link; memory for each processor.
     assert!(
-        needed > 4 + CALLS_OF_A_SEAT * u64::from(PROCESSORS),
+        needed > 4 + CALLS_PER_PROCESSOR * u64::from(PROCESSORS),
         "{needed}"
     );
-    let mut tally = Tally::default();
+    let mut tally = FaultTally::default();
     let mut statuses = Vec::new();
     let mut nodes = Vec::new();
     for call in 1..=needed {
-        lab.fail_allocation(call).unwrap();
-        tally.point();
-        let before = failable_calls(&mut lab);
-        let report = match lab.load() {
-            Ok(_) => {
-                nodes.push(nodes_of_pages(&lab.report().unwrap()));
-                lab.unload().unwrap()
-            }
-            Err(Error::Load { status, .. }) => {
-                statuses.push(status);
-                let report = lab.report().unwrap();
-                assert_eq!(report.failable_calls - before, call, "it ended there");
-                report
-            }
-            Err(other) => panic!("call {call}: {other}"),
-        };
-        assert!(report.is_clean(), "call {call}: {report:?}");
-        tally.left_over(&report);
-        tally.survived();
+        match load_without(&mut lab, call, &mut tally) {
+            Ok(found) => nodes.push(found),
+            Err(status) => statuses.push(status),
+        }
     }
     for status in FAILURES {
         assert!(statuses.contains(&status), "{statuses:x?}");
@@ -80,14 +89,14 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
         let count = nodes.iter().filter(|nodes| **nodes == moved).count();
         assert_eq!(count as u64, DISPENSABLE, "{nodes:?}");
     }
-    assert_eq!(tally.tell("low resources"), needed);
+    assert_eq!(tally.print("low resources"), needed);
 
     lab.load().unwrap();
     lab.fail_allocation(1).unwrap();
     let before = failable_calls(&mut lab);
     let handle = open(&mut lab);
-    let survey = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
-    assert!(!survey.redacted);
+    let reply = query::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
+    assert!(!reply.redacted);
     assert_eq!(failable_calls(&mut lab), before, "snapshots take nothing");
     lab.close(handle).unwrap();
     assert!(lab.unload().unwrap().is_clean());
@@ -115,11 +124,11 @@ fn grown() -> (Lab, Handle) {
     (lab, handle)
 }
 
-fn attempt(lab: &mut Lab, handle: Handle) -> IoctlReply {
-    ask::<SnapshotRecord>(lab, handle, PROCESSORS).unwrap_or_else(|error| panic!("{error}"))
+fn attempt(lab: &mut Lab, handle: Handle) -> IoctlResult {
+    try_query::<SnapshotRecord>(lab, handle, PROCESSORS).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn assert_complete(reply: &IoctlReply) {
+fn assert_complete(reply: &IoctlResult) {
     assert_eq!(reply.status, 0, "{:#010x}", reply.status);
     let reply = Reply::<SnapshotRecord>::parse(&reply.output).unwrap();
     let indexes: Vec<u32> = reply.records().map(|record| record.id.index).collect();
@@ -128,7 +137,7 @@ fn assert_complete(reply: &IoctlReply) {
 }
 
 /// Unloads, and counts what is left.
-fn leave(mut lab: Lab, handle: Handle, tally: &mut Tally) {
+fn leave(mut lab: Lab, handle: Handle, tally: &mut FaultTally) {
     lab.fail_allocation(0).unwrap();
     lab.close(handle).unwrap();
     let report = lab.unload().unwrap();
@@ -139,9 +148,9 @@ fn leave(mut lab: Lab, handle: Handle, tally: &mut Tally) {
 
 #[test]
 fn a_growing_snapshot_fails_cleanly_and_the_next_one_is_complete() {
-    // Room for seats, and two of them.
-    const NEEDED: u64 = 1 + 2 * CALLS_OF_A_SEAT;
-    let mut tally = Tally::default();
+    // Room for the contexts of two processors, and what each takes.
+    const NEEDED: u64 = 1 + 2 * CALLS_PER_PROCESSOR;
+    let mut tally = FaultTally::default();
     let (mut lab, handle) = grown();
     let before = failable_calls(&mut lab);
     assert_complete(&attempt(&mut lab, handle));
@@ -170,12 +179,12 @@ fn a_growing_snapshot_fails_cleanly_and_the_next_one_is_complete() {
         tally.survived();
     }
     assert_eq!(complete, 2 * DISPENSABLE);
-    assert_eq!(tally.tell("low resources"), NEEDED);
+    assert_eq!(tally.print("low resources"), NEEDED);
 }
 
 #[test]
 fn a_growing_snapshot_that_keeps_failing_leaves_nothing_at_unload() {
-    let mut tally = Tally::default();
+    let mut tally = FaultTally::default();
     let (mut lab, handle) = grown();
     for _ in 0..20 {
         lab.fail_allocation(1).unwrap();
@@ -185,24 +194,24 @@ fn a_growing_snapshot_that_keeps_failing_leaves_nothing_at_unload() {
         tally.survived();
     }
     leave(lab, handle, &mut tally);
-    tally.tell("low resources");
+    tally.print("low resources");
 }
 
 #[test]
-fn a_dpc_that_cannot_be_queued_costs_its_processor_the_record_and_nobody_else() {
+fn a_dpc_that_cannot_be_queued_costs_its_processor_the_record_and_no_other() {
     // More than one DPC queues, so that some of those which are refused would have queued
     // others.
     const MANY: u32 = 23;
     let mut lab = boot(&config(MANY));
     lab.load().unwrap_or_else(|error| panic!("{error}"));
     let handle = open(&mut lab);
-    let mut tally = Tally::default();
+    let mut tally = FaultTally::default();
     let mut refused = BTreeSet::new();
     for nth in 1..=MANY.into() {
         lab.refuse_dpc(nth).unwrap();
         tally.point();
-        let survey = survey::<SnapshotRecord>(&mut lab, handle, MANY);
-        let (done, missing): (Vec<&SnapshotRecord>, Vec<_>) = survey
+        let reply = query::<SnapshotRecord>(&mut lab, handle, MANY);
+        let (done, missing): (Vec<&SnapshotRecord>, Vec<_>) = reply
             .records
             .iter()
             .partition(|record| record.outcome.is_done());
@@ -213,8 +222,8 @@ fn a_dpc_that_cannot_be_queued_costs_its_processor_the_record_and_nobody_else() 
     }
     // The first to be queued is always that of the first processor.
     assert!(refused.contains(&0) && refused.len() > 5, "{refused:?}");
-    let survey = survey::<SnapshotRecord>(&mut lab, handle, MANY);
-    assert!(survey.records.iter().all(|record| record.outcome.is_done()));
+    let reply = query::<SnapshotRecord>(&mut lab, handle, MANY);
+    assert!(reply.records.iter().all(|record| record.outcome.is_done()));
     leave(lab, handle, &mut tally);
-    assert_eq!(tally.tell("refused DPCs"), MANY.into());
+    assert_eq!(tally.print("refused DPCs"), MANY.into());
 }

@@ -1,132 +1,127 @@
-//! The lab's own rules: each one must be live, and name itself.
+//! The lab's own rules: each one must be checked, and named when it is broken.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-use lab::{Config, Error, Misuse, Stop, StopReason};
+use lab::{Error, Stop, StopReason, Violation};
 use object::read::pe::PeFile64;
 use object::{NameOrOrdinal, Object};
 
 use crate::support::{self, boot, config};
 
-/// What the stop of a misuse must say.
-fn expected(misuse: Misuse) -> &'static str {
-    match misuse {
-        Misuse::WaitAtDispatch => {
+/// What the report of a violation must say.
+fn expected(violation: Violation) -> &'static str {
+    match violation {
+        Violation::WaitAtDispatch => {
             "rule KeWaitForSingleObject/irql: no timeout at IRQL 2, \
              the page allows <= APC_LEVEL (1)"
         }
-        Misuse::WaitOnGarbage => "rule KeWaitForSingleObject/initialized",
-        Misuse::WaitWithInterruptsOff => "rule KeWaitForSingleObject/interrupts",
-        Misuse::WaitForever => "no answer in time: waiting for the notification event",
-        Misuse::SetEventAboveDispatch => "rule KeSetEvent/irql",
-        Misuse::SetNullEvent => "rule KeSetEvent/pointer",
-        Misuse::EventInPagedPool => "rule KeInitializeEvent/resident",
-        Misuse::ReleaseForeignMutex => "rule KeReleaseMutex/owner",
-        Misuse::QueueUninitializedDpc => "rule KeInsertQueueDpc/initialized",
-        Misuse::InitializeQueuedDpc => "rule KeInitializeDpc/queued",
-        Misuse::UnknownImportance => "rule KeSetImportanceDpc/importance",
-        Misuse::FlushDpcsAtDispatch => "rule KeFlushQueuedDpcs/irql",
-        Misuse::DpcReturnsAtOtherIrql => "rule KDEFERRED_ROUTINE/irql",
-        Misuse::DpcReturnsWithInterruptsOff => "rule KDEFERRED_ROUTINE/interrupts",
-        Misuse::FreeQueuedDpc => "rule ExFreePoolWithTag/queued-dpc",
-        Misuse::AllocateAboveDispatch | Misuse::AllocatePagedAtDispatch => {
+        Violation::WaitOnGarbage => "rule KeWaitForSingleObject/initialized",
+        Violation::WaitWithInterruptsOff => "rule KeWaitForSingleObject/interrupts",
+        Violation::WaitForever => "no answer in time: waiting for the notification event",
+        Violation::SetEventAboveDispatch => "rule KeSetEvent/irql",
+        Violation::SetNullEvent => "rule KeSetEvent/pointer",
+        Violation::EventInPagedPool => "rule KeInitializeEvent/resident",
+        Violation::ReleaseForeignMutex => "rule KeReleaseMutex/owner",
+        Violation::QueueUninitializedDpc => "rule KeInsertQueueDpc/initialized",
+        Violation::InitializeQueuedDpc => "rule KeInitializeDpc/queued",
+        Violation::UnknownImportance => "rule KeSetImportanceDpc/importance",
+        Violation::FlushDpcsAtDispatch => "rule KeFlushQueuedDpcs/irql",
+        Violation::DpcReturnsAtOtherIrql => "rule KDEFERRED_ROUTINE/irql",
+        Violation::DpcReturnsWithInterruptsOff => "rule KDEFERRED_ROUTINE/interrupts",
+        Violation::FreeQueuedDpc => "rule ExFreePoolWithTag/queued-dpc",
+        Violation::AllocateAboveDispatch | Violation::AllocatePagedAtDispatch => {
             "rule ExAllocatePool2/irql"
         }
-        Misuse::AllocateNothing => "rule ExAllocatePool2/size",
-        Misuse::AllocateWithoutTag => "rule ExAllocatePool2/tag",
-        Misuse::AllocateTwoPools => "rule ExAllocatePool2/flags",
-        Misuse::AllocateExecutable => "rule ExAllocatePool2/executable",
-        Misuse::FreeTwice => "is not the start of a pool block: it is in freed pool block",
-        Misuse::FreeMiddle => "rule ExFreePool/block",
-        Misuse::FreeWithOtherTag => "rule ExFreePoolWithTag/tag",
-        Misuse::FreeAboveDispatch => "rule ExFreePoolWithTag/irql",
-        Misuse::WriteBehindPool => "rule ExFreePoolWithTag/overrun",
-        Misuse::WriteBeforePool => "rule ExFreePoolWithTag/underrun",
-        Misuse::ReadPastPool => "(behind pool block",
-        Misuse::ReadBeforePool => "(in front of pool block",
-        Misuse::FreeHeldMutex => "rule ExFreePoolWithTag/owned-mutex",
-        Misuse::DispatchReturnsWithMutex => "rule DRIVER_DISPATCH/mutex",
-        Misuse::ReadFreedPool | Misuse::ReadFreedPoolElsewhere => "(in freed pool block",
-        Misuse::ExecutePool => "execution of non-executable memory",
-        Misuse::ContiguousWithoutProtection => "rule MmAllocateContiguousNodeMemory/protect",
-        Misuse::ContiguousOfNoNode => "rule MmAllocateContiguousNodeMemory/node",
-        Misuse::ContiguousExecutable => "rule MmAllocateContiguousNodeMemory/executable",
-        Misuse::FreeContiguousPool => "rule MmFreeContiguousMemory/block",
-        Misuse::WriteBehindContiguous => "rule MmFreeContiguousMemory/overrun",
-        Misuse::PhysicalOfUnmapped => "rule MmGetPhysicalAddress/resident",
-        Misuse::RaiseIrqlDown => "rule KfRaiseIrql/level",
-        Misuse::LowerIrqlUp => "rule KeLowerIrql/level",
-        Misuse::CompleteTwice => "rule IofCompleteRequest/once",
-        Misuse::CompletePending => "rule IofCompleteRequest/status",
-        Misuse::CompleteTooMuch => "rule IofCompleteRequest/information",
-        Misuse::ReturnOtherStatus => "rule DRIVER_DISPATCH/status",
-        Misuse::ReturnWithoutCompletion => "rule DRIVER_DISPATCH/completion",
-        Misuse::ReturnPendingUnmarked => "rule DRIVER_DISPATCH/pending",
-        Misuse::DispatchReturnsAtOtherIrql => "rule DRIVER_DISPATCH/irql",
-        Misuse::DispatchReturnsWithInterruptsOff => "rule DRIVER_DISPATCH/interrupts",
-        Misuse::ReadCompletedIrp => "(in freed IRP",
-        Misuse::CreateDeviceAtDispatch => "rule IoCreateDevice/irql",
-        Misuse::DeleteForeignDevice => "rule IoDeleteDevice/device",
-        Misuse::CreateLinkAtApc => "rule IoCreateSymbolicLink/irql",
-        Misuse::CreateAclMisaligned => "rule RtlCreateAcl/alignment",
-        Misuse::CreateDescriptorAtDispatch => "rule RtlCreateSecurityDescriptor/irql",
-        Misuse::CheckUnknownPrivilege => "rule SeSinglePrivilegeCheck/privilege",
-        Misuse::OpenForProcess => "rule ObOpenObjectByPointer/kernel-handle",
-        Misuse::OpenForeignObject => "rule ObOpenObjectByPointer/object",
-        Misuse::SetSecurityWithoutAccess => "rule ZwSetSecurityObject/access",
-        Misuse::CloseUnknownHandle => "rule ZwClose/handle",
-        Misuse::BugCheck => "KeBugCheckEx(0xe2, 0x1, 0x2, 0x3, 0x4)",
-        Misuse::WriteReadOnly => "write to read-only memory",
-        Misuse::InvalidOpcode => "#UD (vector 6)",
-        Misuse::StackOverflow => "(a stack or its guard page)",
-        Misuse::Panic => "the lab kernel panicked",
+        Violation::AllocateNothing => "rule ExAllocatePool2/size",
+        Violation::AllocateWithoutTag => "rule ExAllocatePool2/tag",
+        Violation::AllocateTwoPools => "rule ExAllocatePool2/flags",
+        Violation::AllocateExecutable => "rule ExAllocatePool2/executable",
+        Violation::FreeTwice => "is not the start of a pool block: it is in freed pool block",
+        Violation::FreeMiddle => "rule ExFreePool/block",
+        Violation::FreeWithOtherTag => "rule ExFreePoolWithTag/tag",
+        Violation::FreeAboveDispatch => "rule ExFreePoolWithTag/irql",
+        Violation::WriteBehindPool => "rule ExFreePoolWithTag/overrun",
+        Violation::WriteBeforePool => "rule ExFreePoolWithTag/underrun",
+        Violation::ReadPastPool => "(behind pool block",
+        Violation::ReadBeforePool => "(in front of pool block",
+        Violation::FreeHeldMutex => "rule ExFreePoolWithTag/owned-mutex",
+        Violation::DispatchReturnsWithMutex => "rule DRIVER_DISPATCH/mutex",
+        Violation::ReadFreedPool | Violation::ReadFreedPoolElsewhere => "(in freed pool block",
+        Violation::ExecutePool => "execution of non-executable memory",
+        Violation::ContiguousWithoutProtection => "rule MmAllocateContiguousNodeMemory/protect",
+        Violation::ContiguousOfNoNode => "rule MmAllocateContiguousNodeMemory/node",
+        Violation::ContiguousExecutable => "rule MmAllocateContiguousNodeMemory/executable",
+        Violation::FreeContiguousPool => "rule MmFreeContiguousMemory/block",
+        Violation::WriteBehindContiguous => "rule MmFreeContiguousMemory/overrun",
+        Violation::PhysicalOfUnmapped => "rule MmGetPhysicalAddress/resident",
+        Violation::RaiseIrqlDown => "rule KfRaiseIrql/level",
+        Violation::LowerIrqlUp => "rule KeLowerIrql/level",
+        Violation::CompleteTwice => "rule IofCompleteRequest/once",
+        Violation::CompletePending => "rule IofCompleteRequest/status",
+        Violation::CompleteTooMuch => "rule IofCompleteRequest/information",
+        Violation::ReturnOtherStatus => "rule DRIVER_DISPATCH/status",
+        Violation::ReturnWithoutCompletion => "rule DRIVER_DISPATCH/completion",
+        Violation::ReturnPendingUnmarked => "rule DRIVER_DISPATCH/pending",
+        Violation::DispatchReturnsAtOtherIrql => "rule DRIVER_DISPATCH/irql",
+        Violation::DispatchReturnsWithInterruptsOff => "rule DRIVER_DISPATCH/interrupts",
+        Violation::ReadCompletedIrp => "(in freed IRP",
+        Violation::CreateDeviceAtDispatch => "rule IoCreateDevice/irql",
+        Violation::DeleteForeignDevice => "rule IoDeleteDevice/device",
+        Violation::CreateLinkAtApc => "rule IoCreateSymbolicLink/irql",
+        Violation::CreateAclMisaligned => "rule RtlCreateAcl/alignment",
+        Violation::CreateDescriptorAtDispatch => "rule RtlCreateSecurityDescriptor/irql",
+        Violation::CheckUnknownPrivilege => "rule SeSinglePrivilegeCheck/privilege",
+        Violation::OpenForProcess => "rule ObOpenObjectByPointer/kernel-handle",
+        Violation::OpenForeignObject => "rule ObOpenObjectByPointer/object",
+        Violation::SetSecurityWithoutAccess => "rule ZwSetSecurityObject/access",
+        Violation::CloseUnknownHandle => "rule ZwClose/handle",
+        Violation::BugCheck => "KeBugCheckEx(0xe2, 0x1, 0x2, 0x3, 0x4)",
+        Violation::WriteReadOnly => "write to read-only memory",
+        Violation::InvalidOpcode => "#UD (vector 6)",
+        Violation::StackOverflow => "(a stack or its guard page)",
+        Violation::Panic => "the lab kernel panicked",
     }
 }
 
-fn stop_of(misuse: Misuse) -> (Box<Stop>, Error) {
-    let timeout = if misuse == Misuse::WaitForever {
-        Duration::from_millis(500)
-    } else {
-        Duration::from_secs(20)
-    };
-    let mut lab = boot(&Config {
-        timeout,
-        ..config(2)
-    });
-    match lab.misuse(misuse) {
+fn stop_of(violation: Violation) -> (Box<Stop>, Error) {
+    let mut lab = boot(&config(2));
+    if violation == Violation::WaitForever {
+        lab.set_timeout(Duration::from_millis(500));
+    }
+    match lab.violate(violation) {
         Err(Error::Stopped { stop, log }) => {
             let copy = stop.clone();
             (copy, Error::Stopped { stop, log })
         }
-        other => panic!("{misuse:?}: {other:?}"),
+        other => panic!("{violation:?}: {other:?}"),
     }
 }
 
 #[test]
-fn every_misuse_is_noticed_and_named() {
-    for &misuse in Misuse::all() {
-        let (_, error) = stop_of(misuse);
+fn every_violation_is_noticed_and_named() {
+    for &violation in Violation::all() {
+        let (_, error) = stop_of(violation);
         let text = error.to_string();
-        let expected = expected(misuse);
+        let expected = expected(violation);
         assert!(
             text.contains(expected),
-            "{misuse:?}: {expected:?} is not in:\n{text}"
+            "{violation:?}: {expected:?} is not in:\n{text}"
         );
     }
 }
 
 #[test]
-fn a_hang_ends_in_time_and_tells_who_waits() {
+fn a_hang_ends_in_time_and_names_the_wait() {
     let started = Instant::now();
-    let (stop, _) = stop_of(Misuse::WaitForever);
+    let (stop, _) = stop_of(Violation::WaitForever);
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(matches!(stop.reason, StopReason::Hang { .. }), "{stop}");
 }
 
 #[test]
 fn a_fault_tells_where_and_on_which_processor() {
-    let (stop, _) = stop_of(Misuse::ReadFreedPoolElsewhere);
+    let (stop, _) = stop_of(Violation::ReadFreedPoolElsewhere);
     assert_eq!(stop.processor, 1);
     let StopReason::Fault(fault) = &stop.reason else {
         panic!("{stop}");
@@ -140,7 +135,7 @@ fn a_fault_tells_where_and_on_which_processor() {
     let waiting = stop.others.iter().any(|other| other.processor == 0);
     assert!(
         waiting,
-        "the processor that freed it is told of too: {stop}"
+        "the processor that freed it is reported too: {stop}"
     );
 }
 
@@ -148,7 +143,7 @@ fn a_fault_tells_where_and_on_which_processor() {
 fn a_stopped_machine_stays_stopped() {
     let mut lab = boot(&config(1));
     assert!(matches!(
-        lab.misuse(Misuse::Panic),
+        lab.violate(Violation::Panic),
         Err(Error::Stopped { .. })
     ));
     assert!(matches!(lab.report(), Err(Error::Ended { .. })));
@@ -206,17 +201,17 @@ fn highest_irql(routine: &str) -> Option<u8> {
 }
 
 #[test]
-fn every_routine_that_the_driver_imports_minds_its_irql() {
+fn every_routine_that_the_driver_imports_checks_its_irql() {
     let driver = fs::read(support::driver()).unwrap();
     let driver = PeFile64::parse(driver.as_slice()).unwrap();
-    let mut minding = 0;
+    let mut checking = 0;
     for import in driver.imports().unwrap() {
         let import = import.unwrap();
         let NameOrOrdinal::Name(name) = import.name() else {
             panic!("{import:?} has no name");
         };
         let routine = str::from_utf8(name).unwrap();
-        // This one looks at the pool that is asked for first: see the misuses.
+        // This one looks at the pool that is asked for first: see the violations.
         let Some(highest) = highest_irql(routine).filter(|_| routine != "ExAllocatePool2") else {
             continue;
         };
@@ -230,7 +225,7 @@ fn every_routine_that_the_driver_imports_minds_its_irql() {
             },
             other => panic!("{routine}: {other:?}"),
         }
-        minding += 1;
+        checking += 1;
     }
-    assert!(minding > 15, "{minding}");
+    assert!(checking > 15, "{checking}");
 }

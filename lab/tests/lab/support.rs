@@ -1,8 +1,8 @@
 //! What all tests that boot need: the files, and a machine.
 
+pub mod fault_tally;
 pub mod image;
-pub mod survey;
-pub mod tally;
+pub mod query;
 pub mod unwind_tables;
 
 use std::env;
@@ -18,7 +18,7 @@ pub fn built(variable: &str) -> PathBuf {
         .into()
 }
 
-/// A small machine that fails early.
+/// A machine with short time limits.
 pub fn config(processors: u32) -> Config {
     Config {
         processors,

@@ -1,8 +1,8 @@
 //! Frames on the byte stream: postcard, then COBS, then a zero byte.
 //!
 //! Zero occurs nowhere else, so a writer may abandon a frame at any byte and
-//! start afresh by sending a zero: that is how a stopping kernel gets its last
-//! words through whatever was being sent.
+//! start afresh by sending a zero: that is how a stopping kernel gets its crash
+//! report past a frame that is half sent.
 
 use alloc::vec::Vec;
 
@@ -54,7 +54,7 @@ impl Decoder {
 }
 
 /// The bytes between two delimiters, still encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Frame(Vec<u8>);
 
 impl Frame {
@@ -75,7 +75,7 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::{LogSource, Message, Operation, Request, Thread};
+    use crate::{Command, LogSource, Message, Operation, Thread};
 
     fn frames(bytes: &[u8]) -> Vec<Frame> {
         let mut decoder = Decoder::new();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_value_comes_back() {
-        let request = Request::Run(vec![Thread {
+        let request = Command::Run(vec![Thread {
             processor: 3,
             operations: vec![Operation::Ioctl {
                 handle: crate::Handle(7),
@@ -95,7 +95,7 @@ mod tests {
         }]);
         let bytes = encode(&request).unwrap();
         let frame = frames(&bytes).pop().unwrap();
-        assert_eq!(frame.decode::<Request>().unwrap(), request);
+        assert_eq!(frame.decode::<Command>().unwrap(), request);
     }
 
     #[test]

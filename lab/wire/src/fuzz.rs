@@ -1,4 +1,4 @@
-//! A random campaign of system calls, and what came of it.
+//! A random campaign of system calls, and its result.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -6,7 +6,7 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 /// What to do: each processor makes calls of its own, all at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Campaign {
     /// What the calls depend on, and nothing else.
     pub seed: u64,
@@ -15,17 +15,17 @@ pub struct Campaign {
 }
 
 /// How a campaign ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Campaigned {
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CampaignResult {
     /// What was done.
-    pub tally: Tally,
-    /// The first answer that was not as promised; the campaign ended with it.
-    pub complaint: Option<Complaint>,
+    pub counts: CallCounts,
+    /// The first answer that was not as expected; the campaign ended with it.
+    pub unexpected: Option<UnexpectedAnswer>,
 }
 
 /// Counts of what was done.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Tally {
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CallCounts {
     /// Requests that reached the I/O manager: opens, closes and control codes.
     pub requests: u64,
     /// Handles opened.
@@ -34,7 +34,7 @@ pub struct Tally {
     pub closed: u64,
     /// How often the driver was unloaded, and loaded again.
     pub unloaded: u64,
-    /// How often unloading was refused because somebody used the driver.
+    /// How often unloading was refused because the driver was in use.
     pub unloads_refused: u64,
     /// Calls by what they tried.
     pub kinds: BTreeMap<String, u64>,
@@ -42,9 +42,9 @@ pub struct Tally {
     pub statuses: BTreeMap<u32, u64>,
 }
 
-/// An answer that was not as promised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Complaint {
+/// An answer that was not as expected.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct UnexpectedAnswer {
     /// The call.
     pub call: CallPosition,
     /// What was wrong with it.
@@ -52,7 +52,7 @@ pub struct Complaint {
 }
 
 /// One call of a campaign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CallPosition {
     /// The processor that makes it.
     pub processor: u32,
@@ -60,8 +60,8 @@ pub struct CallPosition {
     pub number: u32,
 }
 
-impl Tally {
-    /// Adds another tally to this one.
+impl CallCounts {
+    /// Adds the counts of another campaign or processor.
     pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.opened += other.opened;

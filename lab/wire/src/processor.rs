@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The model-specific registers that VMSAVE saves or that decide about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ModelSpecificRegisters {
     /// MSR `C000_0080`.
     pub efer: u64,
@@ -30,8 +30,8 @@ pub struct ModelSpecificRegisters {
 }
 
 /// A selector and the descriptor that it names, as the table in memory has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Segment {
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SelectedDescriptor {
     /// The visible part of the segment register.
     pub selector: u16,
     /// The descriptor's first eight bytes; zero for a null selector.
@@ -41,7 +41,7 @@ pub struct Segment {
 }
 
 /// Where a descriptor table lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DescriptorTable {
     /// Linear address of the first entry.
     pub base: u64,
@@ -51,7 +51,7 @@ pub struct DescriptorTable {
 
 /// What a processor's registers hold, read by the lab kernel itself on that
 /// processor, with RDMSR, STR, SLDT, SGDT and moves, never with VMSAVE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ProcessorState {
     /// System-wide index.
     pub index: u32,
@@ -64,21 +64,21 @@ pub struct ProcessorState {
     /// The model-specific registers.
     pub msrs: ModelSpecificRegisters,
     /// CS.
-    pub cs: Segment,
+    pub cs: SelectedDescriptor,
     /// SS.
-    pub ss: Segment,
+    pub ss: SelectedDescriptor,
     /// DS.
-    pub ds: Segment,
+    pub ds: SelectedDescriptor,
     /// ES.
-    pub es: Segment,
+    pub es: SelectedDescriptor,
     /// FS.
-    pub fs: Segment,
+    pub fs: SelectedDescriptor,
     /// GS.
-    pub gs: Segment,
+    pub gs: SelectedDescriptor,
     /// The task register.
-    pub tr: Segment,
+    pub tr: SelectedDescriptor,
     /// The local descriptor table register.
-    pub ldtr: Segment,
+    pub ldtr: SelectedDescriptor,
     /// The global descriptor table.
     pub gdt: DescriptorTable,
     /// The interrupt descriptor table.
@@ -99,7 +99,7 @@ pub struct ProcessorState {
 ///
 /// `None` leaves a register as it is. Nothing that the lab kernel itself needs
 /// can be broken with these: it finds its own data through the GDT's address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ProcessorChange {
     /// EFER.SVME.
     pub svme: Option<bool>,
@@ -123,10 +123,10 @@ pub struct ProcessorChange {
     pub sysenter_esp: Option<u64>,
     /// `SYSENTER_EIP`; canonical.
     pub sysenter_eip: Option<u64>,
-    /// Descriptor that FS is reloaded from. It must be a present data segment.
+    /// Descriptor that FS is reloaded from. It must be a present data segment of DPL 3.
     pub fs_descriptor: Option<u64>,
     /// Descriptor that GS is reloaded from (it then differs from DS and ES,
-    /// which keep what they were loaded with). It must be a present data segment.
+    /// which keep what they were loaded with). It must be a present data segment of DPL 3.
     pub gs_descriptor: Option<u64>,
     /// Limit in bytes of the task state segment, at least 67h.
     pub tss_limit: Option<u32>,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Where a block of memory came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum AllocationKind {
     /// `ExAllocatePool2` with `POOL_FLAG_NON_PAGED`.
     NonPaged,
@@ -17,7 +17,7 @@ pub enum AllocationKind {
 }
 
 /// A block that the driver has not freed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Allocation {
     /// Where it came from.
     pub kind: AllocationKind,
@@ -32,12 +32,12 @@ pub struct Allocation {
     /// The node whose memory that is.
     pub node: u16,
     /// How many of its pages were written to, by their addresses, since
-    /// [`crate::Request::ForgetWrites`].
+    /// [`crate::Command::ForgetWrites`].
     pub pages_written: u64,
 }
 
 /// A device object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Device {
     /// Object name; empty for an unnamed device.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct Device {
 }
 
 /// A symbolic link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SymbolicLink {
     /// Its own name.
     pub name: String,
@@ -57,7 +57,7 @@ pub struct SymbolicLink {
 }
 
 /// What happened on one processor since boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ProcessorCounters {
     /// DPC routines run.
     pub dpcs: u64,
@@ -67,7 +67,7 @@ pub struct ProcessorCounters {
     pub wake_interrupts: u64,
     /// Threads run.
     pub threads: u64,
-    /// Faults of [`crate::Request::InjectFault`] that were delivered.
+    /// Faults of [`crate::Command::InjectFault`] that were delivered.
     pub injected_faults: u64,
     /// Ticks of the time-stamp counter that the longest DPC routine took: instructions,
     /// where the counter counts those.
@@ -75,7 +75,7 @@ pub struct ProcessorCounters {
 }
 
 /// What is allocated, open and queued now, and what happened so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Report {
     /// Memory that the driver has not freed.
     pub allocations: Vec<Allocation>,
@@ -94,7 +94,7 @@ pub struct Report {
     /// Threads inside a wait.
     pub waiting_threads: u32,
     /// Calls since boot that could have failed for want of resources, see
-    /// [`crate::Request::FailAllocation`].
+    /// [`crate::Command::FailAllocation`].
     pub failable_calls: u64,
     /// Allocations made since boot.
     pub allocations_made: u64,
@@ -105,7 +105,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Faults of [`crate::Request::InjectFault`] that were delivered, by all processors.
+    /// Faults of [`crate::Command::InjectFault`] that were delivered, by all processors.
     #[must_use]
     pub fn injected_faults(&self) -> u64 {
         self.processors.iter().map(|one| one.injected_faults).sum()

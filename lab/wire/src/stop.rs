@@ -1,4 +1,4 @@
-//! Why a run ended before its time.
+//! Why a run ended early.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::CallPosition;
 
 /// The last message of a run that did not end in good order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Stop {
     /// What happened.
     pub reason: StopReason,
@@ -24,7 +24,7 @@ pub struct Stop {
 }
 
 /// What ended the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum StopReason {
     /// A kernel routine was used against its documentation.
     Violation {
@@ -35,7 +35,7 @@ pub enum StopReason {
         /// Where the routine was called from.
         caller: String,
     },
-    /// An exception that nobody handled.
+    /// An exception without a handler.
     Fault(Fault),
     /// The driver called `KeBugCheckEx`.
     BugCheck {
@@ -46,30 +46,30 @@ pub enum StopReason {
         /// Where it was called from.
         caller: String,
     },
-    /// The host asked what everyone is doing because no answer came.
+    /// The host asked what each processor is doing because no answer came.
     Hang {
         /// What the processor that was asked is doing.
         activity: Activity,
     },
     /// The lab kernel itself failed.
     Panic {
-        /// Its words.
+        /// The panic's message.
         message: String,
     },
 }
 
 /// An exception with what the processor held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Fault {
     /// Exception vector.
     pub vector: u8,
     /// Error code, zero where there is none.
     pub error_code: u64,
-    /// CR2, meaningful for page faults and the double faults that come of them.
+    /// CR2, meaningful for page faults and the double faults that they cause.
     pub cr2: u64,
     /// Where, as `image+offset`.
     pub at: String,
-    /// What CR2 points to, for page faults and the double faults that come of them.
+    /// What CR2 points to, for page faults and the double faults that they cause.
     pub address: String,
     /// The registers.
     pub registers: Registers,
@@ -78,7 +78,7 @@ pub struct Fault {
 }
 
 /// General registers at an exception.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the fields are the registers")]
 pub struct Registers {
     pub rip: u64,
@@ -102,7 +102,7 @@ pub struct Registers {
 }
 
 /// What a processor was doing when the run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Activity {
     /// Nothing.
     Idle,
@@ -125,7 +125,7 @@ pub enum Activity {
 }
 
 /// Where a processor was when the run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ProcessorPosition {
     /// System-wide index.
     pub processor: u32,
@@ -208,7 +208,7 @@ impl Fault {
         }
     }
 
-    /// A page fault's error code in words.
+    /// What a page fault's error code stands for.
     fn access(&self) -> &'static str {
         const PRESENT: u64 = 1 << 0;
         const WRITE: u64 = 1 << 1;

@@ -6,7 +6,7 @@ use std::path::Path;
 use amd_svm::witness::REGISTERS;
 use anyhow::{Context, Result, bail};
 use lab::mapped_image::{MappedImage, RDTSC};
-use lab::{Access, Handle, Lab, Operation, Outcome, Report};
+use lab::{Access, Handle, Lab, Operation, OperationResult, Report};
 
 use self::requests::{CONTROL_REGISTER, CONTROL_SEGMENT, Register, Segment, SegmentName};
 use super::Figures;
@@ -49,7 +49,7 @@ impl Hopping {
         let handle = lab.open(requests::USER_PATH, Access::READ)?;
         let before = lab.report()?;
         let earlier = lab.executed()?;
-        let outcomes = lab.relay((0..processors).collect(), readings(handle))?;
+        let outcomes = lab.run_in_turn((0..processors).collect(), readings(handle))?;
         let executed = lab.executed()?.into_iter().zip(earlier);
         let executed = executed.flat_map(|(mut all, earlier)| all.split_off(earlier.len()));
         let executed = executed.collect();
@@ -119,16 +119,16 @@ fn span(stamps: &[u64]) -> Option<u64> {
     Some(stamps.last()? - stamps.first()?)
 }
 
-fn stamp(outcome: &Outcome) -> Option<u64> {
+fn stamp(outcome: &OperationResult) -> Option<u64> {
     match outcome {
-        Outcome::TimeStamp(stamp) => Some(*stamp),
+        OperationResult::TimeStamp(stamp) => Some(*stamp),
         _ => None,
     }
 }
 
 /// When a request read what it was asked for.
-fn reading(outcome: &Outcome) -> Result<u64> {
-    let Outcome::Ioctl(reply) = outcome else {
+fn reading(outcome: &OperationResult) -> Result<u64> {
+    let OperationResult::Ioctl(reply) = outcome else {
         bail!("{outcome:?} where a request was made");
     };
     if reply.status != 0 {

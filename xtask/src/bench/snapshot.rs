@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use lab::{Access, Config, Handle, Lab, Operation, Outcome, Report, Thread};
+use lab::{Access, Config, Handle, Lab, Operation, OperationResult, Report, Thread};
 use protocol::{CONTROL_SNAPSHOT, Reply, ReplyHeader, Request, SnapshotRecord};
 use zerocopy::IntoBytes;
 
@@ -105,12 +105,12 @@ fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<Asked> {
     let outcomes = outcomes.concat();
     let requests = outcomes
         .iter()
-        .filter(|outcome| matches!(outcome, Outcome::Ioctl(_)));
+        .filter(|outcome| matches!(outcome, OperationResult::Ioctl(_)));
     let requests = requests.count() as u64;
     let [
-        Outcome::TimeStamp(begun),
-        Outcome::Ioctl(reply),
-        Outcome::TimeStamp(ended),
+        OperationResult::TimeStamp(begun),
+        OperationResult::Ioctl(reply),
+        OperationResult::TimeStamp(ended),
     ] = outcomes.as_slice()
     else {
         bail!("{outcomes:?} instead of a snapshot between time stamps");

@@ -1,9 +1,9 @@
-//! The host's requests, in the order in which they arrive.
+//! The host's commands, in the order in which they arrive.
 
 use alloc::collections::VecDeque;
 
 use lab_wire::frame::{self, Decoder, Frame};
-use lab_wire::{Request, StopReason};
+use lab_wire::{Command, StopReason};
 
 use crate::base::lock::Lock;
 use crate::base::{crash, serial};
@@ -12,12 +12,12 @@ use crate::processor::{self, idle};
 
 static INCOMING: Lock<Incoming> = Lock::new(Incoming {
     decoder: Decoder::new(),
-    requests: VecDeque::new(),
+    commands: VecDeque::new(),
 });
 
 struct Incoming {
     decoder: Decoder,
-    requests: VecDeque<Frame>,
+    commands: VecDeque<Frame>,
 }
 
 /// Takes the bytes that have arrived: the serial port's interrupt.
@@ -37,18 +37,18 @@ pub fn receive() {
     }
 }
 
-/// Queues a request, but answers at once when the host asks what every processor is doing:
+/// Queues a command, but answers at once when the host asks what every processor is doing:
 /// no thread may be able to.
 fn accept(frame: Frame) {
-    if let Ok(Request::Diagnose) = frame.clone().decode() {
+    if let Ok(Command::Diagnose) = frame.clone().decode() {
         crash::stop(|| StopReason::Hang {
             activity: crash_report::activity(processor::current()),
         });
     }
-    INCOMING.lock().requests.push_back(frame);
+    INCOMING.lock().commands.push_back(frame);
 }
 
-/// Waits for the next request.
-pub fn next_request() -> Result<Request, frame::Error> {
-    idle::wait_until(|| INCOMING.lock().requests.pop_front()).decode()
+/// Waits for the next command.
+pub fn next_command() -> Result<Command, frame::Error> {
+    idle::wait_until(|| INCOMING.lock().commands.pop_front()).decode()
 }

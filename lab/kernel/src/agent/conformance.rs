@@ -1,38 +1,38 @@
 //! Using the lab's own routines as their documentation says, and checking
-//! what comes of it.
+//! the result.
 
 mod dpcs;
 pub mod ensure;
 mod memory;
-mod remains;
+mod reports;
 mod requests;
 mod waits;
 
-use lab_wire::Exercise;
+use lab_wire::ConformanceCheck;
 
 use ensure::Checked;
 pub use ensure::Unmet;
 
 /// Makes one check.
-pub fn check(kind: Exercise) -> Checked {
+pub fn check(kind: ConformanceCheck) -> Checked {
     match kind {
-        Exercise::WaitTimesOut => waits::times_out(),
-        Exercise::NotificationEvent => waits::notification_event(),
-        Exercise::SynchronizationEvent => waits::synchronization_event(),
-        Exercise::Mutex => waits::mutex(),
-        Exercise::DpcTargets => dpcs::targets(),
-        Exercise::DpcQueuedOnce => dpcs::queued_once(),
-        Exercise::DpcOrder => dpcs::order(),
-        Exercise::FlushWaits => dpcs::flush_waits(),
-        Exercise::FloatingPoint => dpcs::floating_point(),
-        Exercise::Pool => memory::pool(),
-        Exercise::Contiguous => memory::contiguous(),
-        Exercise::Nodes => memory::nodes(),
-        Exercise::PendingRequest => requests::pending(),
-        Exercise::DirectTransfer => requests::direct_transfer(),
-        Exercise::PathBehindDevice => requests::path_behind_device(),
-        Exercise::AccessDenied => requests::access_denied(),
-        Exercise::UnwrittenOutput => requests::unwritten_output(),
-        Exercise::ReportOfRemains => remains::reported(),
+        ConformanceCheck::WaitTimesOut => waits::times_out(),
+        ConformanceCheck::NotificationEvent => waits::notification_event(),
+        ConformanceCheck::SynchronizationEvent => waits::synchronization_event(),
+        ConformanceCheck::Mutex => waits::mutex(),
+        ConformanceCheck::DpcTargets => dpcs::targets(),
+        ConformanceCheck::DpcQueuedOnce => dpcs::queued_once(),
+        ConformanceCheck::DpcOrder => dpcs::order(),
+        ConformanceCheck::FlushWaits => dpcs::flush_waits(),
+        ConformanceCheck::FloatingPoint => dpcs::floating_point(),
+        ConformanceCheck::Pool => memory::pool(),
+        ConformanceCheck::Contiguous => memory::contiguous(),
+        ConformanceCheck::Nodes => memory::nodes(),
+        ConformanceCheck::PendingRequest => requests::pending(),
+        ConformanceCheck::DirectTransfer => requests::direct_transfer(),
+        ConformanceCheck::PathBehindDevice => requests::path_behind_device(),
+        ConformanceCheck::AccessDenied => requests::access_denied(),
+        ConformanceCheck::UnwrittenOutput => requests::unwritten_output(),
+        ConformanceCheck::ReportComplete => reports::reported(),
     }
 }

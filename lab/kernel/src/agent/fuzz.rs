@@ -13,8 +13,10 @@ use alloc::vec::Vec;
 use core::hint;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use lab_fuzz::{Answer, Broken, Call, Caller, Control, Path, Program, SLOTS, promise};
-use lab_wire::{Access, CallPosition, Campaign, Campaigned, Complaint, Handle, Tally, Token};
+use lab_fuzz::{Answer, Call, Caller, Control, Mismatch, Path, Program, SLOTS, expectation};
+use lab_wire::{
+    Access, CallCounts, CallPosition, Campaign, CampaignResult, Handle, Token, UnexpectedAnswer,
+};
 use spin::Once;
 
 use super::smp;
@@ -61,21 +63,21 @@ pub fn positions() -> Vec<CallPosition> {
 }
 
 /// Runs a campaign. The driver is loaded, and stays so.
-pub fn run(campaign: Campaign) -> Campaigned {
+pub fn run(campaign: Campaign) -> CampaignResult {
     CALLS.call_once(|| {
         let none = processor::all().iter().map(|_| AtomicU32::new(NONE));
         none.collect()
     });
-    let result = Arc::new(Lock::new(Campaigned::default()));
+    let result = Arc::new(Lock::new(CampaignResult::default()));
     let jobs = processor::all().iter().map(|&here| {
         let result = result.clone();
         let job: Job = Box::new(move || {
             let mut runner = Runner::new(here);
-            let complaint = runner.run(campaign, &result);
+            let unexpected = runner.run(campaign, &result);
             let mut result = result.lock();
-            result.tally.add(&runner.tally());
-            if result.complaint.is_none() {
-                result.complaint = complaint;
+            result.counts.add(&runner.counts());
+            if result.unexpected.is_none() {
+                result.unexpected = unexpected;
             }
         });
         (here, job)
@@ -102,7 +104,7 @@ fn take(slot: &Lock<Option<Opened>>) -> Option<u32> {
 /// What one processor does.
 struct Runner {
     here: &'static Processor,
-    counts: Tally,
+    counts: CallCounts,
     kinds: BTreeMap<&'static str, u64>,
 }
 
@@ -110,14 +112,14 @@ impl Runner {
     fn new(here: &'static Processor) -> Self {
         Self {
             here,
-            counts: Tally::default(),
+            counts: CallCounts::default(),
             kinds: BTreeMap::new(),
         }
     }
 
-    fn tally(&self) -> Tally {
+    fn counts(&self) -> CallCounts {
         let kinds = self.kinds.iter();
-        Tally {
+        CallCounts {
             kinds: kinds.map(|(kind, n)| (kind.to_string(), *n)).collect(),
             ..self.counts.clone()
         }
@@ -125,13 +127,17 @@ impl Runner {
 
     /// Makes the calls until one of them, here or elsewhere, is not answered as
     /// expected.
-    fn run(&mut self, campaign: Campaign, result: &Lock<Campaigned>) -> Option<Complaint> {
+    fn run(
+        &mut self,
+        campaign: Campaign,
+        result: &Lock<CampaignResult>,
+    ) -> Option<UnexpectedAnswer> {
         let position = &CALLS.get()?[self.here.index as usize];
         let program = Program::new(campaign.seed, self.here.index, processor::count());
         for (number, call) in (0..campaign.calls).zip(program) {
             position.store(number, Ordering::Relaxed);
-            if let Err(Broken(text)) = self.make(&call) {
-                return Some(Complaint {
+            if let Err(Mismatch(text)) = self.make(&call) {
+                return Some(UnexpectedAnswer {
                     call: CallPosition {
                         processor: self.here.index,
                         number,
@@ -139,14 +145,14 @@ impl Runner {
                     text,
                 });
             }
-            if result.lock().complaint.is_some() {
+            if result.lock().unexpected.is_some() {
                 break;
             }
         }
         None
     }
 
-    fn make(&mut self, call: &Call) -> Result<(), Broken> {
+    fn make(&mut self, call: &Call) -> Result<(), Mismatch> {
         match call {
             &Call::Open {
                 slot,
@@ -177,12 +183,12 @@ impl Runner {
         path: Path,
         access: Access,
         token: Token,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Mismatch> {
         let restarts = RESTARTS.load(Ordering::SeqCst);
         let opened = file::open(&path.text(), access, token);
         let status = opened.err().unwrap_or(status::SUCCESS);
         self.count_request("open", status);
-        let expected = promise::of_open(path, token);
+        let expected = expectation::of_open(path, token);
         let gone = matches!(
             status,
             status::OBJECT_NAME_NOT_FOUND | status::NO_SUCH_DEVICE
@@ -198,13 +204,13 @@ impl Runner {
         if status == expected || gone {
             Ok(())
         } else {
-            Err(Broken(alloc::format!(
+            Err(Mismatch(alloc::format!(
                 "opening ended with {status:#010x} instead of {expected:#010x}"
             )))
         }
     }
 
-    fn close(&mut self, slot: &Lock<Option<Opened>>) -> Result<(), Broken> {
+    fn close(&mut self, slot: &Lock<Option<Opened>>) -> Result<(), Mismatch> {
         if let Some(status) = take(slot) {
             return self.closed(status);
         }
@@ -213,24 +219,26 @@ impl Runner {
     }
 
     /// Counts a handle that was closed, which succeeds for the processor that took it.
-    fn closed(&mut self, status: u32) -> Result<(), Broken> {
+    fn closed(&mut self, status: u32) -> Result<(), Mismatch> {
         self.count_request("close", status);
         self.counts.closed += 1;
         if status == status::SUCCESS {
             Ok(())
         } else {
-            Err(Broken(alloc::format!("closing ended with {status:#010x}")))
+            Err(Mismatch(alloc::format!(
+                "closing ended with {status:#010x}"
+            )))
         }
     }
 
-    fn control(&mut self, slot: &Lock<Option<Opened>>, control: &Control) -> Result<(), Broken> {
+    fn control(&mut self, slot: &Lock<Option<Opened>>, control: &Control) -> Result<(), Mismatch> {
         let opened = *slot.lock();
         let Some(Opened { handle, caller }) = opened else {
             self.count("slot was empty");
             return Ok(());
         };
         let processors = processor::count();
-        let promised = promise::of_control(control, caller, processors);
+        let expected = expectation::of_control(control, caller, processors);
         let Control {
             code,
             input,
@@ -245,7 +253,9 @@ impl Runner {
         if completed.as_ref().err() == Some(&status::INVALID_HANDLE) {
             self.count_request("control code on a closed handle", status::INVALID_HANDLE);
             return if still_open {
-                Err(Broken("the handle is open, and was not found".to_string()))
+                Err(Mismatch(
+                    "the handle is open, and was not found".to_string(),
+                ))
             } else {
                 Ok(())
             };
@@ -264,11 +274,11 @@ impl Runner {
                 rest_untouched: true,
             },
         };
-        self.count_request(promised.name(), answer.status);
-        promised.check(&answer, caller, processors)
+        self.count_request(expected.name(), answer.status);
+        expected.check(&answer, caller, processors)
     }
 
-    fn restart(&mut self) -> Result<(), Broken> {
+    fn restart(&mut self) -> Result<(), Mismatch> {
         if RESTARTING.swap(true, Ordering::SeqCst) {
             self.count("restart while another is under way");
             return Ok(());
@@ -281,7 +291,7 @@ impl Runner {
         restarted
     }
 
-    fn close_all_and_reload(&mut self) -> Result<(), Broken> {
+    fn close_all_and_reload(&mut self) -> Result<(), Mismatch> {
         self.close_all()?;
         let (status, left) = driver::unload(report::make);
         if status == status::DEVICE_BUSY {
@@ -289,7 +299,7 @@ impl Runner {
             return Ok(());
         }
         if status != status::SUCCESS || !left.is_clean() {
-            return Err(Broken(alloc::format!(
+            return Err(Mismatch(alloc::format!(
                 "unloading ended with {status:#010x} and left {left:?}"
             )));
         }
@@ -298,7 +308,7 @@ impl Runner {
 
     /// Closes all handles until there are none, and no processor is in the middle of a
     /// call: the others go on opening and calling.
-    fn close_all(&mut self) -> Result<(), Broken> {
+    fn close_all(&mut self) -> Result<(), Mismatch> {
         for _ in 0..RESTART_ATTEMPTS {
             for slot in &HANDLES {
                 if let Some(status) = take(slot) {
@@ -313,13 +323,13 @@ impl Runner {
         Ok(())
     }
 
-    fn reload(&mut self) -> Result<(), Broken> {
+    fn reload(&mut self) -> Result<(), Mismatch> {
         self.counts.unloaded += 1;
         let loaded = driver::load(exports::resolve);
         if status::is_success(loaded.status) && loaded.refusal.is_empty() {
             Ok(())
         } else {
-            Err(Broken(alloc::format!(
+            Err(Mismatch(alloc::format!(
                 "loading ended with {:#010x} {}",
                 loaded.status,
                 loaded.refusal

@@ -4,7 +4,7 @@
 
 use alloc::format;
 
-use lab_wire::Reply;
+use lab_wire::Response;
 
 use crate::base::address;
 use crate::memory;
@@ -16,26 +16,26 @@ fn pointer(address: u64, length: u64) -> Option<*mut u8> {
 }
 
 /// Bytes of memory.
-pub fn read(address: u64, length: u32) -> Reply {
+pub fn read(address: u64, length: u32) -> Response {
     let Some(source) = pointer(address, length.into()) else {
-        return Reply::Refused(format!("{address:#x} is beyond memory"));
+        return Response::Refused(format!("{address:#x} is beyond memory"));
     };
     let bytes = (0..length as usize).map(|offset| {
         // SAFETY: The physical map shows all of memory.
         unsafe { source.wrapping_add(offset).read_volatile() }
     });
-    Reply::Physical(bytes.collect())
+    Response::Physical(bytes.collect())
 }
 
 /// Overwrites memory.
-pub fn write(address: u64, bytes: &[u8]) -> Reply {
+pub fn write(address: u64, bytes: &[u8]) -> Response {
     let Some(target) = pointer(address, bytes.len() as u64) else {
-        return Reply::Refused(format!("{address:#x} is beyond memory"));
+        return Response::Refused(format!("{address:#x} is beyond memory"));
     };
     for (offset, &byte) in bytes.iter().enumerate() {
         // SAFETY: The physical map shows all of memory; the test knows what it
         // overwrites.
         unsafe { target.wrapping_add(offset).write_volatile(byte) };
     }
-    Reply::Done
+    Response::Done
 }

@@ -4,47 +4,47 @@
 use core::hint;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use lab_wire::Outcome;
+use lab_wire::OperationResult;
 
 use crate::nt::io::irp;
 use crate::nt::{dispatcher, irql_routines};
 
 /// Whether some processor keeps its DPCs waiting.
-static HELD: AtomicBool = AtomicBool::new(false);
+static DPCS_HELD: AtomicBool = AtomicBool::new(false);
 
-fn spin_until(reached: impl Fn() -> bool) -> Outcome {
+fn spin_until(reached: impl Fn() -> bool) -> OperationResult {
     while !reached() {
         hint::spin_loop();
     }
-    Outcome::Done
+    OperationResult::Done
 }
 
 /// Keeps this processor at `DISPATCH_LEVEL` until [`release_dpcs`] is called elsewhere.
-pub fn hold_dpcs() -> Outcome {
+pub fn hold_dpcs() -> OperationResult {
     let old = irql_routines::raise_to_dpc_level();
-    HELD.store(true, Ordering::SeqCst);
-    let outcome = spin_until(|| !HELD.load(Ordering::SeqCst));
+    DPCS_HELD.store(true, Ordering::SeqCst);
+    let result = spin_until(|| !DPCS_HELD.load(Ordering::SeqCst));
     irql_routines::lower(old);
-    outcome
+    result
 }
 
 /// Lets the DPCs run that are held.
-pub fn release_dpcs() -> Outcome {
-    HELD.store(false, Ordering::SeqCst);
-    Outcome::Done
+pub fn release_dpcs() -> OperationResult {
+    DPCS_HELD.store(false, Ordering::SeqCst);
+    OperationResult::Done
 }
 
 /// Waits until DPCs are held.
-pub fn await_held_dpcs() -> Outcome {
-    spin_until(|| HELD.load(Ordering::SeqCst))
+pub fn await_held_dpcs() -> OperationResult {
+    spin_until(|| DPCS_HELD.load(Ordering::SeqCst))
 }
 
 /// Waits until the driver has this many requests that it has not completed.
-pub fn await_pending(requests: u32) -> Outcome {
+pub fn await_pending(requests: u32) -> OperationResult {
     spin_until(|| irp::pending() == requests)
 }
 
 /// Waits until this many threads wait inside the driver.
-pub fn await_waiting(threads: u32) -> Outcome {
+pub fn await_waiting(threads: u32) -> OperationResult {
     spin_until(|| dispatcher::waiting() == threads)
 }

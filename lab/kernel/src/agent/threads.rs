@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use lab_wire::{Operation, Outcome, Reply, Thread};
+use lab_wire::{Operation, OperationResult, Response, Thread};
 
 use super::{smp, sync_points};
 use crate::base::lock::Lock;
@@ -23,20 +23,23 @@ pub fn run_here<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Runs something as a thread of another processor, and waits for it.
-pub fn run_on(index: u32, f: impl FnOnce(&'static Processor) -> Reply + Send + 'static) -> Reply {
+pub fn run_on(
+    index: u32,
+    f: impl FnOnce(&'static Processor) -> Response + Send + 'static,
+) -> Response {
     let Some(target) = online(index) else {
-        return Reply::Refused(format!("there is no processor {index}"));
+        return Response::Refused(format!("there is no processor {index}"));
     };
     let requester = processor::current();
     if index == requester.index {
         return run_here(|| f(target));
     }
     let result = Arc::new(Lock::new(None));
-    let answer = result.clone();
+    let slot = result.clone();
     idle::post(
         target,
         Box::new(move || {
-            *answer.lock() = Some(f(target));
+            *slot.lock() = Some(f(target));
             apic::interrupt(requester, Vector::Wake);
         }),
     );
@@ -49,21 +52,21 @@ fn online(index: u32) -> Option<&'static Processor> {
 }
 
 /// The processors with these indices, or the refusal of one that there is not.
-fn all_online(indices: impl Iterator<Item = u32>) -> Result<Vec<&'static Processor>, Reply> {
+fn all_online(indices: impl Iterator<Item = u32>) -> Result<Vec<&'static Processor>, Response> {
     let known = indices.map(|index| {
-        let refusal = || Reply::Refused(format!("there is no processor {index}"));
+        let refusal = || Response::Refused(format!("there is no processor {index}"));
         online(index).ok_or_else(refusal)
     });
     known.collect()
 }
 
 /// Runs threads on their processors, all released together.
-pub fn run(threads: Vec<Thread>) -> Reply {
+pub fn run(threads: Vec<Thread>) -> Response {
     if let Err(refusal) = all_online(threads.iter().map(|thread| thread.processor)) {
         return refusal;
     }
-    let outcomes: Vec<Vec<Outcome>> = threads.iter().map(|_| Vec::new()).collect();
-    let outcomes = Arc::new(Lock::new(outcomes));
+    let results: Vec<Vec<OperationResult>> = threads.iter().map(|_| Vec::new()).collect();
+    let results = Arc::new(Lock::new(results));
     let mut work: Vec<Vec<(usize, Thread)>> = Vec::new();
     work.resize_with(processor::all().len(), Vec::new);
     for (position, thread) in threads.into_iter().enumerate() {
@@ -72,62 +75,62 @@ pub fn run(threads: Vec<Thread>) -> Reply {
     let busy = processor::all().iter().zip(work);
     let busy = busy.filter(|(_, threads)| !threads.is_empty());
     let jobs = busy.map(|(&target, threads)| {
-        let outcomes = outcomes.clone();
+        let results = results.clone();
         let job: Job = Box::new(move || {
             for (position, thread) in threads {
                 let done = thread.operations.into_iter().map(perform).collect();
-                outcomes.lock()[position] = done;
+                results.lock()[position] = done;
             }
         });
         (target, job)
     });
     smp::run(jobs.collect());
-    let outcomes = core::mem::take(&mut *outcomes.lock());
-    Reply::Run(outcomes)
+    let results = core::mem::take(&mut *results.lock());
+    Response::Run(results)
 }
 
 /// Runs the same system calls on one processor after the other.
-pub fn run_in_turn(processors: &[u32], operations: &[Operation]) -> Reply {
+pub fn run_in_turn(processors: &[u32], operations: &[Operation]) -> Response {
     let targets = match all_online(processors.iter().copied()) {
         Ok(targets) => targets,
         Err(refusal) => return refusal,
     };
-    let outcomes = Arc::new(Lock::new(Vec::with_capacity(targets.len())));
+    let results = Arc::new(Lock::new(Vec::with_capacity(targets.len())));
     let jobs = targets.into_iter().map(|target| {
-        let outcomes = outcomes.clone();
+        let results = results.clone();
         let operations = operations.to_vec();
         let job: Job = Box::new(move || {
-            let done: Vec<Outcome> = operations.into_iter().map(perform).collect();
-            outcomes.lock().push(done);
+            let done: Vec<OperationResult> = operations.into_iter().map(perform).collect();
+            results.lock().push(done);
         });
         (target, job)
     });
     smp::run_in_turn(jobs.collect());
-    let outcomes = core::mem::take(&mut *outcomes.lock());
-    Reply::Run(outcomes)
+    let results = core::mem::take(&mut *results.lock());
+    Response::Run(results)
 }
 
-fn perform(operation: Operation) -> Outcome {
+fn perform(operation: Operation) -> OperationResult {
     match operation {
         Operation::Open {
             path,
             access,
             token,
-        } => Outcome::Open(file::open(&path, access, token)),
-        Operation::Close { handle } => Outcome::Close(file::close(handle)),
+        } => OperationResult::Open(file::open(&path, access, token)),
+        Operation::Close { handle } => OperationResult::Close(file::close(handle)),
         Operation::Ioctl {
             handle,
             code,
             input,
             output_length,
-        } => Outcome::Ioctl(file::control(handle, code, &input, output_length)),
-        Operation::Cancel { handle } => Outcome::Cancel(file::cancel(handle)),
-        Operation::Unload => Outcome::Unload(driver::request_unload()),
+        } => OperationResult::Ioctl(file::control(handle, code, &input, output_length)),
+        Operation::Cancel { handle } => OperationResult::Cancel(file::cancel(handle)),
+        Operation::Unload => OperationResult::Unload(driver::request_unload()),
         Operation::HoldDpcs => sync_points::hold_dpcs(),
         Operation::AwaitHeldDpcs => sync_points::await_held_dpcs(),
         Operation::ReleaseDpcs => sync_points::release_dpcs(),
         Operation::AwaitPending { requests } => sync_points::await_pending(requests),
         Operation::AwaitWaiting { threads } => sync_points::await_waiting(threads),
-        Operation::TimeStamp => Outcome::TimeStamp(timer::ticks()),
+        Operation::TimeStamp => OperationResult::TimeStamp(timer::ticks()),
     }
 }

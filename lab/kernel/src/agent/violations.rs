@@ -1,4 +1,4 @@
-//! Breaking the lab's own rules on purpose, to show that they are live.
+//! Breaking the lab's own rules on purpose, to show that they are checked.
 
 #![expect(unsafe_code, reason = "a routine is called by address")]
 
@@ -13,79 +13,81 @@ mod pool;
 mod requests;
 mod security;
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 
 use crate::base::address;
 use crate::nt::{exports, irql_routines};
 
 /// Breaks one rule. Returns only if that was not noticed.
-pub fn violate(kind: Misuse) {
+pub fn violate(kind: Violation) {
     match kind {
-        Misuse::WaitAtDispatch
-        | Misuse::WaitOnGarbage
-        | Misuse::WaitWithInterruptsOff
-        | Misuse::WaitForever
-        | Misuse::SetEventAboveDispatch
-        | Misuse::SetNullEvent
-        | Misuse::EventInPagedPool
-        | Misuse::ReleaseForeignMutex
-        | Misuse::FreeHeldMutex => dispatcher_objects::violate(kind),
-        Misuse::QueueUninitializedDpc
-        | Misuse::InitializeQueuedDpc
-        | Misuse::UnknownImportance
-        | Misuse::FlushDpcsAtDispatch
-        | Misuse::DpcReturnsAtOtherIrql
-        | Misuse::DpcReturnsWithInterruptsOff
-        | Misuse::FreeQueuedDpc => dpcs::violate(kind),
-        Misuse::AllocateAboveDispatch
-        | Misuse::AllocatePagedAtDispatch
-        | Misuse::AllocateNothing
-        | Misuse::AllocateWithoutTag
-        | Misuse::AllocateTwoPools
-        | Misuse::AllocateExecutable => pool::violate_allocation(kind),
-        Misuse::FreeTwice
-        | Misuse::FreeMiddle
-        | Misuse::FreeWithOtherTag
-        | Misuse::FreeAboveDispatch
-        | Misuse::WriteBehindPool
-        | Misuse::WriteBeforePool
-        | Misuse::ReadPastPool
-        | Misuse::ReadBeforePool
-        | Misuse::ReadFreedPool
-        | Misuse::ReadFreedPoolElsewhere
-        | Misuse::ExecutePool => pool::violate_block(kind),
-        Misuse::ContiguousWithoutProtection
-        | Misuse::ContiguousOfNoNode
-        | Misuse::ContiguousExecutable
-        | Misuse::FreeContiguousPool
-        | Misuse::WriteBehindContiguous
-        | Misuse::PhysicalOfUnmapped => contiguous::violate(kind),
-        Misuse::RaiseIrqlDown | Misuse::LowerIrqlUp => levels::violate(kind),
-        Misuse::CompleteTwice
-        | Misuse::CompletePending
-        | Misuse::CompleteTooMuch
-        | Misuse::ReturnOtherStatus
-        | Misuse::ReturnWithoutCompletion
-        | Misuse::ReturnPendingUnmarked
-        | Misuse::DispatchReturnsAtOtherIrql
-        | Misuse::DispatchReturnsWithInterruptsOff
-        | Misuse::DispatchReturnsWithMutex
-        | Misuse::ReadCompletedIrp => requests::violate(kind),
-        Misuse::CreateDeviceAtDispatch | Misuse::DeleteForeignDevice | Misuse::CreateLinkAtApc => {
+        Violation::WaitAtDispatch
+        | Violation::WaitOnGarbage
+        | Violation::WaitWithInterruptsOff
+        | Violation::WaitForever
+        | Violation::SetEventAboveDispatch
+        | Violation::SetNullEvent
+        | Violation::EventInPagedPool
+        | Violation::ReleaseForeignMutex
+        | Violation::FreeHeldMutex => dispatcher_objects::violate(kind),
+        Violation::QueueUninitializedDpc
+        | Violation::InitializeQueuedDpc
+        | Violation::UnknownImportance
+        | Violation::FlushDpcsAtDispatch
+        | Violation::DpcReturnsAtOtherIrql
+        | Violation::DpcReturnsWithInterruptsOff
+        | Violation::FreeQueuedDpc => dpcs::violate(kind),
+        Violation::AllocateAboveDispatch
+        | Violation::AllocatePagedAtDispatch
+        | Violation::AllocateNothing
+        | Violation::AllocateWithoutTag
+        | Violation::AllocateTwoPools
+        | Violation::AllocateExecutable => pool::violate_allocation(kind),
+        Violation::FreeTwice
+        | Violation::FreeMiddle
+        | Violation::FreeWithOtherTag
+        | Violation::FreeAboveDispatch
+        | Violation::WriteBehindPool
+        | Violation::WriteBeforePool
+        | Violation::ReadPastPool
+        | Violation::ReadBeforePool
+        | Violation::ReadFreedPool
+        | Violation::ReadFreedPoolElsewhere
+        | Violation::ExecutePool => pool::violate_block(kind),
+        Violation::ContiguousWithoutProtection
+        | Violation::ContiguousOfNoNode
+        | Violation::ContiguousExecutable
+        | Violation::FreeContiguousPool
+        | Violation::WriteBehindContiguous
+        | Violation::PhysicalOfUnmapped => contiguous::violate(kind),
+        Violation::RaiseIrqlDown | Violation::LowerIrqlUp => levels::violate(kind),
+        Violation::CompleteTwice
+        | Violation::CompletePending
+        | Violation::CompleteTooMuch
+        | Violation::ReturnOtherStatus
+        | Violation::ReturnWithoutCompletion
+        | Violation::ReturnPendingUnmarked
+        | Violation::DispatchReturnsAtOtherIrql
+        | Violation::DispatchReturnsWithInterruptsOff
+        | Violation::DispatchReturnsWithMutex
+        | Violation::ReadCompletedIrp => requests::violate(kind),
+        Violation::CreateDeviceAtDispatch
+        | Violation::DeleteForeignDevice
+        | Violation::CreateLinkAtApc => {
             names::violate(kind);
         }
-        Misuse::CreateAclMisaligned
-        | Misuse::CreateDescriptorAtDispatch
-        | Misuse::CheckUnknownPrivilege
-        | Misuse::OpenForProcess
-        | Misuse::OpenForeignObject
-        | Misuse::SetSecurityWithoutAccess
-        | Misuse::CloseUnknownHandle => security::violate(kind),
-        Misuse::BugCheck
-        | Misuse::WriteReadOnly
-        | Misuse::InvalidOpcode
-        | Misuse::StackOverflow
-        | Misuse::Panic => faults::violate(kind),
+        Violation::CreateAclMisaligned
+        | Violation::CreateDescriptorAtDispatch
+        | Violation::CheckUnknownPrivilege
+        | Violation::OpenForProcess
+        | Violation::OpenForeignObject
+        | Violation::SetSecurityWithoutAccess
+        | Violation::CloseUnknownHandle => security::violate(kind),
+        Violation::BugCheck
+        | Violation::WriteReadOnly
+        | Violation::InvalidOpcode
+        | Violation::StackOverflow
+        | Violation::Panic => faults::violate(kind),
     }
 }
 

@@ -53,7 +53,7 @@ pub const PROCESSOR_CONTROL: Area = Area {
 pub const KERNEL_BASE: u64 = 0xFFFF_FFFF_8000_0000;
 
 /// A range of virtual addresses.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Area {
     /// First address.
     pub start: u64,
@@ -93,7 +93,7 @@ pub fn physical_pointer<T>(physical: u64) -> *mut T {
     pointer(PHYSICAL_MAP + physical)
 }
 
-/// An address or size as the processor's word; they are the same here.
+/// An address or size as `usize`, which has 64 bits here.
 pub fn to_usize(value: u64) -> usize {
     usize::try_from(value).expect("a 64-bit kernel")
 }

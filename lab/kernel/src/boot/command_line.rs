@@ -11,7 +11,7 @@ use crate::nt::processors::Place;
 const GROUP_LIMIT: u32 = 64;
 
 /// The boot's parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandLine {
     /// `cpus=N`: how many processors to start.
     pub processors: u32,

@@ -7,7 +7,7 @@ use crate::base::address::PAGE_SIZE;
 use crate::memory::paging::Protection;
 
 /// A part of an image with rights of its own.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Part {
     /// Address of its first page.
     pub start: u64,
@@ -20,7 +20,7 @@ pub struct Part {
 }
 
 /// Where an image and its function table lie.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Layout {
     /// Where the image begins.
     pub base: u64,
@@ -33,7 +33,7 @@ pub struct Layout {
 }
 
 /// An image in memory.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Image {
     /// File name.
     pub name: String,

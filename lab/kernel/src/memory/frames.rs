@@ -1,6 +1,6 @@
 //! Page frames: which are free.
 
-#![expect(unsafe_code, reason = "page tables trust the frames that they get")]
+#![expect(unsafe_code, reason = "page tables rely on the frames that they get")]
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -17,7 +17,7 @@ const SLACK: u8 = 0xA7;
 const SLACK_WORD: [u8; 8] = [SLACK; 8];
 
 /// A block of memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Block {
     /// First byte.
     pub start: u64,
@@ -30,7 +30,7 @@ pub struct Block {
 }
 
 /// Bytes that were changed around a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Damage {
     /// Address of the first changed byte.
     pub address: u64,

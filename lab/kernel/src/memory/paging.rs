@@ -16,7 +16,7 @@ use crate::base::address::{self, PAGE_SIZE, PHYSICAL_MAP};
 use crate::base::lock::Lock;
 
 /// What may be done with a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Protection {
     /// Reading.
     Read,
@@ -164,7 +164,7 @@ pub fn protect(address: u64, protection: Protection) {
 }
 
 /// A mapped address.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Mapping {
     /// Its physical address.
     pub physical: u64,

@@ -1,4 +1,4 @@
-//! Memory whose content is not promised to a driver: the byte that fills it, so that it is
+//! Memory whose content is undefined for a driver: the byte that fills it, so that it is
 //! recognised where it comes out.
 
 use core::hint::black_box;
@@ -12,7 +12,7 @@ static BYTE: AtomicU8 = AtomicU8::new(0xCB);
 
 static FILLING_STACKS: AtomicBool = AtomicBool::new(false);
 
-/// The byte that fills memory whose content is not promised.
+/// The byte that fills memory whose content is undefined.
 pub fn byte() -> u8 {
     BYTE.load(Ordering::Relaxed)
 }

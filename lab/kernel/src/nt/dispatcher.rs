@@ -229,7 +229,7 @@ pub extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -
 static DPC_DELAY_SPINS: AtomicU32 = AtomicU32::new(0);
 
 /// Makes DPCs that set an event run on for this many turns of a spin loop.
-pub fn delay_dpcs_that_set_events(spins: u32) {
+pub fn delay_set_event(spins: u32) {
     DPC_DELAY_SPINS.store(spins, Ordering::Relaxed);
 }
 
@@ -398,7 +398,7 @@ fn wait(routine: Routine, object: Object<Header>, timeout: Timeout) -> u32 {
 }
 
 /// How long a wait may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Timeout {
     Infinite,
     Zero,

@@ -9,7 +9,7 @@ use core::ffi::c_void;
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use lab_wire::Passage;
+use lab_wire::HotAddPoint;
 use windows_sys::Win32::System::Kernel::SINGLE_LIST_ENTRY;
 use x86_64::instructions::interrupts;
 
@@ -53,7 +53,7 @@ enum Entry {
     Marker(Arc<AtomicU32>),
 }
 
-// SAFETY: The DPC is the driver's; the queue lends it from one processor to another.
+// SAFETY: The DPC is the driver's, which lets any processor run it.
 unsafe impl Send for Entry {}
 
 /// The DPCs that wait for one processor.
@@ -325,7 +325,7 @@ pub extern "win64" fn set_importance(dpc: *mut KDPC, importance: u32) {
 /// Insertions that are still to come until one is refused; zero for none.
 static UNTIL_REFUSAL: AtomicU64 = AtomicU64::new(0);
 
-/// Makes the n-th insertion from now on be refused; zero takes the wish back.
+/// Makes the n-th insertion from now on be refused; zero takes that back.
 pub fn refuse(nth: u64) {
     UNTIL_REFUSAL.store(nth, Ordering::SeqCst);
 }
@@ -375,7 +375,7 @@ pub extern "win64" fn insert_queue(
         queue.delayed.store(true, Ordering::SeqCst);
         timer::request_tick();
     }
-    hot_add::passed(Passage::DpcQueued);
+    hot_add::reached(HotAddPoint::DpcQueued);
     1
 }
 

@@ -1,21 +1,21 @@
 //! Processors that come online while a driver runs, at a moment that a test chooses.
 
-use lab_wire::Passage;
+use lab_wire::HotAddPoint;
 
 use super::processors;
 use crate::base::lock::Lock;
 
-/// Processors that are to come, and after which call of the driver's.
+/// Processors that are to come online, and after which call of the driver.
 struct Plan {
     count: u32,
-    after: Passage,
+    after: HotAddPoint,
 }
 
 static PLAN: Lock<Option<Plan>> = Lock::new(None);
 
 /// Brings processors online, now or after the driver's next call of a routine. Tells
 /// whether as many are parked.
-pub fn add(count: u32, after: Option<Passage>) -> bool {
+pub fn add(count: u32, after: Option<HotAddPoint>) -> bool {
     if count > processors::parked() {
         return false;
     }
@@ -27,9 +27,9 @@ pub fn add(count: u32, after: Option<Passage>) -> bool {
 }
 
 /// A routine has done its work for the driver.
-pub fn passed(passage: Passage) {
+pub fn reached(point: HotAddPoint) {
     let mut plan = PLAN.lock();
-    if let Some(planned) = plan.take_if(|plan| plan.after == passage) {
+    if let Some(planned) = plan.take_if(|plan| plan.after == point) {
         processors::activate(planned.count);
     }
 }

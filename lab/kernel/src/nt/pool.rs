@@ -51,7 +51,7 @@ static BLOCKS: Lock<Blocks> = Lock::new(Blocks {
 });
 
 /// Whose a block is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Owner {
     /// The driver took it with `ExAllocatePool2`.
     Driver(AllocationKind),
@@ -60,7 +60,7 @@ pub enum Owner {
 }
 
 /// A block with what is known of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct PoolEntry {
     block: Block,
     owner: Owner,
@@ -165,7 +165,7 @@ fn tag_name(tag: u32) -> String {
         .collect()
 }
 
-/// What pool an address belongs to, or once belonged to, in words.
+/// What pool an address belongs to, or once belonged to.
 pub fn describe(address: u64) -> Option<String> {
     let blocks = BLOCKS.lock();
     let (entry, state) = blocks

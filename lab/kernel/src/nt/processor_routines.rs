@@ -1,6 +1,6 @@
 //! How many processors there are, and which: the routines that tell a driver.
 
-use lab_wire::Passage;
+use lab_wire::HotAddPoint;
 
 use super::processors::{self, Place};
 use super::rules::Routine;
@@ -41,7 +41,7 @@ fn to_structure((group, number): Place) -> PROCESSOR_NUMBER {
 /// `KeQueryActiveProcessorCountEx`: any level.
 pub extern "win64" fn query_active_count(group: u16) -> u32 {
     let active = count(processors::online(), group);
-    hot_add::passed(Passage::CountQueried);
+    hot_add::reached(HotAddPoint::CountQueried);
     active
 }
 
@@ -61,7 +61,7 @@ pub extern "win64" fn get_number_from_index(index: u32, result: *mut PROCESSOR_N
         }
         None => status::INVALID_PARAMETER,
     };
-    hot_add::passed(Passage::NumberAsked);
+    hot_add::reached(HotAddPoint::NumberQueried);
     status
 }
 

@@ -13,7 +13,7 @@ pub fn calls() -> u64 {
     CALLS.load(Ordering::SeqCst)
 }
 
-/// Makes the n-th call from now on fail; zero takes the wish back.
+/// Makes the n-th call from now on fail; zero takes that back.
 pub fn fail(nth: u64) {
     let number = if nth == 0 { 0 } else { calls() + nth };
     FAILING.store(number, Ordering::SeqCst);

@@ -17,7 +17,7 @@ use crate::image::symbol;
 use crate::memory;
 
 /// A kernel routine, for the names of its rules.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Routine(pub &'static str);
 
 impl Routine {

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// What a processor is doing, by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Kind {
     /// Nothing.

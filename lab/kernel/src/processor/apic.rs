@@ -9,7 +9,7 @@ use crate::base::lock::InterruptsOff;
 
 /// Interrupt vectors. The upper four bits are the priority class, which is the
 /// IRQL that holds the interrupt back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Vector {
     /// Runs DPCs: held back from `DISPATCH_LEVEL` on.

@@ -107,8 +107,8 @@ global_asm!(
 
 /// Puts the stubs into an interrupt descriptor table.
 ///
-/// With `own_stacks`, double faults and NMIs get stacks of their own: the one may
-/// come of an overflowing stack, the other at any instruction.
+/// With `own_stacks`, double faults and NMIs get stacks of their own: a double fault may be
+/// the consequence of a stack overflow, an NMI may come at any instruction.
 pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
     let stub = |vector: u64| {
         VirtAddr::new((&raw const exception_stubs).addr() as u64 + vector * STUB_SIZE)

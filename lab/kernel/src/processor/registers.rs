@@ -5,7 +5,9 @@
 
 use core::arch::asm;
 
-use lab_wire::{DescriptorTable, ModelSpecificRegisters, ProcessorChange, ProcessorState, Segment};
+use lab_wire::{
+    DescriptorTable, ModelSpecificRegisters, ProcessorChange, ProcessorState, SelectedDescriptor,
+};
 use x86_64::instructions::segmentation::{self, Segment as _};
 use x86_64::instructions::tables;
 use x86_64::registers::control::{Cr0, Cr3, Cr4};
@@ -124,21 +126,21 @@ pub fn read(here: &'static Processor, group: u16, number: u8) -> ProcessorState 
     }
 }
 
-fn segment(here: &'static Processor, selector: u16) -> Segment {
+fn segment(here: &'static Processor, selector: u16) -> SelectedDescriptor {
     let (descriptor, _) = here.with_descriptors(|table| table.descriptor(selector));
-    Segment {
+    SelectedDescriptor {
         selector,
         descriptor,
         descriptor_high: 0,
     }
 }
 
-fn system_segment(here: &'static Processor, selector: u16) -> Segment {
+fn system_segment(here: &'static Processor, selector: u16) -> SelectedDescriptor {
     let (descriptor, descriptor_high) = here.with_descriptors(|table| table.descriptor(selector));
     if selector == 0 {
-        return Segment::default();
+        return SelectedDescriptor::default();
     }
-    Segment {
+    SelectedDescriptor {
         selector,
         descriptor,
         descriptor_high,

@@ -7,7 +7,7 @@ use amd_svm::msr::Msr;
 use lab::{Access, Config, GuardedInstruction, InjectedException, Injection, Lab};
 use protocol::{SnapshotRecord, StatusRecord};
 
-use crate::support::survey::survey;
+use crate::support::query::query;
 use crate::support::{built, config, kernel};
 
 const PROCESSORS: u32 = 23;
@@ -23,7 +23,7 @@ fn with_its_checks_the_driver_does_the_same() {
     let mut lab = Lab::boot(&config, &kernel(), &driver).unwrap();
     lab.load().unwrap();
     let handle = lab.open(protocol::USER_PATH, Access::READ).unwrap();
-    let status = survey::<StatusRecord>(&mut lab, handle, PROCESSORS - 3);
+    let status = query::<StatusRecord>(&mut lab, handle, PROCESSORS - 3);
     assert!(status.records.iter().all(|record| record.outcome.is_done()));
 
     lab.add_processors(3, None).unwrap();
@@ -34,7 +34,7 @@ fn with_its_checks_the_driver_does_the_same() {
         count: 1,
     };
     lab.inject_fault(22, point).unwrap();
-    let snapshot = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
+    let snapshot = query::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
     for record in &snapshot.records {
         assert!(record.outcome.is_done(), "{record:?}");
         let expected = (record.id.index == 22).then_some(Refusal::Fault {
@@ -44,7 +44,7 @@ fn with_its_checks_the_driver_does_the_same() {
         assert_eq!(record.witness_outcome.refusal(), expected, "{record:?}");
     }
     lab.refuse_dpc(2).unwrap();
-    let snapshot = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
+    let snapshot = query::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
     let done = snapshot
         .records
         .iter()

@@ -1,10 +1,10 @@
 //! The driver's protocol as these tests speak it, without the client in between.
 
-use lab::{Access, Handle, IoctlReply, Lab};
+use lab::{Access, Handle, IoctlResult, Lab};
 use protocol::{Record, Request};
 use zerocopy::IntoBytes;
 
-use crate::support::survey::survey;
+use crate::support::query::query;
 
 /// Room for a snapshot of every processor that a lab can have.
 pub const ROOM: u32 = 1 << 17;
@@ -16,7 +16,7 @@ pub fn start(lab: &mut Lab) -> Handle {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Closes the device, unloads the driver, and sees to it that nothing is left.
+/// Closes the device, unloads the driver, and checks that nothing is left.
 pub fn stop(lab: &mut Lab, handle: Handle) {
     lab.close(handle).unwrap();
     let report = lab.unload().unwrap_or_else(|error| panic!("{error}"));
@@ -24,18 +24,18 @@ pub fn stop(lab: &mut Lab, handle: Handle) {
 }
 
 /// Sends a request of this version.
-pub fn control(lab: &mut Lab, handle: Handle, code: u32, room: u32) -> IoctlReply {
+pub fn control(lab: &mut Lab, handle: Handle, code: u32, room: u32) -> IoctlResult {
     lab.ioctl(handle, code, Request::new().as_bytes(), room)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A record of each processor, in order, addresses and all.
-pub fn ask<R: Record>(lab: &mut Lab, handle: Handle) -> Vec<R> {
+pub fn query_all<R: Record>(lab: &mut Lab, handle: Handle) -> Vec<R> {
     let processors = lab.ready().processors;
-    let survey = survey::<R>(lab, handle, processors);
-    assert!(!survey.redacted);
-    for (index, record) in (0..).zip(&survey.records) {
+    let reply = query::<R>(lab, handle, processors);
+    assert!(!reply.redacted);
+    for (index, record) in (0..).zip(&reply.records) {
         assert_eq!(record.id().index, index);
     }
-    survey.records
+    reply.records
 }

@@ -3,7 +3,7 @@
 use lab::{Config, Lab};
 use protocol::{SnapshotRecord, StatusRecord};
 
-use super::client::{ask, start, stop};
+use super::client::{query_all, start, stop};
 use crate::support::{boot, config};
 
 /// Instructions that the longest DPC may take, all of it: the capture, the independent
@@ -25,13 +25,13 @@ fn a_dpc_takes_a_counted_number_of_instructions() {
     });
     let handle = start(&mut lab);
     assert_eq!(longest_dpc(&mut lab), 0, "loading queues no DPC");
-    ask::<StatusRecord>(&mut lab, handle);
+    query_all::<StatusRecord>(&mut lab, handle);
     let status = longest_dpc(&mut lab);
-    ask::<SnapshotRecord>(&mut lab, handle);
+    query_all::<SnapshotRecord>(&mut lab, handle);
     let snapshot = longest_dpc(&mut lab);
     for _ in 0..10 {
-        ask::<SnapshotRecord>(&mut lab, handle);
-        ask::<StatusRecord>(&mut lab, handle);
+        query_all::<SnapshotRecord>(&mut lab, handle);
+        query_all::<StatusRecord>(&mut lab, handle);
     }
     println!("a DPC: at most {status} instructions for status, {snapshot} with a snapshot");
     assert!(status > 0);

@@ -4,11 +4,11 @@
 use amd_svm::gate::Refusal;
 use amd_svm::vmcb::{VMCB_SIZE, VMSAVE_RANGES, VmsaveState};
 use amd_svm::witness::Witness;
-use lab::{AllocationKind, Config, Operation, Outcome, Thread};
+use lab::{AllocationKind, Config, Operation, OperationResult, Thread};
 use protocol::{CONTROL_SNAPSHOT, Request, SnapshotRecord, StatusRecord};
 use zerocopy::IntoBytes;
 
-use super::client::{ROOM, ask, start, stop};
+use super::client::{ROOM, query_all, start, stop};
 use crate::support::{boot, config};
 
 fn counting(processors: u32) -> Config {
@@ -24,10 +24,10 @@ fn each_snapshot_executes_vmsave_once_on_each_processor_and_status_never() {
         let mut lab = boot(&counting(processors));
         let handle = start(&mut lab);
         let processors = processors as usize;
-        ask::<StatusRecord>(&mut lab, handle);
+        query_all::<StatusRecord>(&mut lab, handle);
         assert_eq!(lab.executed_vmsaves().unwrap(), vec![0; processors]);
         for snapshots in 1..=3 {
-            ask::<SnapshotRecord>(&mut lab, handle);
+            query_all::<SnapshotRecord>(&mut lab, handle);
             assert_eq!(lab.executed_vmsaves().unwrap(), vec![snapshots; processors]);
         }
         stop(&mut lab, handle);
@@ -47,11 +47,11 @@ fn a_machine_without_svm_gets_the_reason_and_no_vmsave() {
             ..counting(4)
         });
         let handle = start(&mut lab);
-        let statuses = ask::<StatusRecord>(&mut lab, handle);
+        let statuses = query_all::<StatusRecord>(&mut lab, handle);
         for status in statuses {
             assert_eq!(status.outcome.refusal(), Some(refusal), "{model}");
         }
-        let records = ask::<SnapshotRecord>(&mut lab, handle);
+        let records = query_all::<SnapshotRecord>(&mut lab, handle);
         for record in records {
             assert_eq!(record.outcome.refusal(), Some(refusal), "{model}");
             assert_eq!(record.state, VmsaveState::default(), "{model}");
@@ -84,7 +84,7 @@ fn vmsave_writes_its_128_bytes_and_leaves_the_other_3968() {
         );
         lab.write_physical(page, &[FILLER; VMCB_SIZE]).unwrap();
     }
-    let records = ask::<SnapshotRecord>(&mut lab, handle);
+    let records = query_all::<SnapshotRecord>(&mut lab, handle);
     let mut stored: Vec<VmsaveState> = Vec::new();
     for &page in &pages {
         let after: [u8; VMCB_SIZE] = lab.read_physical(page, 4096).unwrap().try_into().unwrap();
@@ -112,7 +112,7 @@ fn each_page_is_in_the_memory_of_its_processors_node() {
         ..config(6)
     });
     let handle = start(&mut lab);
-    let records = ask::<SnapshotRecord>(&mut lab, handle);
+    let records = query_all::<SnapshotRecord>(&mut lab, handle);
     let allocations = lab.report().unwrap().allocations;
     let pages = allocations
         .iter()
@@ -136,7 +136,7 @@ fn a_hundred_times_loaded_and_unloaded_nothing_is_left() {
     let mut lab = boot(&config(4));
     for _ in 0..100 {
         let handle = start(&mut lab);
-        let records = ask::<SnapshotRecord>(&mut lab, handle);
+        let records = query_all::<SnapshotRecord>(&mut lab, handle);
         assert!(records.iter().all(|record| record.outcome.is_done()));
         stop(&mut lab, handle);
     }
@@ -149,8 +149,8 @@ fn snapshots_allocate_nothing_once_the_driver_is_loaded() {
     let handle = start(&mut lab);
     let before = lab.report().unwrap();
     for _ in 0..10 {
-        ask::<SnapshotRecord>(&mut lab, handle);
-        ask::<StatusRecord>(&mut lab, handle);
+        query_all::<SnapshotRecord>(&mut lab, handle);
+        query_all::<StatusRecord>(&mut lab, handle);
     }
     let after = lab.report().unwrap();
     assert_eq!(after.allocations_made, before.allocations_made);
@@ -163,7 +163,7 @@ fn a_snapshot_is_one_dpc_for_each_processor() {
     let mut lab = boot(&config(8));
     let handle = start(&mut lab);
     let before = lab.report().unwrap();
-    ask::<SnapshotRecord>(&mut lab, handle);
+    query_all::<SnapshotRecord>(&mut lab, handle);
     let after = lab.report().unwrap();
     for (before, after) in before.processors.iter().zip(&after.processors) {
         assert_eq!(after.dpcs, before.dpcs + 1);
@@ -195,13 +195,13 @@ fn clients_on_every_processor_at_once_all_get_whole_snapshots() {
         assert_eq!(outcomes.len(), 21);
         for outcome in outcomes {
             match outcome {
-                Outcome::Ioctl(reply) => {
+                OperationResult::Ioctl(reply) => {
                     assert_eq!(reply.status, 0);
                     let reply = protocol::Reply::<SnapshotRecord>::parse(&reply.output).unwrap();
                     assert_eq!(reply.records().count(), 8);
                     assert!(reply.records().all(|record| record.outcome.is_done()));
                 }
-                other => assert_eq!(other, Outcome::Close(0)),
+                other => assert_eq!(other, OperationResult::Close(0)),
             }
         }
     }

@@ -1,8 +1,8 @@
-//! Memory of the kernel that was never meant for the caller: none of it is in a reply.
+//! Memory of the kernel that is not for the caller: none of it is in a reply.
 
 use amd_svm::msr::Msr;
 use lab::{
-    Access, GuardedInstruction, Handle, InjectedException, Injection, IoctlReply, Lab, Token,
+    Access, GuardedInstruction, Handle, InjectedException, Injection, IoctlResult, Lab, Token,
 };
 use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
 use zerocopy::IntoBytes;
@@ -12,37 +12,37 @@ use crate::support::{boot, config};
 
 const PROCESSORS: u32 = 4;
 
-/// What memory is filled with whose content nobody promised, one after the other. A byte
+/// What memory is filled with whose content is undefined, one after the other. A byte
 /// that follows all three of them comes from there.
 const FILLERS: [u8; 3] = [0xA5, 0x5A, 0xC3];
 
-fn ask(lab: &mut Lab, handle: Handle, code: u32, request: Request, room: u32) -> IoctlReply {
+fn send(lab: &mut Lab, handle: Handle, code: u32, request: Request, room: u32) -> IoctlResult {
     let reply = lab.ioctl(handle, code, request.as_bytes(), room);
     reply.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A reply to each kind of request, granted or refused.
-fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlReply> {
+fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlResult> {
     let mut replies = Vec::new();
     for code in [CONTROL_STATUS, CONTROL_SNAPSHOT] {
         // Processors that are not reached have a record all the same.
         for nth in 1..=PROCESSORS {
             lab.refuse_dpc(nth.into()).unwrap();
-            replies.push(ask(lab, handle, code, Request::new(), ROOM));
+            replies.push(send(lab, handle, code, Request::new(), ROOM));
         }
-        let mut ask = |code, request, room| ask(lab, handle, code, request, room);
-        replies.push(ask(code, Request::any_version(), ROOM));
+        let mut send = |code, request, room| send(lab, handle, code, request, room);
+        replies.push(send(code, Request::any_version(), ROOM));
         for room in [0, 8, 32, 100, ROOM] {
-            replies.push(ask(code, Request::new(), room));
+            replies.push(send(code, Request::new(), room));
         }
         let other = Request {
             version: u16::MAX,
             ..Request::new()
         };
-        replies.push(ask(code, other, ROOM));
-        replies.push(ask(code ^ 4, Request::new(), ROOM));
+        replies.push(send(code, other, ROOM));
+        replies.push(send(code ^ 4, Request::new(), ROOM));
     }
-    // Nor does one that faults leave a part of its record as it was.
+    // A processor that faults has a whole record too.
     for msr in Msr::ALL {
         let instruction = GuardedInstruction::ReadRegister(msr.number());
         replies.push(faulting(lab, handle, instruction));
@@ -54,7 +54,7 @@ fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlReply> {
 }
 
 /// The reply to a snapshot in which an instruction of one processor faults.
-fn faulting(lab: &mut Lab, handle: Handle, instruction: GuardedInstruction) -> IoctlReply {
+fn faulting(lab: &mut Lab, handle: Handle, instruction: GuardedInstruction) -> IoctlResult {
     let injection = Injection {
         instruction,
         exception: InjectedException::GeneralProtection,
@@ -62,11 +62,11 @@ fn faulting(lab: &mut Lab, handle: Handle, instruction: GuardedInstruction) -> I
         count: 1,
     };
     lab.inject_fault(1, injection).unwrap();
-    ask(lab, handle, CONTROL_SNAPSHOT, Request::new(), ROOM)
+    send(lab, handle, CONTROL_SNAPSHOT, Request::new(), ROOM)
 }
 
 #[test]
-fn no_byte_of_unpromised_memory_reaches_a_reply() {
+fn no_byte_of_undefined_memory_reaches_a_reply() {
     let mut lab = boot(&config(PROCESSORS));
     // With addresses and without them.
     for token in [Token::Administrator, Token::AdministratorWithoutDebug] {

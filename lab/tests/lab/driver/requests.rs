@@ -1,13 +1,13 @@
 //! Requests that make no sense: each gets its status, and the driver goes on.
 
 use fastrand::Rng;
-use lab::{Access, Error, Handle, IoctlReply, Lab};
+use lab::{Access, Error, Handle, IoctlResult, Lab};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, Request, SnapshotRecord, StatusRecord,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::client::{ROOM, ask, control, start, stop};
+use super::client::{ROOM, control, query_all, start, stop};
 use crate::support::{boot, config};
 
 const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
@@ -20,12 +20,12 @@ const STATUS_REVISION_MISMATCH: u32 = 0xC000_0059;
 
 const CODES: [u32; 2] = [CONTROL_STATUS, CONTROL_SNAPSHOT];
 
-fn send(lab: &mut Lab, handle: Handle, code: u32, input: &[u8]) -> IoctlReply {
+fn send(lab: &mut Lab, handle: Handle, code: u32, input: &[u8]) -> IoctlResult {
     lab.ioctl(handle, code, input, ROOM)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn assert_refused(reply: &IoctlReply, status: u32) {
+fn assert_refused(reply: &IoctlResult, status: u32) {
     assert_eq!(reply.status, status);
     assert_eq!((reply.information, reply.output.len()), (0, 0));
 }
@@ -144,7 +144,7 @@ fn a_driver_with_an_open_handle_is_not_unloaded() {
     let mut lab = boot(&config(2));
     let handle = start(&mut lab);
     assert!(matches!(lab.unload(), Err(Error::Status { .. })));
-    ask::<SnapshotRecord>(&mut lab, handle);
+    query_all::<SnapshotRecord>(&mut lab, handle);
     stop(&mut lab, handle);
 }
 
@@ -182,7 +182,7 @@ fn random_requests_get_an_answer_each_and_harm_nothing() {
         served > 0 && served < REQUESTS,
         "{served} requests were served"
     );
-    ask::<SnapshotRecord>(&mut lab, handle);
+    query_all::<SnapshotRecord>(&mut lab, handle);
     stop(&mut lab, handle);
     lab.shutdown().unwrap();
 }

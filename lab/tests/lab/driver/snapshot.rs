@@ -9,11 +9,11 @@ use amd_svm::witness::{self, Witness};
 use lab::{Config, Lab, ProcessorChange, ProcessorState};
 use protocol::{SnapshotRecord, StatusRecord};
 
-use super::client::{ask, start, stop};
+use super::client::{query_all, start, stop};
 use crate::support::{boot, config};
 
 /// Values that no other processor and no other register has.
-fn distinct(processor: u32) -> ProcessorChange {
+pub fn distinct(processor: u32) -> ProcessorChange {
     let value = |register: u64| {
         let low = 0x1_0000_0000 * (u64::from(processor) + 1) + 0x10_0000 * register;
         Some(low | 0xABC)
@@ -87,7 +87,7 @@ fn compare_witness(record: &SnapshotRecord, truth: &ProcessorState) {
 }
 
 /// The hidden part against the descriptor, in the form that no processor stores differently.
-fn compare_segment(stored: &Segment, truth: &lab::Segment, base: Option<u64>) {
+fn compare_segment(stored: &Segment, truth: &lab::SelectedDescriptor, base: Option<u64>) {
     let descriptor = Descriptor {
         low: truth.descriptor,
         high: truth.descriptor_high,
@@ -117,7 +117,7 @@ fn check_machine(config: &Config) {
             }
         }
         let before = truths(&mut lab);
-        let records = ask::<SnapshotRecord>(&mut lab, handle);
+        let records = query_all::<SnapshotRecord>(&mut lab, handle);
         assert_eq!(records.len(), before.len());
         for (record, truth) in records.iter().zip(&before) {
             compare(record, truth);
@@ -154,7 +154,7 @@ fn one_processor_is_enough() {
 }
 
 #[test]
-fn groups_of_odd_shapes_lose_nobody() {
+fn groups_of_odd_shapes_lose_no_processor() {
     check_machine(&Config {
         groups: vec![1, 3, 2],
         ..config(6)
@@ -180,9 +180,9 @@ fn svme_that_was_set_stays_set_and_the_others_stay_clear() {
         .map(|(index, _)| index)
         .collect();
     assert_eq!(owned, [1, 4, 7]);
-    let statuses = ask::<StatusRecord>(&mut lab, handle);
+    let statuses = query_all::<StatusRecord>(&mut lab, handle);
     assert!(statuses.iter().all(|status| status.outcome.is_done()));
-    let records = ask::<SnapshotRecord>(&mut lab, handle);
+    let records = query_all::<SnapshotRecord>(&mut lab, handle);
     for ((record, status), truth) in records.iter().zip(&statuses).zip(&before) {
         compare(record, truth);
         assert_eq!(status.efer, truth.msrs.efer);

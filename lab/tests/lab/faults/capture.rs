@@ -7,8 +7,8 @@ use lab::{Access, Error, GuardedInstruction, InjectedException, Injection, Lab};
 use protocol::{Outcome, SnapshotRecord, StatusRecord};
 
 use super::read;
-use crate::support::survey::survey;
-use crate::support::tally::Tally;
+use crate::support::fault_tally::FaultTally;
+use crate::support::query::query;
 use crate::support::{boot, config};
 
 const PROCESSORS: u32 = 3;
@@ -86,17 +86,17 @@ fn inject(lab: &mut Lab, index: u32, point: &Point, exception: InjectedException
 fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Outcome) {
     let (mut lab, handle) = opened();
     let before = efers(&mut lab);
-    let mut tally = Tally::default();
+    let mut tally = FaultTally::default();
     let mut injected = 0;
     for point in points {
         for (exception, fault) in EXCEPTIONS {
             for index in 0..PROCESSORS {
                 inject(&mut lab, index, point, exception);
                 tally.point();
-                let survey = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
+                let reply = query::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
                 injected += 1;
                 let step = point.step;
-                for record in &survey.records {
+                for record in &reply.records {
                     if record.id.index == index {
                         let refusal = outcome(record).refusal();
                         assert_eq!(refusal, Some(Refusal::Fault { step, fault }));
@@ -111,7 +111,7 @@ fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Out
             }
         }
     }
-    let last = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
+    let last = query::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
     assert!(last.records.iter().all(|record| record.outcome.is_done()));
     assert!(!last.redacted);
     lab.close(handle).unwrap();
@@ -119,7 +119,7 @@ fn every_fault_is_a_record(points: &[Point], outcome: fn(&SnapshotRecord) -> Out
     tally.left_over(&report);
     assert!(report.is_clean(), "{report:?}");
     lab.shutdown().unwrap();
-    assert_eq!(tally.tell("injected faults"), injected);
+    assert_eq!(tally.print("injected faults"), injected);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn every_independent_read_may_fault_and_leaves_the_capture_whole() {
 }
 
 #[test]
-fn a_refused_restoring_of_efer_is_told() {
+fn a_refused_restoring_of_efer_is_reported() {
     let (mut lab, handle) = opened();
     let point = Point {
         step: Step::RestoreEfer,
@@ -146,17 +146,17 @@ fn a_refused_restoring_of_efer_is_told() {
         skip: 1,
     };
     inject(&mut lab, 1, &point, InjectedException::GeneralProtection);
-    let survey = survey::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
+    let reply = query::<SnapshotRecord>(&mut lab, handle, PROCESSORS);
     let expected = Refusal::Fault {
         step: Step::RestoreEfer,
         fault: Fault::GeneralProtection,
     };
-    assert_eq!(survey.records[1].outcome.refusal(), Some(expected));
+    assert_eq!(reply.records[1].outcome.refusal(), Some(expected));
     assert_eq!(efers(&mut lab)[1] & 1 << 12, 1 << 12);
 }
 
 #[test]
-fn a_processor_whose_every_read_faults_stops_nobody_else() {
+fn a_processor_whose_every_read_faults_stops_no_other() {
     let (mut lab, handle) = opened();
     let injection = Injection {
         instruction: GuardedInstruction::ReadAny,
@@ -166,8 +166,8 @@ fn a_processor_whose_every_read_faults_stops_nobody_else() {
     };
     lab.inject_fault(2, injection).unwrap();
     for _ in 0..10 {
-        let survey = survey::<StatusRecord>(&mut lab, handle, PROCESSORS);
-        let done: Vec<bool> = survey
+        let reply = query::<StatusRecord>(&mut lab, handle, PROCESSORS);
+        let done: Vec<bool> = reply
             .records
             .iter()
             .map(|record| record.outcome.is_done())

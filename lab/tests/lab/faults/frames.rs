@@ -1,5 +1,5 @@
 //! Faults in frames of every kind: whatever a function did with the registers of its
-//! caller, the lab's unwinder brings them back as the image's tables say.
+//! caller, the lab's unwinder restores them as the image's tables say.
 
 use std::collections::BTreeSet;
 use std::path::Path;

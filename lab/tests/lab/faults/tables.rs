@@ -9,7 +9,7 @@ use lab::{
 use protocol::SnapshotRecord;
 
 use super::read;
-use crate::support::survey::{self, survey};
+use crate::support::query::{self, query};
 use crate::support::unwind_tables::UnwindTables;
 use crate::support::{self, config};
 
@@ -35,7 +35,7 @@ fn end_of_run_with(change: impl FnOnce(&mut UnwindTables)) -> StopReason {
             count: 1,
         };
         lab.inject_fault(0, injection)?;
-        survey::ask::<SnapshotRecord>(&mut lab, handle, 1).map(drop)
+        query::try_query::<SnapshotRecord>(&mut lab, handle, 1).map(drop)
     });
     match ended {
         Err(Error::Stopped { stop, .. }) => stop.reason,
@@ -118,7 +118,7 @@ fn an_exception_without_a_handler_ends_the_run_with_its_frame() {
 }
 
 #[test]
-fn a_walk_that_loses_its_way_is_noticed() {
+fn unwinding_that_leads_to_no_caller_is_noticed() {
     let rule = rule_against(|image| {
         for (begin, data) in image.guarded_functions() {
             image.set_u32(data, 0);
@@ -147,7 +147,7 @@ fn a_filter_may_be_the_constant_one() {
         count: 1,
     };
     lab.inject_fault(0, injection).unwrap();
-    survey::<SnapshotRecord>(&mut lab, handle, 1);
+    query::<SnapshotRecord>(&mut lab, handle, 1);
     assert_eq!(lab.report().unwrap().injected_faults(), 1);
     lab.close(handle).unwrap();
     assert!(lab.unload().unwrap().is_clean());

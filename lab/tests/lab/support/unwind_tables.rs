@@ -18,13 +18,13 @@ const UD2: [u8; 2] = [0x0F, 0x0B];
 const CHAINED: u8 = 4;
 
 /// What one instruction of a prologue did.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct UnwindCode {
     /// Where the code is.
     pub address: u32,
     /// What was done.
     pub operation: u8,
-    /// The register, or whatever else the operation has in its place.
+    /// The register, or what else the operation has in its place.
     pub register: u8,
 }
 

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 
 use super::objects::{block, write};
 use crate::nt::contiguous;
@@ -15,22 +15,22 @@ const EXECUTE_READ_WRITE: u32 = 0x40;
 const ANY_NODE: u32 = 0x8000_0000;
 
 /// Breaks a rule.
-pub fn violate(kind: Misuse) {
+pub fn violate(kind: Violation) {
     const SIZE: usize = 100;
     let allocate =
         |protection| contiguous::allocate_node_memory(SIZE, 0, u64::MAX, 0, protection, ANY_NODE);
     match kind {
-        Misuse::ContiguousWithoutProtection => {
+        Violation::ContiguousWithoutProtection => {
             allocate(0);
         }
-        Misuse::ContiguousOfNoNode => {
+        Violation::ContiguousOfNoNode => {
             contiguous::allocate_node_memory(SIZE, 0, u64::MAX, 0, READ_WRITE, 1);
         }
-        Misuse::ContiguousExecutable => {
+        Violation::ContiguousExecutable => {
             allocate(EXECUTE_READ_WRITE);
         }
-        Misuse::FreeContiguousPool => contiguous::free_memory(block(SIZE)),
-        Misuse::WriteBehindContiguous => {
+        Violation::FreeContiguousPool => contiguous::free_memory(block(SIZE)),
+        Violation::WriteBehindContiguous => {
             let block = allocate(READ_WRITE);
             write(block.cast::<u8>().wrapping_add(SIZE));
             contiguous::free_memory(block);

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 use windows_sys::Wdk::Foundation::KEVENT;
 use x86_64::instructions::interrupts;
 
@@ -10,38 +10,38 @@ use super::objects::{PAGED, TAG, block, mutex, wait};
 use crate::nt::{dispatcher, irql, irql_routines, pool};
 
 /// Breaks a rule.
-pub fn violate(kind: Misuse) {
+pub fn violate(kind: Violation) {
     let event = block(size_of::<KEVENT>()).cast::<KEVENT>();
     match kind {
-        Misuse::WaitOnGarbage => return wait(event),
-        Misuse::EventInPagedPool => {
+        Violation::WaitOnGarbage => return wait(event),
+        Violation::EventInPagedPool => {
             let event = pool::allocate_pool_2(PAGED, size_of::<KEVENT>(), TAG);
             return dispatcher::initialize_event(event.cast(), 0, 0);
         }
-        Misuse::ReleaseForeignMutex => {
+        Violation::ReleaseForeignMutex => {
             dispatcher::release_mutex(mutex(), 0);
             return;
         }
-        Misuse::FreeHeldMutex => {
+        Violation::FreeHeldMutex => {
             let mutex = mutex();
             wait(mutex.cast());
             return pool::free_pool_with_tag(mutex.cast(), TAG);
         }
-        Misuse::SetNullEvent => {
+        Violation::SetNullEvent => {
             dispatcher::set_event(ptr::null_mut(), 0, 0);
             return;
         }
         _ => dispatcher::initialize_event(event, 0, 0),
     }
     match kind {
-        Misuse::WaitAtDispatch => {
+        Violation::WaitAtDispatch => {
             irql_routines::raise(irql::DISPATCH_LEVEL);
         }
-        Misuse::SetEventAboveDispatch => {
+        Violation::SetEventAboveDispatch => {
             irql_routines::raise(irql::HIGH_LEVEL);
             dispatcher::set_event(event, 0, 0);
         }
-        Misuse::WaitWithInterruptsOff => interrupts::disable(),
+        Violation::WaitWithInterruptsOff => interrupts::disable(),
         _ => {}
     }
     wait(event);

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 use windows_sys::Wdk::Foundation::KDPC;
 use x86_64::instructions::interrupts;
 
@@ -26,29 +26,29 @@ extern "win64" fn return_with_interrupts_off(
 }
 
 /// Breaks a rule.
-pub fn violate(kind: Misuse) {
+pub fn violate(kind: Violation) {
     let dpc = block(size_of::<KDPC>()).cast::<KDPC>();
     let queue = |routine: dpc::DeferredRoutine| {
         dpc::initialize(dpc, Some(routine), ptr::null_mut());
         dpc::insert_queue(dpc, ptr::null_mut(), ptr::null_mut());
     };
     match kind {
-        Misuse::QueueUninitializedDpc => {
+        Violation::QueueUninitializedDpc => {
             dpc::insert_queue(dpc, ptr::null_mut(), ptr::null_mut());
         }
-        Misuse::UnknownImportance => {
+        Violation::UnknownImportance => {
             dpc::initialize(dpc, Some(return_at_once), ptr::null_mut());
             dpc::set_importance(dpc, 4);
         }
-        Misuse::FlushDpcsAtDispatch => {
+        Violation::FlushDpcsAtDispatch => {
             irql_routines::raise(irql::DISPATCH_LEVEL);
             dpc::flush_queued();
         }
-        Misuse::DpcReturnsAtOtherIrql => {
+        Violation::DpcReturnsAtOtherIrql => {
             queue(return_raised);
             dpc::flush_queued();
         }
-        Misuse::DpcReturnsWithInterruptsOff => {
+        Violation::DpcReturnsWithInterruptsOff => {
             queue(return_with_interrupts_off);
             dpc::flush_queued();
         }
@@ -56,7 +56,7 @@ pub fn violate(kind: Misuse) {
             // At DISPATCH_LEVEL it stays in the queue.
             irql_routines::raise(irql::DISPATCH_LEVEL);
             queue(return_at_once);
-            if kind == Misuse::FreeQueuedDpc {
+            if kind == Violation::FreeQueuedDpc {
                 pool::free_pool_with_tag(dpc.cast(), TAG);
             } else {
                 dpc::initialize(dpc, Some(return_at_once), ptr::null_mut());

@@ -5,7 +5,7 @@
 use core::arch::asm;
 use core::hint::black_box;
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 
 use super::objects::write;
 use crate::nt::debug;
@@ -14,15 +14,15 @@ use crate::nt::debug;
 static READ_ONLY: [u8; 16] = [1; 16];
 
 /// Ends the run.
-pub fn violate(kind: Misuse) {
+pub fn violate(kind: Violation) {
     match kind {
-        Misuse::BugCheck => debug::bug_check(0xE2, 1, 2, 3, 4),
-        Misuse::WriteReadOnly => write((&raw const READ_ONLY).cast_mut().cast()),
-        Misuse::InvalidOpcode => {
+        Violation::BugCheck => debug::bug_check(0xE2, 1, 2, 3, 4),
+        Violation::WriteReadOnly => write((&raw const READ_ONLY).cast_mut().cast()),
+        Violation::InvalidOpcode => {
             // SAFETY: The instruction faults, which is the point.
             unsafe { asm!("ud2") };
         }
-        Misuse::StackOverflow => {
+        Violation::StackOverflow => {
             black_box(overflow(0));
         }
         _ => panic!("as asked"),

@@ -7,7 +7,7 @@ use core::ffi::c_void;
 use core::hint;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 
 use super::objects::{NON_PAGED, PAGED, TAG, block, read, write};
 use crate::base::address::{self, PAGE_SIZE};
@@ -18,13 +18,13 @@ use crate::processor::{self, idle};
 const EXECUTABLE: u64 = 0x80;
 
 /// Breaks a rule of taking a block.
-pub fn violate_allocation(kind: Misuse) {
+pub fn violate_allocation(kind: Violation) {
     let (level, flags, size, tag) = match kind {
-        Misuse::AllocateAboveDispatch => (irql::HIGH_LEVEL, NON_PAGED, 16, TAG),
-        Misuse::AllocatePagedAtDispatch => (irql::DISPATCH_LEVEL, PAGED, 16, TAG),
-        Misuse::AllocateNothing => (irql::PASSIVE_LEVEL, NON_PAGED, 0, TAG),
-        Misuse::AllocateWithoutTag => (irql::PASSIVE_LEVEL, NON_PAGED, 16, 0),
-        Misuse::AllocateTwoPools => (irql::PASSIVE_LEVEL, NON_PAGED | PAGED, 16, TAG),
+        Violation::AllocateAboveDispatch => (irql::HIGH_LEVEL, NON_PAGED, 16, TAG),
+        Violation::AllocatePagedAtDispatch => (irql::DISPATCH_LEVEL, PAGED, 16, TAG),
+        Violation::AllocateNothing => (irql::PASSIVE_LEVEL, NON_PAGED, 0, TAG),
+        Violation::AllocateWithoutTag => (irql::PASSIVE_LEVEL, NON_PAGED, 16, 0),
+        Violation::AllocateTwoPools => (irql::PASSIVE_LEVEL, NON_PAGED | PAGED, 16, TAG),
         _ => (irql::PASSIVE_LEVEL, EXECUTABLE, 16, TAG),
     };
     irql_routines::raise(level);
@@ -32,43 +32,43 @@ pub fn violate_allocation(kind: Misuse) {
 }
 
 /// Breaks a rule of using or freeing a block.
-pub fn violate_block(kind: Misuse) {
+pub fn violate_block(kind: Violation) {
     const SIZE: usize = 24;
     let block = block(SIZE);
     let bytes = block.cast::<u8>();
     let free = || pool::free_pool_with_tag(block, TAG);
     match kind {
-        Misuse::FreeTwice => {
+        Violation::FreeTwice => {
             free();
             free();
         }
-        Misuse::FreeMiddle => pool::free_pool(bytes.wrapping_add(8).cast()),
-        Misuse::FreeWithOtherTag => pool::free_pool_with_tag(block, !TAG),
-        Misuse::FreeAboveDispatch => {
+        Violation::FreeMiddle => pool::free_pool(bytes.wrapping_add(8).cast()),
+        Violation::FreeWithOtherTag => pool::free_pool_with_tag(block, !TAG),
+        Violation::FreeAboveDispatch => {
             irql_routines::raise(irql::HIGH_LEVEL);
             free();
         }
-        Misuse::WriteBehindPool => {
+        Violation::WriteBehindPool => {
             write(bytes.wrapping_add(SIZE));
             free();
         }
-        Misuse::WriteBeforePool => {
+        Violation::WriteBeforePool => {
             write(bytes.wrapping_sub(1));
             free();
         }
-        Misuse::ReadPastPool => {
+        Violation::ReadPastPool => {
             let page = bytes.addr() as u64 & !(PAGE_SIZE - 1);
             read(address::pointer(page + PAGE_SIZE));
         }
-        Misuse::ReadBeforePool => {
+        Violation::ReadBeforePool => {
             let page = bytes.addr() as u64 & !(PAGE_SIZE - 1);
             read(address::pointer(page - 1));
         }
-        Misuse::ReadFreedPool => {
+        Violation::ReadFreedPool => {
             free();
             read(bytes);
         }
-        Misuse::ReadFreedPoolElsewhere => read_elsewhere(block),
+        Violation::ReadFreedPoolElsewhere => read_elsewhere(block),
         _ => {
             // SAFETY: The call faults at once, which is the point.
             let routine = unsafe { core::mem::transmute::<*mut u8, extern "win64" fn()>(bytes) };

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use lab_wire::{Access, Misuse, Token};
+use lab_wire::{Access, Token, Violation};
 use windows_sys::Wdk::Foundation::{DEVICE_OBJECT, IRP};
 use x86_64::instructions::interrupts;
 
@@ -21,8 +21,8 @@ const OUTPUT_LENGTH: u32 = 8;
 static WHICH: AtomicU32 = AtomicU32::new(0);
 
 /// Sends the routine a request.
-pub fn violate(kind: Misuse) {
-    let position = Misuse::all().iter().position(|&known| known == kind);
+pub fn violate(kind: Violation) {
+    let position = Violation::all().iter().position(|&known| known == kind);
     let position = position.and_then(|position| u32::try_from(position).ok());
     WHICH.store(position.expect("a variant"), Ordering::Relaxed);
     test_driver::install(test_driver::succeed, dispatch);
@@ -32,30 +32,30 @@ pub fn violate(kind: Misuse) {
 }
 
 unsafe extern "win64" fn dispatch(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
-    let which = Misuse::all()[WHICH.load(Ordering::Relaxed) as usize];
+    let which = Violation::all()[WHICH.load(Ordering::Relaxed) as usize];
     match which {
-        Misuse::CompleteTwice => {
+        Violation::CompleteTwice => {
             complete(irp, status::SUCCESS, 0);
             irp::complete_request(irp, 0);
             status::SUCCESS
         }
-        Misuse::CompletePending => complete(irp, status::PENDING, 0),
-        Misuse::CompleteTooMuch => complete(irp, status::SUCCESS, OUTPUT_LENGTH as usize + 1),
-        Misuse::ReturnOtherStatus => {
+        Violation::CompletePending => complete(irp, status::PENDING, 0),
+        Violation::CompleteTooMuch => complete(irp, status::SUCCESS, OUTPUT_LENGTH as usize + 1),
+        Violation::ReturnOtherStatus => {
             complete(irp, status::SUCCESS, 0);
             status::INVALID_PARAMETER
         }
-        Misuse::ReturnWithoutCompletion => status::SUCCESS,
-        Misuse::ReturnPendingUnmarked => status::PENDING,
-        Misuse::DispatchReturnsAtOtherIrql => {
+        Violation::ReturnWithoutCompletion => status::SUCCESS,
+        Violation::ReturnPendingUnmarked => status::PENDING,
+        Violation::DispatchReturnsAtOtherIrql => {
             irql_routines::raise(irql::APC_LEVEL);
             complete(irp, status::SUCCESS, 0)
         }
-        Misuse::DispatchReturnsWithMutex => {
+        Violation::DispatchReturnsWithMutex => {
             wait(mutex().cast());
             complete(irp, status::SUCCESS, 0)
         }
-        Misuse::DispatchReturnsWithInterruptsOff => {
+        Violation::DispatchReturnsWithInterruptsOff => {
             interrupts::disable();
             complete(irp, status::SUCCESS, 0)
         }

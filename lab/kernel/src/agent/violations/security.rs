@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
-use lab_wire::Misuse;
+use lab_wire::Violation;
 use windows_sys::Win32::Foundation::LUID;
 use windows_sys::Win32::Security::{ACL, SECURITY_DESCRIPTOR};
 
@@ -23,32 +23,32 @@ const READ_CONTROL: u32 = 0x0002_0000;
 const DACL: u32 = 0x4;
 
 /// Breaks a rule.
-pub fn violate(kind: Misuse) {
+pub fn violate(kind: Violation) {
     let mut security = SECURITY_DESCRIPTOR::default();
     match kind {
-        Misuse::CreateAclMisaligned => {
+        Violation::CreateAclMisaligned => {
             let mut room = [0_u32; 16];
             let inside = (&raw mut room).cast::<ACL>().wrapping_byte_add(2);
             descriptor::create_acl(inside, 32, 2);
         }
-        Misuse::CreateDescriptorAtDispatch => {
+        Violation::CreateDescriptorAtDispatch => {
             irql_routines::raise(irql::DISPATCH_LEVEL);
             descriptor::create_security_descriptor(&raw mut security, 1);
         }
-        Misuse::CheckUnknownPrivilege => {
+        Violation::CheckUnknownPrivilege => {
             let privilege = LUID {
                 LowPart: 99,
                 HighPart: 0,
             };
             token::single_privilege_check(privilege, 1);
         }
-        Misuse::OpenForProcess => {
+        Violation::OpenForProcess => {
             open_test_device(0);
         }
-        Misuse::OpenForeignObject => {
+        Violation::OpenForeignObject => {
             open((&raw mut security).cast(), KERNEL_HANDLE);
         }
-        Misuse::SetSecurityWithoutAccess => {
+        Violation::SetSecurityWithoutAccess => {
             let opened = open_test_device(KERNEL_HANDLE);
             handle::set_security_object(opened, DACL, &raw const security);
         }

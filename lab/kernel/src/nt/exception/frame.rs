@@ -1,6 +1,6 @@
 //! Leaving one frame: `RtlVirtualUnwind`.
 //!
-//! A frame whose epilogue was interrupted is not told apart from one whose body
+//! A frame whose epilogue was interrupted is not distinguished from one whose body
 //! was: only a fault of the epilogue's own stack accesses could show the difference.
 
 #![expect(unsafe_code, reason = "frames are read from a driver's stack")]
@@ -15,7 +15,7 @@ use crate::nt::rules::Routine;
 const ROUTINE: Routine = Routine("RtlVirtualUnwind");
 
 /// A handler and where its data lies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Handler {
     /// Its address.
     pub address: u64,

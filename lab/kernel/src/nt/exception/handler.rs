@@ -17,7 +17,7 @@ pub mod flag {
 }
 
 /// `EXCEPTION_DISPOSITION`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
 pub struct Disposition(i32);
 
@@ -38,7 +38,7 @@ type Handler = unsafe extern "win64" fn(
 
 /// An exception on its way.
 pub struct Exception<'a> {
-    /// What is told of it.
+    /// What handlers get to know of it.
     pub record: &'a mut ExceptionRecord,
     /// While a handler is looked for: the registers at the exception. While frames
     /// are left: those of the frame that is being left.

@@ -24,7 +24,7 @@ use crate::processor::exceptions::vector;
 use crate::processor::per_processor::{PROCESSOR_LIMIT, PerProcessor};
 use crate::processor::{Processor, count_one};
 
-/// The register whose write is told apart.
+/// The register whose write is watched.
 const EFER: u64 = 0xC000_0080;
 
 const RDMSR: &[u8] = &[0x0F, 0x32];
@@ -35,7 +35,7 @@ const VMSAVE: &[u8] = &[0x0F, 0x01, 0xDB];
 const BREAKPOINTS: usize = 4;
 
 /// An instruction that can be made to raise an exception.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Watched {
     Rdmsr,
     Wrmsr,

@@ -1,5 +1,5 @@
 //! The function table and the unwind information of a loaded image, read where
-//! the image lies. Nothing in it is believed that can be checked.
+//! the image lies. Everything in it is checked before it is used.
 //!
 //! Source: "x64 exception handling" of the MSVC documentation, sections
 //! `RUNTIME_FUNCTION` and `UNWIND_INFO`.
@@ -24,7 +24,7 @@ const ENTRY_SIZE: u32 = 12;
 const CHAIN_LIMIT: usize = 32;
 
 /// A function, or a part of one, by offsets from the image's base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Function {
     /// Its first byte.
     pub begin: u32,
@@ -42,7 +42,7 @@ impl Function {
 }
 
 /// What calls for a function's handler, as flags of its unwind information.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum HandlerKind {
     /// `UNW_FLAG_EHANDLER`: an exception that looks for a handler.
@@ -55,7 +55,7 @@ pub enum HandlerKind {
 const CHAINED: u8 = 4;
 
 /// What an instruction of the prologue did.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Operation {
     /// Pushed a register.
     Push {
@@ -86,7 +86,7 @@ pub enum Operation {
 }
 
 /// An [`Operation`] that is done once the prologue has come so far.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Code {
     /// Offset of the end of the instruction from the function's begin.
     pub prologue_offset: u8,
@@ -95,7 +95,7 @@ pub struct Code {
 }
 
 /// A register that points to a fixed place in the frame.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct FrameRegister {
     /// The register.
     pub number: u8,
@@ -104,7 +104,7 @@ pub struct FrameRegister {
 }
 
 /// What a function's prologue does, and who handles its exceptions.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct UnwindInfo {
     flags: u8,
     /// Length of the prologue in bytes.

@@ -23,7 +23,7 @@ const MDL_MAPPED_TO_SYSTEM_VA: i16 = 0x1;
 const MDL_PAGES_LOCKED: i16 = 0x2;
 
 /// A control code's transfer type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
     /// Both buffers share one in system memory.
     Buffered,

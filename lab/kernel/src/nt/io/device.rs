@@ -47,7 +47,7 @@ struct Entry {
     deleted: bool,
     /// Its driver is to be unloaded when it is not open any more.
     unload_pending: bool,
-    /// Who may open it; none allows everyone, as the default does.
+    /// Who may open it; without a list, as by default, every token may.
     dacl: Option<Dacl>,
 }
 

@@ -53,7 +53,7 @@ pub struct Loaded {
     pub status: u32,
     /// Where the image was mapped, if it was.
     pub base: u64,
-    /// The loader's refusal in words.
+    /// Why the loader refused the file.
     pub refusal: String,
 }
 

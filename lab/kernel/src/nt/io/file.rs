@@ -8,7 +8,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use lab_wire::{Access, Handle, IoctlReply, Token};
+use lab_wire::{Access, Handle, IoctlResult, Token};
 
 use super::buffers::{Buffers, Method};
 use super::irp::{self, Completion, MAJOR_FUNCTIONS, Parameters};
@@ -179,7 +179,7 @@ const fn desired(access: Access) -> u32 {
     desired
 }
 
-/// An `IO_SECURITY_CONTEXT` whose access state is not told.
+/// An `IO_SECURITY_CONTEXT` without an access state.
 fn security_context(access: Access) -> Option<u64> {
     use windows_sys::Wdk::Foundation::IO_SECURITY_CONTEXT;
     let size = size_of::<IO_SECURITY_CONTEXT>() as u64;
@@ -316,14 +316,14 @@ fn handles_itself(device: u64, parameters: Parameters) -> bool {
 }
 
 /// `DeviceIoControl`.
-pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> IoctlReply {
+pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> IoctlResult {
     match try_control(handle, code, input, output_length) {
-        Ok(completion) => IoctlReply {
+        Ok(completion) => IoctlResult {
             status: completion.status,
             information: completion.information,
             output: completion.output,
         },
-        Err(status) => IoctlReply {
+        Err(status) => IoctlResult {
             status,
             information: 0,
             output: Vec::new(),

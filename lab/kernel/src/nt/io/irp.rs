@@ -54,7 +54,7 @@ const CURRENT_LOCATION: Field<IRP, *mut IO_STACK_LOCATION> =
     field!(IRP, Tail.Overlay.Anonymous2.Anonymous.CurrentStackLocation);
 
 /// What a request asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Parameters {
     /// `IRP_MJ_CREATE`.
     Create {
@@ -112,8 +112,8 @@ pub struct Completion {
     marked_pending: bool,
 }
 
-/// A request between its making and its completion's collection.
-struct Live {
+/// A request from its making until its sender has collected the completion.
+struct ActiveRequest {
     buffers: Buffers,
     parameters: Parameters,
     file: *mut FILE_OBJECT,
@@ -123,26 +123,28 @@ struct Live {
 }
 
 // SAFETY: The file object is the lab's own, and is only compared.
-unsafe impl Send for Live {}
+unsafe impl Send for ActiveRequest {}
 
 /// By address of the IRP, with a number: addresses don't come back, but the
 /// entry outlives the IRP.
-static LIVE: Lock<BTreeMap<u64, Live>> = Lock::new(BTreeMap::new());
+static ACTIVE: Lock<BTreeMap<u64, ActiveRequest>> = Lock::new(BTreeMap::new());
 
 /// How many requests the driver has not completed.
 pub fn pending() -> u32 {
-    let live = LIVE.lock();
-    let pending = live.values().filter(|live| live.completion.is_none());
+    let active = ACTIVE.lock();
+    let pending = active
+        .values()
+        .filter(|request| request.completion.is_none());
     u32::try_from(pending.count()).expect("few requests")
 }
 
 /// `IoCancelIrp` for every request of a file object that is under way; returns how many.
 pub fn cancel(file: *mut FILE_OBJECT) -> u32 {
     const ROUTINE: Routine = Routine("IoCancelIrp");
-    let live = LIVE.lock();
-    let of_file = live
+    let active = ACTIVE.lock();
+    let of_file = active
         .iter()
-        .filter(|(_, live)| live.file == file && live.completion.is_none());
+        .filter(|(_, request)| request.file == file && request.completion.is_none());
     let cancelled = of_file.map(|(&address, _)| {
         let irp = Object::own(address::pointer::<IRP>(address));
         irp.set(field!(IRP, Cancel), true);
@@ -169,9 +171,9 @@ pub fn send(
     };
     fill(irp, device, file, parameters, &buffers);
     let address = irp.address();
-    LIVE.lock().insert(
+    ACTIVE.lock().insert(
         address,
-        Live {
+        ActiveRequest {
             buffers,
             parameters,
             file,
@@ -232,9 +234,17 @@ fn fill(
     irp.set(field!(IRP, StackCount), STACK_LOCATIONS);
     // As IoCallDriver leaves it for the topmost driver.
     irp.set(field!(IRP, CurrentLocation), STACK_LOCATIONS);
-    let location = location(irp);
-    irp.set(CURRENT_LOCATION, location.pointer());
+    irp.set(CURRENT_LOCATION, location(irp).pointer());
+    fill_location(location(irp), device, file, parameters, buffers);
+}
 
+fn fill_location(
+    location: Object<IO_STACK_LOCATION>,
+    device: u64,
+    file: *mut FILE_OBJECT,
+    parameters: Parameters,
+    buffers: &Buffers,
+) {
     location.set(field!(IO_STACK_LOCATION, MajorFunction), parameters.major());
     location.set(
         field!(IO_STACK_LOCATION, DeviceObject),
@@ -303,9 +313,9 @@ fn dispatch(device: u64, irp: Object<IRP>, major: u8) -> u32 {
 fn collect(address: u64, returned: u32) -> Completion {
     const ROUTINE: Routine = Routine("DRIVER_DISPATCH");
     let (completed, marked_pending) = {
-        let live = LIVE.lock();
-        let live = live.get(&address).expect("this request's own");
-        if let Some(completion) = &live.completion {
+        let active = ACTIVE.lock();
+        let request = active.get(&address).expect("this request's own");
+        if let Some(completion) = &request.completion {
             (Some(completion.status), completion.marked_pending)
         } else {
             let irp = Object::own(address::pointer::<IRP>(address));
@@ -335,9 +345,9 @@ fn collect(address: u64, returned: u32) -> Completion {
         }
     }
     idle::wait_until(|| {
-        let mut live = LIVE.lock();
-        live.get(&address)?.completion.as_ref()?;
-        live.remove(&address)?.completion
+        let mut active = ACTIVE.lock();
+        active.get(&address)?.completion.as_ref()?;
+        active.remove(&address)?.completion
     })
 }
 
@@ -347,8 +357,8 @@ pub extern "win64" fn complete_request(irp: *mut IRP, _boost: i8) {
     ROUTINE.irql_at_most(irql::DISPATCH_LEVEL);
     let address = irp.addr() as u64;
     let irp = Object::own(irp);
-    let mut live = LIVE.lock();
-    let request = live.get_mut(&address);
+    let mut active = ACTIVE.lock();
+    let request = active.get_mut(&address);
     let Some(request) = request.filter(|request| request.completion.is_none()) else {
         ROUTINE.violated(
             "once",
@@ -389,7 +399,7 @@ pub extern "win64" fn complete_request(irp: *mut IRP, _boost: i8) {
         marked_pending: control & PENDING_RETURNED != 0,
     });
     let waiting = request.processor;
-    drop(live);
+    drop(active);
     // Code that still uses the request or its buffer now faults.
     buffers.free();
     pool::free_system(ROUTINE, address);

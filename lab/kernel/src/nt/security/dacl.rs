@@ -8,16 +8,16 @@ use super::sid::Sid;
 use super::token;
 
 /// An entry that allows something.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Allowed {
-    /// Whom.
+    /// The account or group.
     pub sid: Sid,
-    /// What.
+    /// The rights.
     pub mask: u32,
 }
 
 /// Who may do what with an object; all others may do nothing.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Dacl(pub Vec<Allowed>);
 
 impl Dacl {

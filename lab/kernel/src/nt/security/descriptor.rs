@@ -202,7 +202,7 @@ fn check(descriptor: Object<SECURITY_DESCRIPTOR>) -> Result<(), u32> {
     Ok(())
 }
 
-/// The list of a descriptor; none if everyone is allowed.
+/// The list of a descriptor; none if every token is allowed.
 pub fn dacl(routine: Routine, descriptor: *const SECURITY_DESCRIPTOR) -> Result<Option<Dacl>, u32> {
     let descriptor = routine.object("SecurityDescriptor", descriptor);
     check(descriptor)?;

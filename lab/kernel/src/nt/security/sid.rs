@@ -18,7 +18,7 @@ const SUBAUTHORITIES_LIMIT: u8 = 15;
 const HEADER: u64 = 8;
 
 /// A valid security identifier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sid(Vec<u8>);
 
 impl Sid {

@@ -1,4 +1,4 @@
-//! What the lab kernel answers and says.
+//! What the lab kernel answers and reports.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Campaigned, Handle, ProcessorState, Report, Stop};
+use crate::{CampaignResult, Handle, ProcessorState, Report, Stop};
 
-/// Who wrote a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The writer of a log line.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum LogSource {
     /// The lab kernel.
     Kernel,
@@ -18,27 +18,27 @@ pub enum LogSource {
 }
 
 /// Everything that comes from the lab kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Message {
-    /// Booted and waiting for requests; sent once, first.
+    /// Booted and waiting for commands; sent once, first.
     Ready(Ready),
     /// A line for the log.
     Log {
-        /// Who wrote it.
+        /// The writer.
         source: LogSource,
         /// Where it was written.
         processor: u32,
         /// The line, without its end.
         text: String,
     },
-    /// The answer to the request before.
-    Reply(Reply),
+    /// The answer to the command before.
+    Response(Response),
     /// The run ends here.
     Stop(Box<Stop>),
 }
 
 /// What booted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Ready {
     /// Active processors; parked ones do not count.
     pub processors: u32,
@@ -48,52 +48,52 @@ pub struct Ready {
     pub memory: u64,
 }
 
-/// An answer, by the request that it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
-    /// To [`crate::Request::Load`].
+/// An answer, by the command that it belongs to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Response {
+    /// To [`crate::Command::Load`].
     Load {
         /// What the entry point returned, or why the loader refused.
         status: u32,
         /// Where the image was mapped, if it was.
         base: u64,
-        /// The loader's refusal in words; empty when the entry point ran.
+        /// Why the loader refused the file; empty when the entry point ran.
         refusal: String,
     },
-    /// To [`crate::Request::Unload`].
+    /// To [`crate::Command::Unload`].
     Unload {
         /// Zero, or why the driver stays loaded.
         status: u32,
         /// What the driver left behind.
         report: Box<Report>,
     },
-    /// To [`crate::Request::Run`]: outcomes in the order of the threads and
-    /// their operations. To [`crate::Request::Relay`]: of the processors instead.
-    Run(Vec<Vec<Outcome>>),
-    /// To [`crate::Request::Report`].
+    /// To [`crate::Command::Run`]: outcomes in the order of the threads and
+    /// their operations. To [`crate::Command::RunInTurn`]: of the processors instead.
+    Run(Vec<Vec<OperationResult>>),
+    /// To [`crate::Command::Report`].
     Report(Box<Report>),
-    /// To [`crate::Request::Processor`].
+    /// To [`crate::Command::Processor`].
     Processor(Box<ProcessorState>),
-    /// To [`crate::Request::ReadPhysical`].
+    /// To [`crate::Command::ReadPhysical`].
     Physical(Vec<u8>),
-    /// To every request whose success needs no words.
+    /// To every command that has no other result.
     Done,
-    /// A request that cannot be served, in words.
+    /// Why a command cannot be carried out.
     Refused(String),
-    /// To [`crate::Request::Fuzz`].
-    Fuzz(Box<Campaigned>),
+    /// To [`crate::Command::Fuzz`].
+    Fuzz(Box<CampaignResult>),
 }
 
 /// How one [`crate::Operation`] ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum OperationResult {
     /// Of [`crate::Operation::Open`]: a handle or an NTSTATUS.
     Open(Result<Handle, u32>),
     /// Of [`crate::Operation::Close`]: an NTSTATUS.
     Close(u32),
     /// Of [`crate::Operation::Ioctl`].
-    Ioctl(IoctlReply),
-    /// Of [`crate::Operation::Cancel`]: how many requests were asked to be given up.
+    Ioctl(IoctlResult),
+    /// Of [`crate::Operation::Cancel`]: how many requests were cancelled.
     Cancel(u32),
     /// Of [`crate::Operation::Unload`]: an NTSTATUS, of success also when the driver
     /// goes later.
@@ -105,8 +105,8 @@ pub enum Outcome {
 }
 
 /// What `DeviceIoControl` brought back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IoctlReply {
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct IoctlResult {
     /// The NTSTATUS of the request.
     pub status: u32,
     /// `IoStatus.Information`.

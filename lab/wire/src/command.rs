@@ -1,18 +1,18 @@
-//! What the host asks of the lab kernel.
+//! What the host tells the lab kernel to do.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Campaign, Exercise, Misuse, ProcessorChange};
+use crate::{Campaign, ConformanceCheck, ProcessorChange, Violation};
 
 /// An open file object of the lab's I/O manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Handle(pub u32);
 
 /// What a caller asks for when it opens a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Access {
     /// `GENERIC_READ`.
     pub read: bool,
@@ -39,8 +39,8 @@ impl Access {
     };
 }
 
-/// Whom a thread acts for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray)]
+/// The account and the privileges that a thread has.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, strum::VariantArray)]
 pub enum Token {
     /// S-1-5-18, with every privilege enabled.
     System,
@@ -48,7 +48,7 @@ pub enum Token {
     Administrator,
     /// A member of S-1-5-32-544 without that privilege, as after a plain elevation.
     AdministratorWithoutDebug,
-    /// Somebody else.
+    /// A member of neither.
     User,
 }
 
@@ -61,7 +61,7 @@ impl Token {
 }
 
 /// One system call of a thread.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Operation {
     /// `CreateFile` on a Win32 path such as `\\.\Name`.
     Open {
@@ -69,7 +69,7 @@ pub enum Operation {
         path: String,
         /// The access asked for.
         access: Access,
-        /// Who opens it, and makes all calls with the handle.
+        /// The token of the thread that opens it and makes all calls with the handle.
         token: Token,
     },
     /// `CloseHandle`.
@@ -117,7 +117,7 @@ pub enum Operation {
 }
 
 /// System calls made one after another by one thread.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Thread {
     /// The processor that the thread runs on.
     pub processor: u32,
@@ -126,7 +126,7 @@ pub struct Thread {
 }
 
 /// An instruction inside a function of the driver that has an exception handler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum GuardedInstruction {
     /// `RDMSR` of the register with this number.
     ReadRegister(u32),
@@ -139,7 +139,7 @@ pub enum GuardedInstruction {
 }
 
 /// An exception that an instruction can be made to raise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum InjectedException {
     /// `#UD`.
     InvalidOpcode,
@@ -148,7 +148,7 @@ pub enum InjectedException {
 }
 
 /// A fault to be raised, in the place of an instruction that would have succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Injection {
     /// The instruction.
     pub instruction: GuardedInstruction,
@@ -160,21 +160,21 @@ pub struct Injection {
     pub count: u32,
 }
 
-/// A routine that a driver calls, as the moment for something else to happen: right
+/// A routine that a driver calls, as the moment at which processors come online: right
 /// after it has done its work, and before its caller goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Passage {
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum HotAddPoint {
     /// `KeQueryActiveProcessorCountEx`.
     CountQueried,
     /// `KeGetProcessorNumberFromIndex`.
-    NumberAsked,
+    NumberQueried,
     /// `KeInsertQueueDpc`.
     DpcQueued,
 }
 
-/// What the host asks; see [`crate::Reply`] for the answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Request {
+/// What the host tells the kernel to do; see [`crate::Response`] for the answers.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Command {
     /// Loads the boot module as a driver and runs its entry point.
     Load,
     /// Runs the driver's unload routine and takes the image away.
@@ -182,17 +182,17 @@ pub enum Request {
     /// Runs threads, all at once: each on its processor, and all released
     /// together. Threads of the same processor run one after the other.
     Run(Vec<Thread>),
-    /// Runs one thread that goes from processor to processor, and makes the same system
-    /// calls on each.
-    Relay {
-        /// System-wide indices, in the order of its way.
+    /// Makes the same system calls on one processor after the other, each begun by the one
+    /// before.
+    RunInTurn {
+        /// System-wide indices, in order.
         processors: Vec<u32>,
         /// Its system calls.
         operations: Vec<Operation>,
     },
     /// What is allocated, open and queued now.
     Report,
-    /// Makes the pages of the driver's memory count as written by nobody.
+    /// Makes the pages of the driver's memory count as not written to.
     ForgetWrites,
     /// The registers of a processor.
     Processor {
@@ -234,12 +234,12 @@ pub enum Request {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// Makes the lab use its own routines as their documentation promises, and
-    /// check what comes of it.
-    Exercise(Exercise),
-    /// Makes the lab break one of its own rules, to show that the rule is live.
-    Misuse(Misuse),
-    /// Asks a kernel that owes an answer what everyone is doing. It is taken
+    /// Makes the lab use its own routines as their documentation says, and
+    /// check the result.
+    CheckConformance(ConformanceCheck),
+    /// Makes the lab break one of its own rules, to show that the rule is checked.
+    Violate(Violation),
+    /// Asks a kernel that has not answered what each processor is doing. It is taken
     /// out of turn and ends the run with [`crate::StopReason::Hang`].
     Diagnose,
     /// Ends the run in good order.
@@ -249,20 +249,20 @@ pub enum Request {
         /// How many.
         count: u32,
         /// When: after the driver's next call of a routine, or now.
-        after: Option<Passage>,
+        after: Option<HotAddPoint>,
     },
     /// From now on makes `KeSetEvent` return late to a DPC, so that the DPC still runs
-    /// when those who waited for it are long gone.
-    Linger {
+    /// after the threads that waited for the event have gone on.
+    DelaySetEvent {
         /// Turns of a spin loop.
-        turns: u32,
+        spins: u32,
     },
     /// Makes `KeInsertQueueDpc` refuse one DPC, as if it were queued already.
     RefuseDpc {
         /// Which one from now on, counted from 1; 0 for none.
         nth: u64,
     },
-    /// From now on fills memory whose content is not promised, and the stack below a
+    /// From now on fills memory whose content is undefined, and the stack below a
     /// driver's frames, with a byte, to show where it comes out.
     FillMemory {
         /// The byte.

@@ -1,15 +1,15 @@
 //! Points at which something was made to go wrong, counted for the closing output of
 //! `cargo xtask test`.
 
-/// What came of making something go wrong at each of many points.
+/// How the driver fared when something went wrong at each of many points.
 #[derive(Default)]
-pub struct Tally {
+pub struct FaultTally {
     points: u64,
     survived: u64,
     left_over: usize,
 }
 
-impl Tally {
+impl FaultTally {
     /// Something goes wrong now; it is survived if [`Self::survived`] follows.
     pub fn point(&mut self) {
         self.points += 1;
@@ -26,7 +26,7 @@ impl Tally {
     }
 
     /// Prints the line that `cargo xtask test` adds up; returns how many points there were.
-    pub fn tell(self, what: &str) -> u64 {
+    pub fn print(self, what: &str) -> u64 {
         let Self {
             points,
             survived,

@@ -1,67 +1,17 @@
-//! Promises of the lab's routines to be tried, and rules of theirs to be broken.
+//! Rules of the lab's routines to be broken on purpose.
 
 use serde::{Deserialize, Serialize};
 
-/// A promise of the kernel routines that the lab itself checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray)]
-pub enum Exercise {
-    /// A wait ends with `STATUS_TIMEOUT` when its time is over, and not before.
-    WaitTimesOut,
-    /// A notification event satisfies every waiting thread.
-    NotificationEvent,
-    /// A synchronization event satisfies one waiting thread each time it is set.
-    SynchronizationEvent,
-    /// A mutex keeps all processors apart, and lets its owner in again.
-    Mutex,
-    /// DPCs of each importance run once, on their target, at `DISPATCH_LEVEL`.
-    DpcTargets,
-    /// A DPC that is queued cannot be queued again; one that runs can.
-    DpcQueuedOnce,
-    /// DPCs wait while their processor is at `DISPATCH_LEVEL`, urgent ones first.
-    DpcOrder,
-    /// `KeFlushQueuedDpcs` returns only after all DPCs have run.
-    FlushWaits,
-    /// Floating-point registers survive a DPC that changes them.
-    FloatingPoint,
-    /// Pool is zeroed or not, aligned, and physically where it says.
-    Pool,
-    /// Contiguous memory is contiguous, and inside the bounds asked for.
-    Contiguous,
-    /// Every processor has a node, and memory of a node is of that node.
-    Nodes,
-    /// A request that is completed later, by a DPC on another processor.
-    PendingRequest,
-    /// Direct I/O: the output's pages mapped through their descriptor list.
-    DirectTransfer,
-    /// A path behind the device's name reaches the driver.
-    PathBehindDevice,
-    /// Control codes that demand access which the handle lacks.
-    AccessDenied,
-    /// Output that the driver never wrote is filled as memory whose content is not
-    /// promised.
-    UnwrittenOutput,
-    /// What is allocated, open, queued or pending is in the report.
-    ReportOfRemains,
-}
-
-impl Exercise {
-    /// Every variant.
-    #[must_use]
-    pub fn all() -> &'static [Self] {
-        <Self as strum::VariantArray>::VARIANTS
-    }
-}
-
-/// A deliberate breach of one rule, named after the routine that is misused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantArray)]
-pub enum Misuse {
+/// A deliberate violation of one rule, named after what is done.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, strum::VariantArray)]
+pub enum Violation {
     /// `KeWaitForSingleObject` with no time-out at `DISPATCH_LEVEL`.
     WaitAtDispatch,
     /// `KeWaitForSingleObject` on memory that holds no dispatcher object.
     WaitOnGarbage,
     /// `KeWaitForSingleObject` that has to wait while interrupts are disabled.
     WaitWithInterruptsOff,
-    /// `KeWaitForSingleObject` on an event that nobody is ever going to set.
+    /// `KeWaitForSingleObject` on an event that is never going to be set.
     WaitForever,
     /// `KeSetEvent` above `DISPATCH_LEVEL`.
     SetEventAboveDispatch,
@@ -69,7 +19,7 @@ pub enum Misuse {
     SetNullEvent,
     /// `KeInitializeEvent` in paged pool.
     EventInPagedPool,
-    /// `KeReleaseMutex` by a thread that doesn't hold it.
+    /// `KeReleaseMutex` by a thread that doesn't own it.
     ReleaseForeignMutex,
     /// `KeInsertQueueDpc` for a DPC that was never initialised.
     QueueUninitializedDpc,
@@ -152,9 +102,9 @@ pub enum Misuse {
     DispatchReturnsAtOtherIrql,
     /// A dispatch routine that returns with interrupts disabled.
     DispatchReturnsWithInterruptsOff,
-    /// A dispatch routine that returns while its thread holds a mutex.
+    /// A dispatch routine that returns while its thread owns a mutex.
     DispatchReturnsWithMutex,
-    /// `ExFreePoolWithTag` while the block holds a mutex that a thread holds.
+    /// `ExFreePoolWithTag` while the block holds a mutex that a thread owns.
     FreeHeldMutex,
     /// A dispatch routine that reads an IRP after completing it.
     ReadCompletedIrp,
@@ -182,7 +132,7 @@ pub enum Misuse {
     BugCheck,
     /// A write to the lab kernel's own read-only memory.
     WriteReadOnly,
-    /// A processor exception that nobody handles.
+    /// A processor exception that has no handler.
     InvalidOpcode,
     /// A kernel stack that overflows.
     StackOverflow,
@@ -190,7 +140,7 @@ pub enum Misuse {
     Panic,
 }
 
-impl Misuse {
+impl Violation {
     /// Every variant.
     #[must_use]
     pub fn all() -> &'static [Self] {
