@@ -11,6 +11,10 @@ use std::time::Duration;
 
 use lab::{Config, Error, Lab};
 
+/// How long a test may take whose point is that it ends by itself: much longer than it does on a
+/// busy machine.
+pub const END_LIMIT: Duration = Duration::from_mins(1);
+
 /// A file that `cargo xtask test` has built.
 pub fn built(variable: &str) -> PathBuf {
     env::var_os(variable)
