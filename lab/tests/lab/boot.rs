@@ -94,7 +94,7 @@ fn the_old_timer_interrupts_nobody() {
         operations: vec![Operation::TimeStamp],
     }]) {
         Ok(outcomes) => match outcomes.concat().as_slice() {
-            [Outcome::TimeStamp(stamp)] => *stamp,
+            [OperationResult::TimeStamp(stamp)] => *stamp,
             other => panic!("{other:?}"),
         },
         Err(error) => panic!("{error}"),
