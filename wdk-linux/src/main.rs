@@ -1,5 +1,6 @@
 //! `wdk-linux`: builds a Windows driver on windows-drivers-rs on Linux.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -62,7 +63,8 @@ fn build(args: &Args) -> Result<()> {
         write_if_changed(&driver, built.image)?;
         write_if_changed(&driver.with_extension("pdb"), built.debug_info)
     })?;
-    println!("{}", driver.display());
+    let here = env::current_dir()?;
+    println!("{}", driver.strip_prefix(here).unwrap_or(&driver).display());
     Ok(())
 }
 

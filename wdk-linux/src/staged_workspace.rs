@@ -55,7 +55,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// A driver's package and those of its workspace that it depends on.
+    /// A driver's package, and those of its workspace that it depends on. Other drivers of the
+    /// workspace that can be built are staged with it, so that all are compiled in one place.
     ///
     /// # Errors
     ///
@@ -64,25 +65,10 @@ impl Sources {
         let package = package_of(workspace, manifest)?;
         require_wdm(workspace, package)?;
         let mut members = BTreeSet::new();
-        let mut open = vec![package];
-        while let Some(package) = open.pop() {
-            if !members.insert(folder_of(workspace, package)?) {
-                continue;
-            }
-            for dependency in &package.dependencies {
-                if dependency.kind == DependencyKind::Development {
-                    continue;
-                }
-                if let Some(path) = &dependency.path {
-                    let manifest = path.join("Cargo.toml");
-                    let found = package_of(workspace, manifest.as_std_path());
-                    open.push(found.with_context(|| {
-                        format!(
-                            "{} depends on {} by its path",
-                            package.name, dependency.name
-                        )
-                    })?);
-                }
+        add_with_dependencies(workspace, package, &mut members)?;
+        for other in workspace.packages() {
+            if model(&other.metadata).as_deref() == Some(WDM) {
+                add_with_dependencies(workspace, other, &mut members)?;
             }
         }
         Ok(Self {
@@ -150,14 +136,49 @@ fn folder_of(workspace: &Workspace, package: &Package) -> Result<PathBuf> {
         .to_owned())
 }
 
+/// Adds the folders of a package and of the members that it depends on.
+fn add_with_dependencies(
+    workspace: &Workspace,
+    package: &Package,
+    members: &mut BTreeSet<PathBuf>,
+) -> Result<()> {
+    let mut open = vec![package];
+    while let Some(package) = open.pop() {
+        if !members.insert(folder_of(workspace, package)?) {
+            continue;
+        }
+        for dependency in &package.dependencies {
+            if dependency.kind == DependencyKind::Development {
+                continue;
+            }
+            if let Some(path) = &dependency.path {
+                let manifest = path.join("Cargo.toml");
+                let found = package_of(workspace, manifest.as_std_path());
+                open.push(found.with_context(|| {
+                    format!(
+                        "{} depends on {} by its path",
+                        package.name, dependency.name
+                    )
+                })?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The driver model that the stand-in has headers and libraries for.
+const WDM: &str = "WDM";
+
+/// The driver model that a package or a workspace says.
+fn model(metadata: &serde_json::Value) -> Option<String> {
+    let model = &metadata["wdk"]["driver-model"]["driver-type"];
+    model.as_str().map(str::to_owned)
+}
+
 /// `wdk-build` builds drivers of three models; the stand-in has what one of them needs.
 fn require_wdm(workspace: &Workspace, package: &Package) -> Result<()> {
-    let model = |metadata: &serde_json::Value| {
-        let model = &metadata["wdk"]["driver-model"]["driver-type"];
-        model.as_str().map(str::to_owned)
-    };
     match model(&package.metadata).or_else(|| model(workspace.metadata())) {
-        Some(model) if model == "WDM" => Ok(()),
+        Some(model) if model == WDM => Ok(()),
         Some(model) => bail!(
             "{} is a {model} driver: the stand-in for the WDK has headers and libraries for WDM \
              drivers only; build it on Windows",

@@ -319,8 +319,12 @@ fn network_settings(dump: &str) -> String {
             rest.is_some_and(|rest| rest.starts_with([' ', ':']))
         })
     };
-    let lines = dump.lines().filter(is_wanted);
-    lines.map(|line| format!("{line}\n")).collect()
+    let mut settings = String::new();
+    for line in dump.lines().filter(is_wanted) {
+        settings.push_str(line);
+        settings.push('\n');
+    }
+    settings
 }
 
 /// The first of these mounts (`/proc/self/mounts`) whose place is in `folder`.

@@ -6,11 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 use wdk_linux::host::process::{self, BUILD_LIMIT};
 use wdk_linux::host::{self, Workspace, step};
-use xtask::artifact::{self, LabDriver};
+use xtask::artifact::{self, LabDriver, driver};
 use xtask::needs;
-
-/// Members of the staged workspace that the committed one does not have.
-const GUESTS: [&str; 2] = ["oracles/metadata/abi", "oracles/wine/supplement"];
 
 /// Whether everything is formatted.
 pub fn format(workspace: &Workspace) -> Result<()> {
@@ -19,7 +16,7 @@ pub fn format(workspace: &Workspace) -> Result<()> {
         process::run(cargo.args(["fmt", "--all", "--check"]), BUILD_LIMIT)?;
         let mut rustfmt = workspace.tool("rustfmt");
         rustfmt.args(["--check", "--edition", "2024"]);
-        for guest in GUESTS {
+        for guest in driver::GUESTS {
             rustfmt.arg(workspace.root().join(guest).join("src/lib.rs"));
         }
         process::run(&mut rustfmt, BUILD_LIMIT)?;

@@ -21,7 +21,7 @@ pub const FEATURES: &str = "lab/boot,oracles/boot,distribution/boot,xtask/boot";
 pub const DAMAGE: &str = "damage";
 
 /// Packages whose programs the tests run.
-const PROGRAMS: [&str; 2] = ["oracles", "distribution"];
+const PROGRAMS: [&str; 3] = ["oracles", "distribution", "wdk-linux"];
 
 /// Enough for any program on a slow machine; a lab that hangs ends much sooner by itself.
 const SUITE_LIMIT: Duration = Duration::from_mins(15);

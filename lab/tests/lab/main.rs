@@ -12,6 +12,7 @@ mod conformance;
 mod driver;
 mod faults;
 mod fuzz;
+mod minimal_driver;
 mod processors;
 mod resources;
 mod rules;

@@ -87,7 +87,8 @@ impl Running {
     /// Takes a line that a program of the step wrote as what the step is doing.
     pub(super) fn note(&self, line: &str) {
         let line = plain(line);
-        if !line.is_empty() {
+        // Cargo's messages for programs say nothing to people.
+        if !line.is_empty() && !line.starts_with('{') {
             lock(&self.doing).line = line;
         }
     }

@@ -9,8 +9,9 @@ use wdk_linux::{CrossBuild, Sources};
 
 use super::Profile;
 
-/// What judges of the driver build beside it: Microsoft's metadata, and what Wine lacks.
-const GUESTS: [&str; 2] = ["oracles/metadata/abi", "oracles/wine/supplement"];
+/// What judges of the driver build beside it: Microsoft's metadata, and what Wine lacks. They need
+/// wdk-sys, and are no members of the committed workspace.
+pub const GUESTS: [&str; 2] = ["oracles/metadata/abi", "oracles/wine/supplement"];
 
 /// The driver's packages, and where they are built.
 ///

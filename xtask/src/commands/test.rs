@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use wdk_linux::host::process;
+use wdk_linux::host::process::{self, BUILD_LIMIT};
 use wdk_linux::host::workspace::read_text;
 use wdk_linux::host::{self, Workspace, step};
 use xtask::artifact::{self, LabDriver, Profile, driver};
@@ -136,12 +136,19 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
         })
         .after(&["test programs"]),
         Task::new("svmsave.sys with checks", || {
-            let checked = artifact::build_checked_driver(workspace);
-            Outcome::of("svmsave.sys with checks", checked.map(drop))
+            let built = artifact::build_checked_driver(workspace);
+            Outcome::of("svmsave.sys with checks", built.map(drop))
         })
         .after(&["svmsave.sys and its package"])
         .at(STAGE),
     ];
+    tasks.push(
+        Task::new("minimal driver", || {
+            Outcome::of("minimal driver", build_minimal_driver(workspace, built))
+        })
+        .after(&["test programs", "svmsave.sys with checks"])
+        .at(STAGE),
+    );
     tasks.extend(judges(workspace, built));
     tasks.extend(further_tests(workspace, built));
     tasks
@@ -249,6 +256,18 @@ fn build_lab(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
+/// Builds a driver that has nothing to do with svmsave, with the program that builds any.
+fn build_minimal_driver(workspace: &Workspace, built: &OnceLock<Built>) -> Result<()> {
+    let built = built.get().context("wdk-linux was not built")?;
+    let mut wdk_linux = built.program("wdk-linux")?;
+    wdk_linux.args(["build", "--release", "--manifest-path"]);
+    wdk_linux.arg(workspace.root().join("wdk-linux/minimal/Cargo.toml"));
+    step("minimal driver, by wdk-linux", |_| {
+        process::run(&mut wdk_linux, BUILD_LIMIT)?;
+        Ok(())
+    })
+}
+
 fn lint_driver(workspace: &Workspace) -> Result<()> {
     let cross_build = driver::prepare(workspace)?;
     driver::lint(&cross_build)?;
@@ -276,11 +295,13 @@ fn suite(
 /// What tests find the lab's parts by.
 fn lab_environment(workspace: &Workspace, mut command: Command) -> Command {
     let target = workspace.target();
+    let folder = target.join(needs::DRIVER_TARGET);
     let lab_driver = |driver: LabDriver| driver.place(workspace);
     command
         .env("LAB_KERNEL", artifact::kernel_place(workspace))
         .env("LAB_DRIVER", target.join("package/svmsave.sys"))
         .env("LAB_FRAMES", lab_driver(LabDriver::Frames))
+        .env("LAB_MINIMAL", folder.join("release/minimal_driver.sys"))
         .env("LAB_CHECKED_DRIVER", target.join("checked/svmsave.sys"));
     command
 }

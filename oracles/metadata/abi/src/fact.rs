@@ -1,6 +1,6 @@
 //! What is compared, in the form in which it lies in the object file.
 
-/// Lengths of the two texts, in bytes; `xtask/src/oracle/metadata/table.rs` reads them.
+/// Lengths of the two texts, in bytes; `oracles/src/metadata/table.rs` reads them.
 const NAME: usize = 120;
 const VOUCHER: usize = 112;
 
