@@ -17,6 +17,7 @@ extern crate std;
 pub mod capture;
 pub mod cpuid;
 pub mod descriptor;
+pub mod fields;
 pub mod gate;
 pub mod intrinsics;
 pub mod msr;
