@@ -23,7 +23,7 @@ use wdk_sys::{
     },
 };
 
-use crate::{status::check, wait::KERNEL_MODE};
+use crate::{wdm::status::check, wdm::wait::KERNEL_MODE};
 
 /// Whether the caller of a survey may see addresses.
 #[derive(Clone, Copy, Eq, PartialEq)]

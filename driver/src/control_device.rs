@@ -13,7 +13,7 @@ use wdk_sys::{
     ntddk::{IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink},
 };
 
-use crate::{access, status::check, survey::Survey, wide::Wide};
+use crate::{access, device_extension::Survey, wdm::status::check, wdm::unicode_string::Wide};
 
 static DEVICE_NAME: Wide<{ protocol::DEVICE_NAME.len() }> = Wide::new(protocol::DEVICE_NAME);
 static LINK_NAME: Wide<{ protocol::LINK_NAME.len() }> = Wide::new(protocol::LINK_NAME);

@@ -12,7 +12,7 @@ use wdk_sys::{
 };
 use zerocopy::FromBytes;
 
-use crate::{access, control_device, irp::Irp, survey::Survey};
+use crate::{access, control_device, device_extension::Survey, wdm::irp::Irp};
 
 /// Fills in the driver's major functions: those that it serves, and a refusal for the others.
 pub(crate) fn register(driver: &mut DRIVER_OBJECT) {

@@ -11,20 +11,12 @@
 //! | [`control_device`] | the device object, its name and its extension |
 //! | [`dispatch`] | the major functions, and which request means what |
 //! | [`access`] | who may open the device, and who may see addresses |
-//! | [`irp`] | an I/O request packet, until it is completed |
-//! | [`survey`] | the same work on every processor at once |
-//! | [`round`] | one time that they do it, each DPC queueing others |
-//! | [`seat`] | one processor's DPC and its memory |
-//! | [`record`] | what the DPC finds out |
+//! | [`device_extension`] | the same work on every processor at once |
+//! | [`broadcast`] | one time that they do it, each DPC queueing others |
+//! | [`processor`] | what happens on one processor |
 //! | [`assembly`] | how the processors come to capture at the same time |
-//! | [`vmcb_page`] | the page that VMSAVE writes to |
-//! | [`node`] | which memory is near to a processor |
 //! | [`rendezvous`] | how the last DPC tells the waiting thread |
-//! | [`event`], [`mutex`], [`wait`] | the kernel's objects to wait for |
-//! | [`this_processor`] | the instructions of the capture |
-//! | [`guarded`] | instructions that may fault, inside an exception frame |
-//! | [`status`] | what the kernel's routines return |
-//! | [`wide`] | UTF-16 names |
+//! | [`wdm`] | objects of the kernel |
 
 #![no_std]
 
@@ -37,24 +29,14 @@ use wdk_panic as _;
 
 mod access;
 mod assembly;
+mod broadcast;
 mod control_device;
+mod device_extension;
 mod dispatch;
 mod entry;
-mod event;
-mod guarded;
-mod irp;
-mod mutex;
-mod node;
-mod record;
+mod processor;
 mod rendezvous;
-mod round;
-mod seat;
-mod status;
-mod survey;
-mod this_processor;
-mod vmcb_page;
-mod wait;
-mod wide;
+mod wdm;
 
 #[global_allocator]
 static ALLOCATOR: wdk_alloc::WdkAllocator = wdk_alloc::WdkAllocator;

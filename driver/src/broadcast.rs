@@ -14,8 +14,8 @@ use core::ptr::NonNull;
 use protocol::{ProcessorId, Record, SnapshotRecord, StatusRecord};
 
 use crate::{
-    assembly::Assembly, record, seat::Seat, survey::Arrivals, this_processor::ThisProcessor,
-    vmcb_page::VmcbPage,
+    assembly::Assembly, device_extension::Arrivals, processor::capture, processor::context::Seat,
+    processor::this_processor::ThisProcessor, processor::vmcb_page::VmcbPage,
 };
 
 /// How many DPCs a DPC queues.
@@ -136,7 +136,7 @@ impl<'survey> Round<'survey> {
                 let record = unsafe { record.as_mut() };
                 // SAFETY: the page is the seat's own, and a DPC does not change its processor.
                 let mut processor = unsafe { ThisProcessor::with_page(page.physical_address()) };
-                record::rehearse(&mut processor, id, record);
+                capture::rehearse(&mut processor, id, record);
             }
             Work::Capture(first) => {
                 // SAFETY: as above.
@@ -145,7 +145,7 @@ impl<'survey> Round<'survey> {
                 let record = unsafe { record.as_mut() };
                 // SAFETY: as above.
                 let mut processor = unsafe { ThisProcessor::with_page(page.physical_address()) };
-                record::capture(&mut processor, id, page, &self.assembly, record);
+                capture::capture(&mut processor, id, page, &self.assembly, record);
             }
         }
         self.arrivals

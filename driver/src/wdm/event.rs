@@ -12,7 +12,7 @@ use wdk_sys::{
     ntddk::{KeClearEvent, KeInitializeEvent, KeSetEvent},
 };
 
-use crate::{rendezvous::Signal, wait::wait_for};
+use crate::{rendezvous::Signal, wdm::wait::wait_for};
 
 /// A notification event in nonpaged memory. It is not moved once [`Event::initialize`]d.
 pub(crate) struct Event(UnsafeCell<KEVENT>);

@@ -14,7 +14,9 @@ use wdk_sys::{
     },
 };
 
-use crate::{node, round::Round, status::check, vmcb_page::VmcbPage};
+use crate::{
+    broadcast::Round, processor::node, processor::vmcb_page::VmcbPage, wdm::status::check,
+};
 
 /// Shown by tools that list pool usage, as "Svms".
 const POOL_TAG: u32 = u32::from_le_bytes(*b"Svms");

@@ -11,7 +11,7 @@ use amd_svm::{
     msr::{Efer, Msr},
 };
 
-use crate::guarded;
+use crate::processor::guarded;
 
 /// This processor, and a VMCB page.
 pub(crate) struct ThisProcessor {

@@ -11,8 +11,8 @@ use protocol::{Outcome, ProcessorId, Record, SnapshotRecord, StatusRecord};
 
 use crate::{
     assembly::Assembly,
-    this_processor::{InterruptsOff, ThisProcessor, time_stamp},
-    vmcb_page::VmcbPage,
+    processor::this_processor::{InterruptsOff, ThisProcessor, time_stamp},
+    processor::vmcb_page::VmcbPage,
 };
 
 /// Asks the processor whether a capture would succeed. `IRQL == DISPATCH_LEVEL`.

@@ -12,7 +12,7 @@ use wdk_sys::{
     ntddk::{KeInitializeMutex, KeReleaseMutex},
 };
 
-use crate::wait::wait_for;
+use crate::wdm::wait::wait_for;
 
 /// A value that one thread at a time may use, and the mutex that sees to it. In nonpaged memory,
 /// not moved once [`Mutex::initialize`]d.

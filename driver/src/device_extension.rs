@@ -18,11 +18,11 @@ use zerocopy::FromBytes;
 
 use crate::{
     access::Addresses,
-    event::Event,
-    mutex::Mutex,
+    broadcast::{Round, Work},
+    processor::context::Seat,
     rendezvous::Rendezvous,
-    round::{Round, Work},
-    seat::Seat,
+    wdm::event::Event,
+    wdm::mutex::Mutex,
 };
 
 /// Where the DPCs of a survey arrive.
