@@ -2,8 +2,8 @@
 //!
 //! What VMSAVE stores can be asked for in other ways: the registers by `RDMSR`, the selectors by
 //! `STR`, `SLDT` and `MOV`, the hidden parts of FS, GS and TR by the descriptors that they were
-//! loaded from. Where the two disagree, somebody changed something behind the other's back: an
-//! emulation of VMSAVE that is wrong, or a descriptor table that changed after it was loaded.
+//! loaded from. Where the two disagree, one of them is not the processor's state: an
+//! emulation of VMSAVE is wrong, or a descriptor table has changed after it was loaded.
 //!
 //! The comparison is of *canonical* values, because processors store the same thing in more than
 //! one way. Seen on two: a TSS as type 9 and as type 11 (busy), and a null LDTR as present with a
@@ -17,9 +17,9 @@ use crate::{
     Processor,
     descriptor::{Descriptor, Selector},
     fields::{FieldKind, SegmentPart, SegmentRegister, VmsaveField},
-    gate::{Refusal, Step},
     msr::Msr,
     segment::{Segment, SegmentAttributes},
+    support::{Refusal, Step},
     vmcb::{SystemCallRegisters, VmsaveState},
 };
 
@@ -77,6 +77,34 @@ const _: () = assert!(offset_of!(Witness, system_call) == 0);
 const _: () = assert!(offset_of!(Witness, gs_base) == 8 * (REGISTERS.len() - 1));
 
 impl Witness {
+    /// Reads a processor's state without VMSAVE into every field, and changes nothing on the
+    /// processor.
+    ///
+    /// # Errors
+    ///
+    /// The first register that could not be read. The witness is not complete then.
+    #[inline]
+    pub fn read(&mut self, processor: &mut impl Processor) -> Result<(), Refusal> {
+        let words: &mut [u64; size_of::<Self>() / 8] = transmute_mut!(&mut *self);
+        if let Some(registers) = words.first_chunk_mut() {
+            processor
+                .read_msrs(&REGISTERS, registers)
+                .map_err(|(msr, fault)| Refusal::Fault {
+                    step: Step::Read(msr),
+                    fault,
+                })?;
+        }
+        let selectors = processor.selectors();
+        self.fs_selector = selectors.fs.0;
+        self.gs_selector = selectors.gs.0;
+        self.tr_selector = selectors.tr.0;
+        self.ldtr_selector = selectors.ldtr.0;
+        [self.fs_descriptor] = processor.global_descriptor(selectors.fs);
+        [self.gs_descriptor] = processor.global_descriptor(selectors.gs);
+        self.tr_descriptor = processor.global_descriptor(selectors.tr);
+        Ok(())
+    }
+
     /// What the witness says, in the form of what VMSAVE stores; zero where it says nothing.
     fn to_state(self) -> VmsaveState {
         let [tr_low, tr_high] = self.tr_descriptor;
@@ -95,34 +123,6 @@ impl Witness {
             system_call: self.system_call,
         }
     }
-}
-
-/// Reads a processor's state without VMSAVE into every field of `witness`, and changes nothing on the
-/// processor.
-///
-/// # Errors
-///
-/// The first register that could not be read. The witness is not complete then.
-#[inline]
-pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<(), Refusal> {
-    let words: &mut [u64; size_of::<Witness>() / 8] = transmute_mut!(&mut *witness);
-    if let Some(registers) = words.first_chunk_mut() {
-        processor
-            .read_msrs(&REGISTERS, registers)
-            .map_err(|(msr, fault)| Refusal::Fault {
-                step: Step::Read(msr),
-                fault,
-            })?;
-    }
-    let selectors = processor.selectors();
-    witness.fs_selector = selectors.fs.0;
-    witness.gs_selector = selectors.gs.0;
-    witness.tr_selector = selectors.tr.0;
-    witness.ldtr_selector = selectors.ldtr.0;
-    [witness.fs_descriptor] = processor.global_descriptor(selectors.fs);
-    [witness.gs_descriptor] = processor.global_descriptor(selectors.gs);
-    witness.tr_descriptor = processor.global_descriptor(selectors.tr);
-    Ok(())
 }
 
 /// One value, as VMSAVE stored it and as the witness has it.

@@ -167,7 +167,7 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                     efer_found: record.efer_found.into(),
                     efer_left: record.efer_left.into(),
                     cycles: Some(Cycles {
-                        gate: record.cycles.gate,
+                        gate: record.cycles.prepare,
                         vmsave: record.cycles.vmsave,
                         restore: record.cycles.restore,
                         witness: record.witness_cycles,

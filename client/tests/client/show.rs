@@ -3,8 +3,8 @@
 use amd_svm::{
     Fault,
     fields::VmsaveField,
-    gate::{Refusal, Step},
     msr::Msr,
+    support::{Refusal, Step},
 };
 use protocol::{Outcome, ProcessorId, ReplyHeader, SnapshotRecord};
 

@@ -4,14 +4,15 @@ use amd_svm::{
     Processor,
     capture::{self, Capture},
     cpuid::{self, SvmIdentity},
-    gate::{self, Refusal},
-    witness::{self, Witness},
+    intrinsics,
+    support::{self, Refusal},
+    witness::Witness,
 };
 use protocol::{Outcome, ProcessorId, Record, SnapshotRecord, StatusRecord};
 
 use crate::{
     assembly::Assembly,
-    processor::this_processor::{InterruptsOff, ThisProcessor, time_stamp},
+    processor::this_processor::{InterruptsOff, ThisProcessor},
     processor::vmcb_page::VmcbPage,
 };
 
@@ -25,9 +26,9 @@ pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &
         asids,
         features,
     } = cpuid::svm_identity(processor);
-    let efer = gate::admit(processor).and_then(|admission| {
+    let efer = support::check(processor).and_then(|supported| {
         let _interrupts = InterruptsOff::begin();
-        capture::rehearse(processor, admission)
+        capture::probe(processor, supported)
     });
     let (outcome, efer) = match efer {
         Ok(efer) => (Outcome::DONE, efer.into()),
@@ -63,21 +64,21 @@ pub(crate) fn capture(
     record: &mut SnapshotRecord,
 ) {
     record.id = id;
-    let admission = match gate::admit(processor) {
-        Ok(admission) => admission,
+    let supported = match support::check(processor) {
+        Ok(supported) => supported,
         Err(refusal) => {
             assembly.excuse();
             return refuse(record, refusal);
         }
     };
-    assembly.join(time_stamp);
+    assembly.join(intrinsics::rdtsc);
     let _interrupts = InterruptsOff::begin();
     let Capture {
         tsc,
         cycles,
         efer_found,
         efer_left,
-    } = match capture::capture(processor, admission) {
+    } = match capture::capture(processor, supported) {
         Ok(capture) => capture,
         Err(refusal) => return refuse(record, refusal),
     };
@@ -102,7 +103,7 @@ pub(crate) fn capture(
     *cycles_place = cycles;
     *reserved = [0; 2];
     let asked = processor.cycles();
-    *witness_outcome = match witness::testify(processor, witness) {
+    *witness_outcome = match witness.read(processor) {
         Ok(()) => Outcome::DONE,
         Err(refusal) => {
             *witness = Witness::default();
