@@ -31,7 +31,7 @@ fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlReply> {
             replies.push(ask(lab, handle, code, Request::new(), ROOM));
         }
         let mut ask = |code, request, room| ask(lab, handle, code, request, room);
-        replies.push(ask(code, Request::any_version(), ROOM));
+        replies.push(ask(code, Request::handshake(), ROOM));
         for room in [0, 8, 32, 100, ROOM] {
             replies.push(ask(code, Request::new(), room));
         }
