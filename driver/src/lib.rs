@@ -5,37 +5,34 @@
 //! processor and request. What the processor defines is in `amd-svm`, what user mode sends and
 //! receives in `protocol`; here is what Windows defines.
 //!
-//! | module | what it owns |
+//! | module | question |
 //! |---|---|
-//! | [`entry`] | loading and unloading |
-//! | [`control_device`] | the device object, its name and its extension |
-//! | [`dispatch`] | the major functions, and which request means what |
-//! | [`access`] | who may open the device, and who may see addresses |
-//! | [`device_extension`] | the same work on every processor at once |
-//! | [`broadcast`] | one time that they do it, each DPC queueing others |
-//! | [`processor`] | what happens on one processor |
-//! | [`assembly`] | how the processors come to capture at the same time |
-//! | [`rendezvous`] | how the last DPC tells the waiting thread |
-//! | [`wdm`] | objects of the kernel |
+//! | [`entry`] | what happens when the driver is loaded and unloaded? |
+//! | [`dispatch`] | what does a request of the I/O manager mean? |
+//! | [`control_device`] | which device does user mode open? |
+//! | [`device_extension`] | what is kept between requests, and what is replied? |
+//! | [`access`] | who may open the device, and who may see addresses? |
+//! | [`broadcast`] | how does every processor do the same work at once? |
+//! | [`processor`] | what happens on one processor? |
+//! | [`wdm`] | how is an object of the kernel used? |
+//!
+//! Each imports modules further down alone. How processors count each other is a crate of its own,
+//! [`svmsave_sync`], whose tests run without a kernel.
 
 #![no_std]
 
 extern crate alloc;
 
-use core::sync::atomic;
-
 // The panic handler: a bug check that names the source line.
 use wdk_panic as _;
 
 mod access;
-mod assembly;
 mod broadcast;
 mod control_device;
 mod device_extension;
 mod dispatch;
 mod entry;
 mod processor;
-mod rendezvous;
 mod wdm;
 
 #[global_allocator]

@@ -1,4 +1,9 @@
-//! What a processor's DPC finds out, as a record of the reply.
+//! What a DPC finds out about its processor, as a record of the reply.
+
+#![expect(
+    unsafe_code,
+    reason = "a processor that is captured is not left meanwhile"
+)]
 
 use amd_svm::{
     Processor,
@@ -8,19 +13,32 @@ use amd_svm::{
     support::{self, Refusal},
     witness::Witness,
 };
-use protocol::{Outcome, ProcessorId, Record, SnapshotRecord, StatusRecord};
+use protocol::{Outcome, Record, SnapshotRecord, StatusRecord};
+use svmsave_sync::Barrier;
 
-use crate::{
-    assembly::Assembly,
-    processor::this_processor::{InterruptsOff, ThisProcessor},
-    processor::vmcb_page::VmcbPage,
+use super::{
+    context::ProcessorContext,
+    this_processor::{InterruptsOff, ThisProcessor},
 };
+
+/// How long a processor waits for the others, in cycles of the time-stamp counter: 15 to 50
+/// microseconds on the processors of today. On a machine that runs nothing else, the last processor
+/// comes much earlier; under a hypervisor it may have to be scheduled first, which takes longer than
+/// a processor should be kept at `DISPATCH_LEVEL`.
+const SPIN_LIMIT_TSC_CYCLES: u64 = 1 << 16;
 
 /// Asks the processor whether a capture would succeed. `IRQL == DISPATCH_LEVEL`.
 ///
 /// A function of its own, so that the capture has the registers of the DPC to itself.
+///
+/// # Safety
+///
+/// Called by the DPC of the context, on its processor.
 #[inline(never)]
-pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &mut StatusRecord) {
+pub(crate) unsafe fn probe(context: &ProcessorContext, record: &mut StatusRecord) {
+    let address = context.page().physical_address();
+    // SAFETY: the page is the context's own, and a DPC does not change its processor.
+    let processor = &mut unsafe { ThisProcessor::with_page(address) };
     let SvmIdentity {
         revision,
         asids,
@@ -35,7 +53,7 @@ pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &
         Err(refusal) => (refusal.into(), 0),
     };
     *record = StatusRecord {
-        id,
+        id: context.id(),
         outcome,
         svm_features: features.into(),
         efer,
@@ -47,31 +65,38 @@ pub(crate) fn rehearse(processor: &mut ThisProcessor, id: ProcessorId, record: &
     };
 }
 
-/// Passes the gate, waits for the others, captures, copies what VMSAVE stored in the processor's
-/// page, and reads the same without VMSAVE. `IRQL == DISPATCH_LEVEL`.
+/// Checks that VMSAVE is supported, waits for the other processors, captures, copies what VMSAVE
+/// stored in the processor's page, and reads the same without VMSAVE. `IRQL == DISPATCH_LEVEL`.
 ///
-/// What the gate asks may take long under a hypervisor, and longer on one processor than on another:
-/// so it comes before the processors meet. Whoever is refused is not waited for.
+/// The check may take long under a hypervisor, and longer on one processor than on another: so it
+/// comes before the barrier. A processor that is refused is not waited for.
 ///
 /// Each value goes from where it is found to where it belongs, once. The record holds something
 /// else before: every field is named here, so that none can be left as it was.
+///
+/// # Safety
+///
+/// Called by the DPC of the context, on its processor.
 #[inline]
-pub(crate) fn capture(
-    processor: &mut ThisProcessor,
-    id: ProcessorId,
-    page: &VmcbPage,
-    assembly: &Assembly,
+pub(crate) unsafe fn capture(
+    context: &ProcessorContext,
+    barrier: &Barrier,
     record: &mut SnapshotRecord,
 ) {
-    record.id = id;
+    let address = context.page().physical_address();
+    // SAFETY: the page is the context's own, and a DPC does not change its processor.
+    let processor = &mut unsafe { ThisProcessor::with_page(address) };
+    record.id = context.id();
     let supported = match support::check(processor) {
         Ok(supported) => supported,
         Err(refusal) => {
-            assembly.excuse();
+            barrier.withdraw();
             return refuse(record, refusal);
         }
     };
-    assembly.join(intrinsics::rdtsc);
+    // A processor that the limit sends ahead captures all the same, only not together with the
+    // others.
+    let _ = barrier.wait(intrinsics::rdtsc, SPIN_LIMIT_TSC_CYCLES);
     let _interrupts = InterruptsOff::begin();
     let Capture {
         tsc,
@@ -99,10 +124,10 @@ pub(crate) fn capture(
     *tsc_place = tsc;
     *efer_found_place = efer_found.into();
     *efer_left_place = efer_left.into();
-    page.copy_vmsave_state(state);
+    context.page().copy_vmsave_state(state);
     *cycles_place = cycles;
     *reserved = [0; 2];
-    let asked = processor.cycles();
+    let begun = processor.cycles();
     *witness_outcome = match witness.read(processor) {
         Ok(()) => Outcome::DONE,
         Err(refusal) => {
@@ -110,7 +135,7 @@ pub(crate) fn capture(
             refusal.into()
         }
     };
-    *witness_cycles = processor.cycles().wrapping_sub(asked);
+    *witness_cycles = processor.cycles().wrapping_sub(begun);
 }
 
 /// Makes a record, which has its processor already, that of a refusal. Any IRQL.

@@ -1,51 +1,45 @@
-//! One processor's place in a survey: its DPC and its VMCB page.
+//! What the driver keeps for one processor: its DPC and its VMCB page.
 
-#![expect(unsafe_code, reason = "memory that the kernel writes to")]
+#![expect(unsafe_code, reason = "the kernel keeps the address of a DPC")]
 
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 use protocol::ProcessorId;
 use wdk_sys::{
-    _KDPC_IMPORTANCE, KDPC, NTSTATUS, POOL_FLAG_CACHE_ALIGNED, POOL_FLAG_NON_PAGED,
-    PROCESSOR_NUMBER, PVOID, STATUS_INSUFFICIENT_RESOURCES,
-    ntddk::{
-        ExAllocatePool2, ExFreePool, KeGetProcessorNumberFromIndex, KeInitializeDpc,
-        KeInsertQueueDpc, KeSetImportanceDpc, KeSetTargetProcessorDpcEx,
-    },
+    NTSTATUS, PROCESSOR_NUMBER, PVOID, STATUS_INSUFFICIENT_RESOURCES,
+    ntddk::KeGetProcessorNumberFromIndex,
 };
 
-use crate::{
-    broadcast::Round, processor::node, processor::vmcb_page::VmcbPage, wdm::status::check,
+use super::{node, vmcb_page::VmcbPage};
+use crate::wdm::{
+    dpc::{DeferredRoutine, Dpc},
+    pool::PoolBox,
+    status::check,
 };
 
-/// Shown by tools that list pool usage, as "Svms".
-const POOL_TAG: u32 = u32::from_le_bytes(*b"Svms");
-
-/// What the DPC works with. On cache lines of its own, so that processors do not slow each other
-/// down.
+/// What a DPC on the processor works with. It is on cache lines of its own, so that processors do
+/// not slow each other down.
 #[repr(C, align(64))]
-struct State {
-    dpc: KDPC,
+pub(crate) struct ProcessorContext {
+    dpc: Dpc,
     page: VmcbPage,
     id: ProcessorId,
 }
 
-/// A processor's seat: owns its [`State`].
-pub(crate) struct Seat(NonNull<State>);
-
-impl Seat {
-    /// Prepares a seat for the processor with a system-wide index. `IRQL == PASSIVE_LEVEL`.
-    pub(crate) fn new(index: u32) -> Result<Self, NTSTATUS> {
+impl ProcessorContext {
+    /// Makes the context of the processor with a system-wide index, whose DPC runs `routine` with
+    /// the context. `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// The status of what could not be had.
+    pub(crate) fn new(index: u32, routine: DeferredRoutine) -> Result<PoolBox<Self>, NTSTATUS> {
         let mut processor = PROCESSOR_NUMBER::default();
         // SAFETY: the routine writes to the structure it is given, and to nothing else.
         check(unsafe { KeGetProcessorNumberFromIndex(index, &raw mut processor) })?;
         let page = VmcbPage::near(node::of(&mut processor)).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        let flags = POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED;
-        // SAFETY: nonpaged pool may be taken at this IRQL.
-        let memory = unsafe { ExAllocatePool2(flags, size_of::<State>() as _, POOL_TAG) };
-        let state = NonNull::new(memory.cast::<State>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        let initial = State {
-            dpc: KDPC::default(),
+        let context = PoolBox::new(Self {
+            dpc: Dpc::zeroed(),
             page,
             id: ProcessorId {
                 index,
@@ -53,69 +47,31 @@ impl Seat {
                 number: processor.Number,
                 reserved: 0,
             },
-        };
-        // SAFETY: the memory is new, large enough, and aligned: to a page, or to a cache line.
-        unsafe { state.write(initial) };
-        let seat = Self(state);
-        seat.prepare_dpc(&mut processor)?;
-        Ok(seat)
-    }
-
-    /// Aims the DPC at its processor, to be run there at once. `IRQL == PASSIVE_LEVEL`.
-    fn prepare_dpc(&self, processor: &mut PROCESSOR_NUMBER) -> Result<(), NTSTATUS> {
-        let dpc = self.dpc();
-        // SAFETY: the DPC is memory of this seat, in nonpaged pool, and not queued.
-        unsafe { KeInitializeDpc(dpc, Some(deferred_routine), self.0.as_ptr().cast()) };
-        // SAFETY: initialised above, not queued.
-        unsafe { KeSetImportanceDpc(dpc, _KDPC_IMPORTANCE::HighImportance) };
-        // SAFETY: initialised above, not queued; the processor number is the system's own.
-        check(unsafe { KeSetTargetProcessorDpcEx(dpc, ptr::from_mut(processor)) })
+        })?;
+        let address = NonNull::from(&*context).as_ptr().cast();
+        // SAFETY: the pool is nonpaged and the context stays there, as the argument of its own DPC;
+        // no DPC of it is queued or runs when it is dropped.
+        unsafe { context.dpc.initialize(routine, address, &mut processor) }?;
+        Ok(context)
     }
 
     /// The processor.
     pub(crate) fn id(&self) -> ProcessorId {
-        // SAFETY: the state is there for as long as the seat is; nobody changes this part of it.
-        unsafe { (*self.0.as_ptr()).id }
+        self.id
     }
 
-    /// Queues the DPC for a round, and says whether that was possible. `IRQL <= DISPATCH_LEVEL`.
-    pub(crate) fn queue(&self, round: NonNull<Round>) -> bool {
-        let round = round.as_ptr().cast();
-        // SAFETY: the DPC was initialised when the seat was made.
-        unsafe { KeInsertQueueDpc(self.dpc(), round, ptr::null_mut()) != 0 }
+    /// The page that VMSAVE writes to on this processor.
+    pub(crate) fn page(&self) -> &VmcbPage {
+        &self.page
     }
 
-    fn dpc(&self) -> *mut KDPC {
-        // SAFETY: the state is there for as long as the seat is; no reference is made.
-        unsafe { &raw mut (*self.0.as_ptr()).dpc }
+    /// Queues the DPC, and returns whether the system took it. Any IRQL.
+    ///
+    /// # Safety
+    ///
+    /// `argument` is what the routine needs, until it returns.
+    pub(crate) unsafe fn queue_dpc(&self, argument: PVOID) -> bool {
+        // SAFETY: `new` initialised the DPC; the caller vouches for the argument.
+        unsafe { self.dpc.queue(argument) }
     }
-}
-
-impl Drop for Seat {
-    /// `IRQL == PASSIVE_LEVEL`, when no DPC can be running in it.
-    fn drop(&mut self) {
-        // SAFETY: the state was written when the seat was made, and nobody uses it any more.
-        unsafe { self.0.drop_in_place() };
-        // SAFETY: taken from the pool when the seat was made.
-        unsafe { ExFreePool(self.0.as_ptr().cast()) };
-    }
-}
-
-/// The DPC of a seat. `IRQL == DISPATCH_LEVEL`, on the processor of the seat.
-///
-/// # Safety
-///
-/// Called by the system, with the state that the DPC was initialised with and the round that it was
-/// queued for.
-unsafe extern "C" fn deferred_routine(_: *mut KDPC, state: PVOID, round: PVOID, _: PVOID) {
-    let state = state.cast::<State>();
-    // SAFETY: the state is there for as long as a DPC can run, and this part of it does not change.
-    let id = unsafe { (*state).id };
-    // SAFETY: as above.
-    let page = unsafe { &(*state).page };
-    // SAFETY: the thread that holds the round waits until this processor arrives.
-    let round = unsafe { &*round.cast::<Round>() };
-    // SAFETY: the DPC of the seat was queued once, for this round.
-    let arrivals = unsafe { round.attend(id, page) };
-    arrivals.arrive();
 }

@@ -12,7 +12,7 @@ use amd_svm::{
     msr::{Efer, Msr},
 };
 
-use crate::processor::guarded;
+use super::guarded;
 
 /// This processor, and a VMCB page.
 pub(crate) struct ThisProcessor {

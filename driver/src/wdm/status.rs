@@ -1,4 +1,4 @@
-//! What the kernel's routines return, as Rust's code wants to have it.
+//! The status that the kernel's routines return, as Rust's code wants to have it.
 
 use wdk_sys::{NT_SUCCESS, NTSTATUS};
 
