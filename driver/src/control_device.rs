@@ -5,7 +5,10 @@
     reason = "objects of the I/O manager's, used through their address"
 )]
 
-use core::ptr::{self, NonNull};
+use core::{
+    fmt,
+    ptr::{self, NonNull},
+};
 
 use wdk_sys::{
     DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, NTSTATUS,
@@ -22,18 +25,57 @@ use crate::{
 static DEVICE_NAME: Utf16<{ protocol::DEVICE_NAME.len() }> = Utf16::new(protocol::DEVICE_NAME);
 static LINK_NAME: Utf16<{ protocol::LINK_NAME.len() }> = Utf16::new(protocol::LINK_NAME);
 
+/// Why there is no device: the step that failed, and the status that it failed with.
+pub(crate) struct CreateError {
+    step: Step,
+    status: NTSTATUS,
+}
+
+/// What it takes to make a device that clients can open.
+#[derive(Clone, Copy)]
+enum Step {
+    CreateDevice,
+    RestrictAccess,
+    InitializeExtension,
+    CreateLink,
+}
+
+impl CreateError {
+    /// The status for the system.
+    pub(crate) fn status(&self) -> NTSTATUS {
+        self.status
+    }
+}
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match self.step {
+            Step::CreateDevice => "creating the device",
+            Step::RestrictAccess => "restricting access to the device",
+            Step::InitializeExtension => "preparing the processors",
+            Step::CreateLink => "creating the symbolic link",
+        };
+        write!(f, "{step} failed with status {:#010x}", self.status)
+    }
+}
+
+/// Names the step that a status is of.
+fn failed_at(step: Step) -> impl FnOnce(NTSTATUS) -> CreateError {
+    move |status| CreateError { step, status }
+}
+
 /// Creates the device, with its extension, and its link. `IRQL == PASSIVE_LEVEL`.
 ///
 /// # Errors
 ///
-/// The status of what failed. Nothing is left behind.
-pub(crate) fn create(driver: &mut DRIVER_OBJECT) -> Result<(), NTSTATUS> {
-    let device = create_device(driver)?;
-    if let Err(status) = prepare(device) {
+/// The step that failed. Nothing is left behind.
+pub(crate) fn create(driver: &mut DRIVER_OBJECT) -> Result<(), CreateError> {
+    let device = create_device(driver).map_err(failed_at(Step::CreateDevice))?;
+    if let Err(error) = prepare(device) {
         // SAFETY: the device is this driver's, and cannot have been opened: the I/O manager
         // refuses while it is initialising.
         unsafe { IoDeleteDevice(device.as_ptr()) };
-        return Err(status);
+        return Err(error);
     }
     let (mut link, mut name) = (
         LINK_NAME.as_unicode_string(),
@@ -44,15 +86,16 @@ pub(crate) fn create(driver: &mut DRIVER_OBJECT) -> Result<(), NTSTATUS> {
     if linked.is_err() {
         delete_device(device);
     }
-    linked
+    linked.map_err(failed_at(Step::CreateLink))
 }
 
 /// Sets the access to a new device, and writes its extension. `IRQL == PASSIVE_LEVEL`.
-fn prepare(device: NonNull<DEVICE_OBJECT>) -> Result<(), NTSTATUS> {
-    access::restrict(device)?;
+fn prepare(device: NonNull<DEVICE_OBJECT>) -> Result<(), CreateError> {
+    access::restrict(device).map_err(failed_at(Step::RestrictAccess))?;
     // SAFETY: the extension is nonpaged, aligned for any structure and as long as asked for; it is
     // not in use yet, and it stays until the device is deleted.
     unsafe { DeviceExtension::init(extension_of(device)) }
+        .map_err(failed_at(Step::InitializeExtension))
 }
 
 /// Deletes the link, the extension and the device. `IRQL == PASSIVE_LEVEL`.

@@ -38,6 +38,7 @@ type MajorFunction = unsafe extern "C" fn(*mut DEVICE_OBJECT, *mut IRP) -> NTSTA
 ///
 /// Called by the I/O manager.
 unsafe extern "C" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    wdk::paged_code!();
     let respond = |irp: &mut Irp| {
         if irp.has_path_behind_device() {
             (STATUS_OBJECT_NAME_INVALID, 0)
@@ -55,6 +56,7 @@ unsafe extern "C" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
 ///
 /// Called by the I/O manager.
 unsafe extern "C" fn succeed(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    wdk::paged_code!();
     // SAFETY: the caller is the I/O manager.
     unsafe { answer(irp, |_| (STATUS_SUCCESS, 0)) }
 }
@@ -75,6 +77,7 @@ unsafe extern "C" fn refuse(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
 ///
 /// Called by the I/O manager, with this driver's device.
 unsafe extern "C" fn device_control(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    wdk::paged_code!();
     // SAFETY: the caller passes a device of this driver, which has the one kind of device.
     let extension = unsafe { control_device::extension(device) };
     // SAFETY: the caller is the I/O manager.

@@ -9,7 +9,7 @@ mod tally;
 
 use std::collections::BTreeSet;
 
-use lab::{Access, AllocationKind, Config, Error, Handle, IoctlReply, Lab, Report};
+use lab::{Access, AllocationKind, Config, Error, Handle, IoctlReply, Lab, LogSource, Report};
 use protocol::{Outcome, Reply, SnapshotRecord};
 use support::{boot, config};
 use survey::{ask, survey};
@@ -53,18 +53,22 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
     );
     let mut tally = Tally::default();
     let mut statuses = Vec::new();
+    let mut steps = BTreeSet::new();
     let mut nodes = Vec::new();
     for call in 1..=needed {
         lab.fail_allocation(call).unwrap();
         tally.point();
         let before = failable_calls(&mut lab);
+        let others = printed(&lab).len();
         let report = match lab.load() {
             Ok(_) => {
                 nodes.push(nodes_of_pages(&lab.report().unwrap()));
+                assert_eq!(printed(&lab).len(), others, "{:?}", lab.log());
                 lab.unload().unwrap()
             }
             Err(Error::Load { status, .. }) => {
                 statuses.push(status);
+                steps.insert(step_of_failure(&lab, others, status));
                 let report = lab.report().unwrap();
                 assert_eq!(report.failable_calls - before, call, "it ended there");
                 report
@@ -78,6 +82,7 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
     for status in FAILURES {
         assert!(statuses.contains(&status), "{statuses:x?}");
     }
+    assert_eq!(steps, STEPS.map(String::from).into());
     assert!(statuses.iter().all(|status| FAILURES.contains(status)));
     // One processor's page is not of its node, but from the top of memory, which is the last one's.
     assert_eq!(nodes.len() as u64, DISPENSABLE * u64::from(PROCESSORS));
@@ -97,6 +102,33 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
     lab.close(handle).unwrap();
     assert!(lab.unload().unwrap().is_clean());
     lab.shutdown().unwrap();
+}
+
+/// The steps of loading, as the driver names one that failed.
+const STEPS: [&str; 4] = [
+    "creating the device",
+    "creating the symbolic link",
+    "preparing the processors",
+    "restricting access to the device",
+];
+
+/// What the driver printed to the debugger.
+fn printed(lab: &Lab) -> Vec<&str> {
+    let lines = lab.log().iter();
+    let lines = lines.filter(|line| line.source == LogSource::Driver);
+    lines.map(|line| line.text.as_str()).collect()
+}
+
+/// The step in the one line that the driver printed after so many others, beside the status.
+fn step_of_failure(lab: &Lab, others: usize, status: u32) -> String {
+    let lines = printed(lab);
+    let [line] = &lines[others..] else {
+        panic!("{lines:?} after {others}");
+    };
+    line.strip_prefix("svmsave is not loaded: ")
+        .and_then(|rest| rest.strip_suffix(&format!(" failed with status {status:#010x}")))
+        .unwrap_or_else(|| panic!("{line}"))
+        .to_owned()
 }
 
 /// The nodes that the pages of the driver are of, in order.
