@@ -4,8 +4,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{
     EferFault, Fault, Processor,
-    gate::{self, Admission, Refusal, Step},
     msr::{Efer, Msr},
+    support::{self, Refusal, Step, Supported},
 };
 
 /// A completed capture. The state itself is in the page that belongs to the [`Processor`].
@@ -27,8 +27,8 @@ pub struct Capture {
     Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
 )]
 pub struct Cycles {
-    /// The gate, and SVME if it had to be set.
-    pub gate: u32,
+    /// The support check, and setting SVME if it was clear.
+    pub prepare: u32,
     /// VMSAVE.
     pub vmsave: u32,
     /// Putting `EFER` back, and reading it.
@@ -37,18 +37,18 @@ pub struct Cycles {
 
 /// Executes VMSAVE, and leaves `EFER` as found, whatever happens between.
 ///
-/// The caller keeps interrupts off from before the call until after it, so that nobody sees the
-/// processor with an `EFER.SVME` that is not his. The gate need not be that close: whoever wants
-/// captures of many processors at one time passes it before they meet.
+/// The caller keeps interrupts off from before the call until after it, so that no other code sees
+/// the processor with SVME set by the capture. The support check need not be that close: a caller
+/// that wants captures of many processors at one time makes it before they wait for each other.
 ///
 /// # Errors
 ///
 /// The first refusal or fault. `EFER` is as found then too, unless the refusal says that
 /// [restoring it](Step::RestoreEfer) raised an exception.
 #[inline]
-pub fn capture(processor: &mut impl Processor, admission: Admission) -> Result<Capture, Refusal> {
+pub fn capture(processor: &mut impl Processor, supported: Supported) -> Result<Capture, Refusal> {
     let begun = processor.cycles();
-    let found = Efer::from(gate::read(processor, Msr::Efer)?);
+    let found = Efer::from(support::read(processor, Msr::Efer)?);
     if !found.svme() {
         set_svme(processor, found)?;
     }
@@ -64,7 +64,7 @@ pub fn capture(processor: &mut impl Processor, admission: Admission) -> Result<C
     Ok(Capture {
         tsc,
         cycles: Cycles {
-            gate: admission.cycles().wrapping_add(before.wrapping_sub(begun)),
+            prepare: supported.cycles().wrapping_add(before.wrapping_sub(begun)),
             vmsave: saved.wrapping_sub(before),
             restore: restored.wrapping_sub(saved),
         },
@@ -82,8 +82,8 @@ pub fn capture(processor: &mut impl Processor, admission: Admission) -> Result<C
 ///
 /// The refusal or fault that a capture would end with, if it did not end with one of VMSAVE's
 /// own. `EFER` is as found, as after [`capture`](capture()).
-pub fn rehearse(processor: &mut impl Processor, _: Admission) -> Result<Efer, Refusal> {
-    let found = Efer::from(gate::read(processor, Msr::Efer)?);
+pub fn probe(processor: &mut impl Processor, _: Supported) -> Result<Efer, Refusal> {
+    let found = Efer::from(support::read(processor, Msr::Efer)?);
     if !found.svme() {
         set_svme(processor, found)?;
         restore(processor, found)?;

@@ -1,8 +1,9 @@
-//! The SVM instructions as functions: the only inline assembly of this crate.
+//! The SVM instructions as functions: the only inline assembly of this crate. And the two other
+//! instructions that code around them needs, CPUID and RDTSC.
 //!
 //! One function for each of MSVC's `__svm_*` intrinsics, with the same operands. Nothing is
 //! checked, nothing is returned: the instruction is all there is. Exceptions are the caller's,
-//! who runs on ring 0 and has set `EFER.SVME` ([`crate::gate`] asks whether he may).
+//! who runs on ring 0 and has set `EFER.SVME` ([`crate::support`] asks whether that is possible).
 //!
 //! | function | MSVC | instruction | bytes |
 //! |---|---|---|---|
@@ -13,8 +14,10 @@
 //! | [`svm_clgi`] | `__svm_clgi` | `CLGI` | `0F 01 DD` |
 //! | [`svm_skinit`] | `__svm_skinit` | `SKINIT EAX` | `0F 01 DE` |
 //! | [`svm_invlpga`] | `__svm_invlpga` | `INVLPGA rAX, ECX` | `0F 01 DF` |
+//! | [`cpuid`] | `__cpuidex` | `CPUID` | `0F A2` |
+//! | [`rdtsc`] | `__rdtsc` | `RDTSC` | `0F 31` |
 //!
-//! rAX is EAX in 32-bit code and RAX in 64-bit code. None of the instructions is valid in real
+//! rAX is EAX in 32-bit code and RAX in 64-bit code. None of the SVM instructions is valid in real
 //! or virtual-8086 mode.
 
 #![cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -23,7 +26,44 @@
     reason = "instructions that change memory and processor behind the compiler's back"
 )]
 
+#[cfg(target_arch = "x86")]
+use core::arch::x86 as arch;
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64 as arch;
+
 use core::arch::asm;
+
+use crate::cpuid::CpuidResult;
+
+/// Asks the processor what it is: `CPUID` with EAX = `leaf` and ECX = `subleaf`.
+///
+/// Equal to MSVC's `void __cpuidex(int cpuInfo[4], int function_id, int subfunction_id)`. A leaf that
+/// the processor does not have is answered with zeros, or with another leaf. A hypervisor may
+/// intercept it at any privilege level. Source: APM volume 3, "CPUID".
+#[inline]
+#[must_use]
+pub fn cpuid(leaf: u32, subleaf: u32) -> CpuidResult {
+    let registers = arch::__cpuid_count(leaf, subleaf);
+    CpuidResult {
+        eax: registers.eax,
+        ebx: registers.ebx,
+        ecx: registers.ecx,
+        edx: registers.edx,
+    }
+}
+
+/// Cycles of the time-stamp counter: `RDTSC`.
+///
+/// Equal to MSVC's `unsigned __int64 __rdtsc(void)`. It is not ordered with the instructions around
+/// it. `CR4.TSD` reserves it for privilege level 0; elsewhere it raises `#GP(0)` then. Source: APM
+/// volume 3, "RDTSC".
+#[inline]
+#[must_use]
+pub fn rdtsc() -> u64 {
+    // SAFETY: every processor with SVM has the instruction, and it changes no memory; a fault ends
+    // the program.
+    unsafe { arch::_rdtsc() }
+}
 
 /// Stores a subset of the processor's state into the VMCB at a physical address: `VMSAVE rAX`.
 ///

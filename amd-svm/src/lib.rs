@@ -4,7 +4,7 @@
 //! modules give the types around it: the VMCB's save area ([`vmcb`]), segments as the processor
 //! caches them ([`segment`]), the registers that decide whether SVM may be used ([`msr`],
 //! [`cpuid`]), and, as plain code over the [`Processor`] trait, the order in which to ask and to
-//! capture ([`gate`], [`capture`]).
+//! capture ([`support`], [`capture`]).
 //!
 //! Nothing here knows an operating system. "APM" stands for the *AMD64 Architecture Programmer's
 //! Manual*: volume 2 is publication 24593, volume 3 is 24594.
@@ -17,11 +17,12 @@ extern crate std;
 pub mod capture;
 pub mod cpuid;
 pub mod descriptor;
-pub mod gate;
+pub mod fields;
 pub mod intrinsics;
 pub mod msr;
 mod processor;
 pub mod segment;
+pub mod support;
 pub mod vmcb;
 pub mod witness;
 

@@ -1,4 +1,7 @@
 //! Model-specific registers: the numbers that a capture reads, and the layouts that it decides by.
+//!
+//! The type of a register's value knows the register's number, and [`Msr`] is the closed set of
+//! those that this crate's algorithms read.
 
 use core::fmt;
 
@@ -6,7 +9,7 @@ use bitfield_struct::bitfield;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The registers that this crate's algorithms may read: a closed set, so that no caller can turn
-/// an index of his own into an `RDMSR`.
+/// an arbitrary index into an `RDMSR`.
 ///
 /// Source: APM volume 2, appendix A.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -19,9 +22,9 @@ pub enum Msr {
     /// `SYSENTER_EIP`.
     SysenterEip = 0x176,
     /// Extended feature enable register, see [`Efer`].
-    Efer = 0xC000_0080,
+    Efer = Efer::NUMBER,
     /// `STAR`.
-    Star = 0xC000_0081,
+    Star = Star::NUMBER,
     /// `LSTAR`.
     Lstar = 0xC000_0082,
     /// `CSTAR`.
@@ -35,7 +38,7 @@ pub enum Msr {
     /// `KernelGsBase`.
     KernelGsBase = 0xC000_0102,
     /// Virtual machine control, see [`VmCr`].
-    VmCr = 0xC001_0114,
+    VmCr = VmCr::NUMBER,
 }
 
 impl Msr {
@@ -120,6 +123,11 @@ pub struct Efer {
     __: u64,
 }
 
+impl Efer {
+    /// The register's number.
+    pub const NUMBER: u32 = 0xC000_0080;
+}
+
 /// `STAR`: where SYSCALL and SYSRET take their selectors from.
 ///
 /// `LSTAR`, `CSTAR`, `SYSENTER_ESP`, `SYSENTER_EIP` and `KernelGsBase` are plain addresses, `SFMASK`
@@ -133,6 +141,11 @@ pub struct Star {
     pub syscall_selector: u16,
     /// SYSRET loads CS and SS from the selectors behind it.
     pub sysret_selector: u16,
+}
+
+impl Star {
+    /// The register's number.
+    pub const NUMBER: u32 = 0xC000_0081;
 }
 
 /// `VM_HSAVE_PA`, the page that VMRUN saves the host's state in: a physical address, of which the
@@ -188,6 +201,11 @@ pub struct VmCr {
     pub svm_disable: bool,
     #[bits(59)]
     __: u64,
+}
+
+impl VmCr {
+    /// The register's number.
+    pub const NUMBER: u32 = 0xC001_0114;
 }
 
 #[cfg(test)]

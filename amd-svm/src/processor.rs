@@ -54,7 +54,7 @@ impl fmt::Display for Fault {
 /// The logical processor that the caller runs on, with a VMCB page of its own.
 ///
 /// All methods act on one and the same processor: the caller does not migrate between two of them,
-/// nor is he interrupted where an algorithm asks for that. What an instruction could break is out
+/// and is not interrupted where an algorithm asks for that. What an instruction could break is out
 /// of reach: the registers that can be read are a closed set, the only one that can be written is
 /// `EFER`, and the page that VMSAVE writes belongs to the implementation.
 pub trait Processor {

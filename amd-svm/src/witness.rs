@@ -2,8 +2,8 @@
 //!
 //! What VMSAVE stores can be asked for in other ways: the registers by `RDMSR`, the selectors by
 //! `STR`, `SLDT` and `MOV`, the hidden parts of FS, GS and TR by the descriptors that they were
-//! loaded from. Where the two disagree, somebody changed something behind the other's back: an
-//! emulation of VMSAVE that is wrong, or a descriptor table that changed after it was loaded.
+//! loaded from. Where the two disagree, one of them is not the processor's state: an
+//! emulation of VMSAVE is wrong, or a descriptor table has changed after it was loaded.
 //!
 //! The comparison is of *canonical* values, because processors store the same thing in more than
 //! one way. Seen on two: a TSS as type 9 and as type 11 (busy), and a null LDTR as present with a
@@ -16,9 +16,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
 use crate::{
     Processor,
     descriptor::{Descriptor, Selector},
-    gate::{Refusal, Step},
+    fields::{FieldKind, SegmentPart, SegmentRegister, VmsaveField},
     msr::Msr,
     segment::{Segment, SegmentAttributes},
+    support::{Refusal, Step},
     vmcb::{SystemCallRegisters, VmsaveState},
 };
 
@@ -53,57 +54,82 @@ pub struct Witness {
 
 const _: () = assert!(size_of::<Witness>() == 120);
 
-/// The registers of a [`Witness`], in the order of its fields.
-pub const REGISTERS: [Msr; 10] = [
-    Msr::Star,
-    Msr::Lstar,
-    Msr::Cstar,
-    Msr::Sfmask,
-    Msr::KernelGsBase,
-    Msr::SysenterCs,
-    Msr::SysenterEsp,
-    Msr::SysenterEip,
-    Msr::FsBase,
-    Msr::GsBase,
-];
+/// The registers of a [`Witness`], in the order of its fields: those that VMSAVE stores, then the
+/// bases of FS and GS.
+pub const REGISTERS: [Msr; 10] = {
+    let mut registers = [Msr::FsBase; 10];
+    let mut count = 0;
+    let mut at = 0;
+    while at < VmsaveField::ALL.len() {
+        if let FieldKind::Register(msr) = VmsaveField::ALL[at].kind() {
+            registers[count] = msr;
+            count += 1;
+        }
+        at += 1;
+    }
+    assert!(count == 8);
+    registers[9] = Msr::GsBase;
+    registers
+};
 
 // They are read as one row of values.
 const _: () = assert!(offset_of!(Witness, system_call) == 0);
 const _: () = assert!(offset_of!(Witness, gs_base) == 8 * (REGISTERS.len() - 1));
 
-/// Reads a processor's state without VMSAVE into every field of `witness`, and changes nothing on the
-/// processor.
-///
-/// # Errors
-///
-/// The first register that could not be read. The witness is not complete then.
-#[inline]
-pub fn testify(processor: &mut impl Processor, witness: &mut Witness) -> Result<(), Refusal> {
-    let words: &mut [u64; size_of::<Witness>() / 8] = transmute_mut!(&mut *witness);
-    if let Some(registers) = words.first_chunk_mut() {
-        processor
-            .read_msrs(&REGISTERS, registers)
-            .map_err(|(msr, fault)| Refusal::Fault {
-                step: Step::Read(msr),
-                fault,
-            })?;
+impl Witness {
+    /// Reads a processor's state without VMSAVE into every field, and changes nothing on the
+    /// processor.
+    ///
+    /// # Errors
+    ///
+    /// The first register that could not be read. The witness is not complete then.
+    #[inline]
+    pub fn read(&mut self, processor: &mut impl Processor) -> Result<(), Refusal> {
+        let words: &mut [u64; size_of::<Self>() / 8] = transmute_mut!(&mut *self);
+        if let Some(registers) = words.first_chunk_mut() {
+            processor
+                .read_msrs(&REGISTERS, registers)
+                .map_err(|(msr, fault)| Refusal::Fault {
+                    step: Step::Read(msr),
+                    fault,
+                })?;
+        }
+        let selectors = processor.selectors();
+        self.fs_selector = selectors.fs.0;
+        self.gs_selector = selectors.gs.0;
+        self.tr_selector = selectors.tr.0;
+        self.ldtr_selector = selectors.ldtr.0;
+        [self.fs_descriptor] = processor.global_descriptor(selectors.fs);
+        [self.gs_descriptor] = processor.global_descriptor(selectors.gs);
+        self.tr_descriptor = processor.global_descriptor(selectors.tr);
+        Ok(())
     }
-    let selectors = processor.selectors();
-    witness.fs_selector = selectors.fs.0;
-    witness.gs_selector = selectors.gs.0;
-    witness.tr_selector = selectors.tr.0;
-    witness.ldtr_selector = selectors.ldtr.0;
-    [witness.fs_descriptor] = processor.global_descriptor(selectors.fs);
-    [witness.gs_descriptor] = processor.global_descriptor(selectors.gs);
-    witness.tr_descriptor = processor.global_descriptor(selectors.tr);
-    Ok(())
+
+    /// What the witness says, in the form of what VMSAVE stores; zero where it says nothing.
+    fn to_state(self) -> VmsaveState {
+        let [tr_low, tr_high] = self.tr_descriptor;
+        let load = |selector, low, high| Descriptor { low, high }.load(Selector(selector));
+        VmsaveState {
+            fs: Segment {
+                base: self.fs_base,
+                ..load(self.fs_selector, self.fs_descriptor, 0)
+            },
+            gs: Segment {
+                base: self.gs_base,
+                ..load(self.gs_selector, self.gs_descriptor, 0)
+            },
+            ldtr: load(self.ldtr_selector, 0, 0),
+            tr: load(self.tr_selector, tr_low, tr_high),
+            system_call: self.system_call,
+        }
+    }
 }
 
 /// One value, as VMSAVE stored it and as the witness has it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Comparison {
-    /// The value's name: `"lstar"`, `"tr.limit"`.
-    pub field: &'static str,
+    /// The value's field.
+    pub field: VmsaveField,
     /// As VMSAVE stored it, raw.
     pub vmsave: u64,
     /// As the witness has it, raw.
@@ -112,127 +138,53 @@ pub struct Comparison {
     pub agrees: bool,
 }
 
-impl Comparison {
-    fn exact(field: &'static str, vmsave: u64, witness: u64) -> Self {
-        Self {
-            field,
-            vmsave,
-            witness,
-            agrees: vmsave == witness,
-        }
+/// Compares all that both have, in the order of [`VmsaveField::ALL`]. A value of which one side
+/// says nothing is left out.
+pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = Comparison> + use<> {
+    let (state, witness) = (*state, witness.to_state());
+    VmsaveField::ALL
+        .into_iter()
+        .filter(move |field| is_comparable(*field, &state, &witness))
+        .map(move |field| {
+            let (of_vmsave, of_witness) = (field.read(&state), field.read(&witness));
+            let agrees = match field.kind() {
+                // Granularity follows from the limit, and that is compared by itself.
+                FieldKind::Segment(register, SegmentPart::Attributes) => {
+                    let judged =
+                        |state| canonical_attributes(register.of(state)).with_granularity(false);
+                    judged(&state) == judged(&witness)
+                }
+                _ => of_vmsave == of_witness,
+            };
+            Comparison {
+                field,
+                vmsave: of_vmsave,
+                witness: of_witness,
+                agrees,
+            }
+        })
+}
+
+/// Whether both sides say something of a field. Of LDTR's hidden part the witness says nothing; of
+/// the others' it says what a descriptor says, except for the bases of FS and GS.
+fn is_comparable(field: VmsaveField, state: &VmsaveState, witness: &VmsaveState) -> bool {
+    let FieldKind::Segment(register, part) = field.kind() else {
+        return true;
+    };
+    match (register, part) {
+        (_, SegmentPart::Selector)
+        | (SegmentRegister::Fs | SegmentRegister::Gs, SegmentPart::Base) => true,
+        (SegmentRegister::Ldtr, _) => false,
+        _ => has_hidden_part(register.of(state), register.of(witness)),
     }
 }
 
-/// The names under which the parts of a segment register are compared.
-struct Names {
-    attributes: &'static str,
-    limit: &'static str,
-}
-
-const FS: Names = Names {
-    attributes: "fs.attrib",
-    limit: "fs.limit",
-};
-const GS: Names = Names {
-    attributes: "gs.attrib",
-    limit: "gs.limit",
-};
-const TR: Names = Names {
-    attributes: "tr.attrib",
-    limit: "tr.limit",
-};
-
-/// Compares all that both have. A value of which one side says nothing is left out.
-pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = Comparison> + use<> {
-    let exact = Comparison::exact;
-    let selectors = [
-        exact(
-            "fs.selector",
-            state.fs.selector.into(),
-            witness.fs_selector.into(),
-        ),
-        exact(
-            "gs.selector",
-            state.gs.selector.into(),
-            witness.gs_selector.into(),
-        ),
-        exact(
-            "ldtr.selector",
-            state.ldtr.selector.into(),
-            witness.ldtr_selector.into(),
-        ),
-        exact(
-            "tr.selector",
-            state.tr.selector.into(),
-            witness.tr_selector.into(),
-        ),
-    ];
-    let [tr_low, tr_high] = witness.tr_descriptor;
-    let tr = Descriptor {
-        low: tr_low,
-        high: tr_high,
-    };
-    let short = |low| Descriptor { low, high: 0 };
-    selectors
-        .into_iter()
-        .chain([
-            exact("fs.base", state.fs.base, witness.fs_base),
-            exact("gs.base", state.gs.base, witness.gs_base),
-        ])
-        .chain(registers(&state.system_call, &witness.system_call))
-        .chain(hidden(&FS, &state.fs, short(witness.fs_descriptor)))
-        .chain(hidden(&GS, &state.gs, short(witness.gs_descriptor)))
-        .chain(hidden(&TR, &state.tr, tr))
-        .chain(usable(&state.tr, tr).then(|| exact("tr.base", state.tr.base, tr.base())))
-}
-
-/// The registers of the system-call instructions.
-fn registers(vmsave: &SystemCallRegisters, witness: &SystemCallRegisters) -> [Comparison; 8] {
-    let of = |field, register: fn(&SystemCallRegisters) -> u64| {
-        Comparison::exact(field, register(vmsave), register(witness))
-    };
-    [
-        of("star", |all| all.star),
-        of("lstar", |all| all.lstar),
-        of("cstar", |all| all.cstar),
-        of("sfmask", |all| all.sfmask),
-        of("kernel_gs_base", |all| all.kernel_gs_base),
-        of("sysenter_cs", |all| all.sysenter_cs),
-        of("sysenter_esp", |all| all.sysenter_esp),
-        of("sysenter_eip", |all| all.sysenter_eip),
-    ]
-}
-
-/// Attributes and limit against the descriptor that they were loaded from.
-fn hidden(
-    names: &Names,
-    stored: &Segment,
-    descriptor: Descriptor,
-) -> impl Iterator<Item = Comparison> + use<> {
-    let source = descriptor.load(Selector(stored.selector));
-    // Granularity follows from the limit, and that is compared by itself.
-    let judged = |segment| canonical_attributes(segment).with_granularity(false);
-    let compared = usable(stored, descriptor).then(|| {
-        [
-            Comparison {
-                field: names.attributes,
-                vmsave: u16::from(stored.attributes).into(),
-                witness: u16::from(source.attributes).into(),
-                agrees: judged(stored) == judged(&source),
-            },
-            Comparison::exact(names.limit, stored.limit.into(), source.limit.into()),
-        ]
-    });
-    compared.into_iter().flatten()
-}
-
-/// Whether the hidden part means anything: on both sides there, and selected from the table that
-/// the witness read.
-fn usable(stored: &Segment, descriptor: Descriptor) -> bool {
-    let selector = Selector(stored.selector);
-    selector.global_offset().is_some()
+/// Whether the hidden part means anything: it is there on both sides, and selected from the table
+/// that the witness read.
+fn has_hidden_part(stored: &Segment, witnessed: &Segment) -> bool {
+    Selector(stored.selector).global_offset().is_some()
         && stored.attributes.present()
-        && descriptor.attributes().present()
+        && witnessed.attributes.present()
 }
 
 /// The attributes without what processors store differently: the accessed and the busy bit are
@@ -301,7 +253,7 @@ fn canonical_segment(segment: &Segment) -> Segment {
 
 #[cfg(test)]
 mod tests {
-    use std::{string::String, vec::Vec};
+    use std::vec::Vec;
 
     use proptest::prelude::*;
 
@@ -345,17 +297,17 @@ mod tests {
         (state, witness)
     }
 
-    fn disagreements(state: &VmsaveState, witness: &Witness) -> Vec<String> {
+    fn disagreements(state: &VmsaveState, witness: &Witness) -> Vec<VmsaveField> {
         compare(state, witness)
             .filter(|comparison| !comparison.agrees)
-            .map(|comparison| comparison.field.into())
+            .map(|comparison| comparison.field)
             .collect()
     }
 
     #[test]
     fn an_honest_processor_agrees_with_itself_in_all_21_values() {
         let (state, witness) = windows();
-        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        assert_eq!(disagreements(&state, &witness), []);
         assert_eq!(compare(&state, &witness).count(), 21);
     }
 
@@ -364,44 +316,48 @@ mod tests {
         let (mut state, witness) = windows();
         // QEMU: the TSS is not busy, a null LDTR is present.
         state.tr.attributes = SegmentAttributes::from(0x089);
-        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        assert_eq!(disagreements(&state, &witness), []);
         // Bochs: the TSS is busy, a null LDTR is not present and keeps what was there.
         state.tr.attributes = SegmentAttributes::from(0x08B);
         state.ldtr.attributes = SegmentAttributes::from(0);
         state.ldtr.base = 0x1234;
         state.ldtr.limit = 0xFFFF;
-        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        assert_eq!(disagreements(&state, &witness), []);
         // The accessed bit, and a granularity bit kept or recomputed.
         state.fs.attributes = SegmentAttributes::from(0x4F2);
         state.gs.attributes = SegmentAttributes::from(0x4F3);
-        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        assert_eq!(disagreements(&state, &witness), []);
     }
 
     #[test]
     fn a_change_of_each_value_is_seen_and_named() {
+        use VmsaveField as Field;
         type Change = fn(&mut VmsaveState);
-        let changes: [(Change, &str); 21] = [
-            (|s| s.fs.selector ^= 8, "fs.selector"),
-            (|s| s.gs.selector ^= 8, "gs.selector"),
-            (|s| s.ldtr.selector ^= 8, "ldtr.selector"),
-            (|s| s.tr.selector ^= 8, "tr.selector"),
-            (|s| s.fs.base ^= 1, "fs.base"),
-            (|s| s.gs.base ^= 1 << 63, "gs.base"),
-            (|s| s.tr.base ^= 1 << 40, "tr.base"),
-            (|s| s.fs.limit ^= 1, "fs.limit"),
-            (|s| s.gs.limit ^= 1, "gs.limit"),
-            (|s| s.tr.limit ^= 1 << 16, "tr.limit"),
-            (|s| s.fs.attributes.set_privilege_level(0), "fs.attrib"),
-            (|s| s.gs.attributes.set_long(true), "gs.attrib"),
-            (|s| s.tr.attributes.set_available(true), "tr.attrib"),
-            (|s| s.system_call.star ^= 1, "star"),
-            (|s| s.system_call.lstar ^= 1, "lstar"),
-            (|s| s.system_call.cstar ^= 1, "cstar"),
-            (|s| s.system_call.sfmask ^= 1, "sfmask"),
-            (|s| s.system_call.kernel_gs_base ^= 1, "kernel_gs_base"),
-            (|s| s.system_call.sysenter_cs ^= 1, "sysenter_cs"),
-            (|s| s.system_call.sysenter_esp ^= 1, "sysenter_esp"),
-            (|s| s.system_call.sysenter_eip ^= 1, "sysenter_eip"),
+        let changes: [(Change, Field); 21] = [
+            (|s| s.fs.selector ^= 8, Field::FsSelector),
+            (|s| s.gs.selector ^= 8, Field::GsSelector),
+            (|s| s.ldtr.selector ^= 8, Field::LdtrSelector),
+            (|s| s.tr.selector ^= 8, Field::TrSelector),
+            (|s| s.fs.base ^= 1, Field::FsBase),
+            (|s| s.gs.base ^= 1 << 63, Field::GsBase),
+            (|s| s.tr.base ^= 1 << 40, Field::TrBase),
+            (|s| s.fs.limit ^= 1, Field::FsLimit),
+            (|s| s.gs.limit ^= 1, Field::GsLimit),
+            (|s| s.tr.limit ^= 1 << 16, Field::TrLimit),
+            (
+                |s| s.fs.attributes.set_privilege_level(0),
+                Field::FsAttributes,
+            ),
+            (|s| s.gs.attributes.set_long(true), Field::GsAttributes),
+            (|s| s.tr.attributes.set_available(true), Field::TrAttributes),
+            (|s| s.system_call.star ^= 1, Field::Star),
+            (|s| s.system_call.lstar ^= 1, Field::Lstar),
+            (|s| s.system_call.cstar ^= 1, Field::Cstar),
+            (|s| s.system_call.sfmask ^= 1, Field::Sfmask),
+            (|s| s.system_call.kernel_gs_base ^= 1, Field::KernelGsBase),
+            (|s| s.system_call.sysenter_cs ^= 1, Field::SysenterCs),
+            (|s| s.system_call.sysenter_esp ^= 1, Field::SysenterEsp),
+            (|s| s.system_call.sysenter_eip ^= 1, Field::SysenterEip),
         ];
         for (change, field) in changes {
             let (mut state, witness) = windows();
@@ -414,7 +370,7 @@ mod tests {
     fn a_limit_that_passes_a_mebibyte_is_no_disagreement_of_the_attributes() {
         let (mut state, witness) = windows();
         state.tr.limit = 0x10_0000;
-        assert_eq!(disagreements(&state, &witness), ["tr.limit"]);
+        assert_eq!(disagreements(&state, &witness), [VmsaveField::TrLimit]);
     }
 
     #[test]
@@ -423,7 +379,7 @@ mod tests {
         state.fs.selector = 3;
         state.fs.limit = 0x1234;
         witness.fs_selector = 3;
-        assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+        assert_eq!(disagreements(&state, &witness), []);
     }
 
     proptest! {
@@ -450,7 +406,7 @@ mod tests {
                 tr_descriptor: [low, high],
                 ..Witness::default()
             };
-            prop_assert_eq!(disagreements(&state, &witness), Vec::<String>::new());
+            prop_assert_eq!(disagreements(&state, &witness), []);
         }
     }
 }

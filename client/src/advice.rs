@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use amd_svm::gate::Refusal;
+use amd_svm::support::Refusal;
 
 use crate::{DeviceError, Error, Obstacle};
 

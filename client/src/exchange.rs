@@ -84,7 +84,7 @@ fn needed(buffer: &[u8], returned: usize) -> usize {
 /// Asks the driver which protocol it speaks, after it refused ours.
 fn other_protocol(device: &mut dyn Device) -> Error {
     let mut buffer = [0; 512];
-    let request = Request::any_version();
+    let request = Request::handshake();
     let returned = match device.control(CONTROL_STATUS, request.as_bytes(), &mut buffer) {
         Ok(returned) | Err(DeviceError::BufferTooSmall { returned }) => returned,
         Err(_) => 0,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use amd_svm::{
     Fault,
-    gate::{Refusal, Step},
     msr::Msr,
+    support::{Refusal, Step},
 };
 use protocol::Outcome;
 use serde::{Deserialize, Serialize};

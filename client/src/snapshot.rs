@@ -3,6 +3,7 @@
 mod file;
 
 use amd_svm::{
+    fields::VmsaveField,
     msr::Efer,
     vmcb::VmsaveState,
     witness::{self, Comparison, Witness},
@@ -103,7 +104,7 @@ impl Snapshot {
     /// which VMSAVE is not possible is no error, but a [`ProcessorSnapshot`] that says so.
     pub fn take(device: &mut dyn Device) -> Result<Self, Error> {
         let received = exchange::ask::<SnapshotRecord>(device)?;
-        let redacted: &[&str] = if received.header.is_redacted() {
+        let redacted: &[VmsaveField] = if received.header.is_redacted() {
             &SnapshotRecord::REDACTED_FIELDS
         } else {
             &[]
@@ -166,7 +167,7 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                     efer_found: record.efer_found.into(),
                     efer_left: record.efer_left.into(),
                     cycles: Some(Cycles {
-                        gate: record.cycles.gate,
+                        gate: record.cycles.prepare,
                         vmsave: record.cycles.vmsave,
                         restore: record.cycles.restore,
                         witness: record.witness_cycles,

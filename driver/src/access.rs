@@ -23,14 +23,14 @@ use wdk_sys::{
     },
 };
 
-use crate::{status::check, wait::KERNEL_MODE};
+use crate::wdm::{status::check, wait::KERNEL_MODE};
 
-/// Whether the caller of a survey may see addresses.
+/// Whether the caller of a snapshot may see addresses.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Addresses {
-    /// He may.
+    /// The caller may.
     Shown,
-    /// He may not: they are taken out.
+    /// The caller may not: they are taken out.
     Redacted,
 }
 
@@ -75,7 +75,7 @@ const ACL_LENGTH: u32 = ACL_SIZE as u32;
 #[repr(C, align(8))]
 struct AclBuffer([u8; ACL_SIZE]);
 
-/// Lets SYSTEM and Administrators open the device, and nobody else. `IRQL == PASSIVE_LEVEL`.
+/// Lets SYSTEM and Administrators open the device, and no other account. `IRQL == PASSIVE_LEVEL`.
 pub(crate) fn restrict(device: NonNull<DEVICE_OBJECT>) -> Result<(), NTSTATUS> {
     let mut buffer = AclBuffer([0; ACL_SIZE]);
     let acl = (&raw mut buffer).cast::<ACL>();

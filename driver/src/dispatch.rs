@@ -12,7 +12,7 @@ use wdk_sys::{
 };
 use zerocopy::FromBytes;
 
-use crate::{access, control_device, irp::Irp, survey::Survey};
+use crate::{access, control_device, device_extension::DeviceExtension, wdm::irp::Irp};
 
 /// Fills in the driver's major functions: those that it serves, and a refusal for the others.
 pub(crate) fn register(driver: &mut DRIVER_OBJECT) {
@@ -21,7 +21,7 @@ pub(crate) fn register(driver: &mut DRIVER_OBJECT) {
         (IRP_MJ_CREATE, create as MajorFunction),
         (IRP_MJ_CLEANUP, succeed),
         (IRP_MJ_CLOSE, succeed),
-        (IRP_MJ_DEVICE_CONTROL, control),
+        (IRP_MJ_DEVICE_CONTROL, device_control),
     ] {
         if let Some(place) = driver.MajorFunction.get_mut(function as usize) {
             *place = Some(routine);
@@ -31,13 +31,14 @@ pub(crate) fn register(driver: &mut DRIVER_OBJECT) {
 
 type MajorFunction = unsafe extern "C" fn(*mut DEVICE_OBJECT, *mut IRP) -> NTSTATUS;
 
-/// Opening: the device itself, and no path behind it. Who may, its DACL says.
+/// Opening: the device itself, and no path behind it. Its DACL says which accounts may.
 /// `IRQL == PASSIVE_LEVEL`.
 ///
 /// # Safety
 ///
 /// Called by the I/O manager.
 unsafe extern "C" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    wdk::paged_code!();
     let respond = |irp: &mut Irp| {
         if irp.has_path_behind_device() {
             (STATUS_OBJECT_NAME_INVALID, 0)
@@ -55,6 +56,7 @@ unsafe extern "C" fn create(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
 ///
 /// Called by the I/O manager.
 unsafe extern "C" fn succeed(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    wdk::paged_code!();
     // SAFETY: the caller is the I/O manager.
     unsafe { answer(irp, |_| (STATUS_SUCCESS, 0)) }
 }
@@ -74,11 +76,12 @@ unsafe extern "C" fn refuse(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
 /// # Safety
 ///
 /// Called by the I/O manager, with this driver's device.
-unsafe extern "C" fn control(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "C" fn device_control(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+    wdk::paged_code!();
     // SAFETY: the caller passes a device of this driver, which has the one kind of device.
-    let survey = unsafe { control_device::survey(device) };
+    let extension = unsafe { control_device::extension(device) };
     // SAFETY: the caller is the I/O manager.
-    unsafe { answer(irp, |irp| serve(survey, irp)) }
+    unsafe { answer(irp, |irp| serve(extension, irp)) }
 }
 
 /// Completes a packet with what `respond` says: a status, and a number of bytes.
@@ -97,7 +100,7 @@ unsafe fn answer(irp: *mut IRP, respond: impl FnOnce(&mut Irp) -> (NTSTATUS, usi
 }
 
 /// Checks a request before anything is done for it. `IRQL == PASSIVE_LEVEL`.
-fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
+fn serve(extension: &DeviceExtension, irp: &mut Irp) -> (NTSTATUS, usize) {
     let control = irp.buffered_control();
     if !matches!(control.code, CONTROL_STATUS | CONTROL_SNAPSHOT) {
         return (STATUS_INVALID_DEVICE_REQUEST, 0);
@@ -117,11 +120,11 @@ fn serve(survey: &Survey, irp: &mut Irp) -> (NTSTATUS, usize) {
         return (STATUS_INVALID_PARAMETER, 0);
     };
     match (control.code, request.version) {
-        (CONTROL_STATUS, protocol::VERSION) => survey.rehearse(output),
+        (CONTROL_STATUS, protocol::VERSION) => extension.probe(output),
         (CONTROL_SNAPSHOT, protocol::VERSION) => {
-            survey.capture(access::addresses_for_caller(mode), output)
+            extension.capture(access::addresses_for_caller(mode), output)
         }
-        (CONTROL_STATUS, 0) => Survey::introduce(output),
+        (CONTROL_STATUS, 0) => DeviceExtension::handshake(output),
         _ => (STATUS_REVISION_MISMATCH, 0),
     }
 }

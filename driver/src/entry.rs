@@ -10,6 +10,8 @@ use crate::{control_device, dispatch};
 
 /// Called by the system when the driver is loaded. `IRQL == PASSIVE_LEVEL`.
 ///
+/// If that fails, a line to the debugger says at which step.
+///
 /// # Safety
 ///
 /// Called by the system, once, with the driver object of this driver.
@@ -19,7 +21,8 @@ pub unsafe extern "system" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
     _registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
-    // SAFETY: the system passes a driver object, and nobody else uses it during this call.
+    wdk::paged_code!();
+    // SAFETY: the system passes a driver object, and does not use it during this call.
     let Some(driver) = (unsafe { driver.as_mut() }) else {
         return STATUS_INVALID_PARAMETER;
     };
@@ -27,7 +30,10 @@ pub unsafe extern "system" fn driver_entry(
     dispatch::register(driver);
     match control_device::create(driver) {
         Ok(()) => STATUS_SUCCESS,
-        Err(status) => status,
+        Err(error) => {
+            wdk::println!("svmsave is not loaded: {error}");
+            error.status()
+        }
     }
 }
 
@@ -37,6 +43,7 @@ pub unsafe extern "system" fn driver_entry(
 ///
 /// Called by the system, once, when no handle to the device is left.
 unsafe extern "C" fn unload(driver: *mut DRIVER_OBJECT) {
+    wdk::paged_code!();
     // SAFETY: the system passes the driver object that the driver was loaded with.
     if let Some(driver) = unsafe { driver.as_ref() } {
         control_device::delete(driver);

@@ -7,7 +7,7 @@ pub const LINK_NAME: &str = r"\DosDevices\SvmSave";
 /// The path that user mode opens.
 pub const USER_PATH: &str = r"\\.\SvmSave";
 
-/// Asks each processor whether VMSAVE is possible: [`StatusRecord`](crate::StatusRecord)s.
+/// Probes each processor, whether VMSAVE is possible: [`StatusRecord`](crate::StatusRecord)s.
 pub const CONTROL_STATUS: u32 = control_code(0x800);
 /// Executes VMSAVE on each processor: [`SnapshotRecord`](crate::SnapshotRecord)s.
 pub const CONTROL_SNAPSHOT: u32 = control_code(0x801);

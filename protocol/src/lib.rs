@@ -9,8 +9,8 @@
 //!
 //! [`VERSION`] changes when a driver and a client of different ages could misunderstand each
 //! other; the driver answers a request of another version with `STATUS_REVISION_MISMATCH`.
-//! [`CONTROL_STATUS`] with version 0 is answered by every driver with the header alone, whose
-//! first fields never change, so that a client can always learn what it talks to. Records may
+//! [`CONTROL_STATUS`] with version 0 is the handshake: every driver answers it with the header alone,
+//! whose first fields never change, so that a client can always learn what it talks to. Records may
 //! grow at their end without a new version: readers go by the sizes in the header.
 
 #![no_std]

@@ -2,8 +2,8 @@
 
 use amd_svm::{
     Fault,
-    gate::{Refusal, Step},
     msr::Msr,
+    support::{Refusal, Step},
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

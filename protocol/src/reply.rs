@@ -4,7 +4,8 @@ use core::{fmt, marker::PhantomData};
 
 use amd_svm::{
     capture::Cycles,
-    vmcb::{SystemCallRegisters, VmsaveState},
+    fields::{FieldKind, SegmentRegister, VmsaveField},
+    vmcb::VmsaveState,
     witness::Witness,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -134,47 +135,58 @@ pub struct SnapshotRecord {
 const _: () = assert!(size_of::<SnapshotRecord>() == 320);
 
 impl SnapshotRecord {
-    /// The values that [`SnapshotRecord::redact`] takes out, as fields of [`VmsaveState`].
-    pub const REDACTED_FIELDS: [&'static str; 9] = [
-        "fs.base",
-        "gs.base",
-        "ldtr.base",
-        "tr.base",
-        "lstar",
-        "cstar",
-        "kernel_gs_base",
-        "sysenter_esp",
-        "sysenter_eip",
-    ];
+    /// The fields that [`SnapshotRecord::redact`] takes out: those that hold an address.
+    pub const REDACTED_FIELDS: [VmsaveField; 9] = {
+        let mut redacted = [VmsaveField::FsBase; 9];
+        let mut count = 0;
+        let mut at = 0;
+        while at < VmsaveField::ALL.len() {
+            if VmsaveField::ALL[at].is_address() {
+                redacted[count] = VmsaveField::ALL[at];
+                count += 1;
+            }
+            at += 1;
+        }
+        assert!(count == redacted.len());
+        redacted
+    };
 
     /// Sets everything to zero that is an address: of the kernel, or of another process.
     pub fn redact(&mut self) {
-        let state = &mut self.state;
-        for segment in [&mut state.fs, &mut state.gs, &mut state.ldtr, &mut state.tr] {
-            segment.base = 0;
+        for field in Self::REDACTED_FIELDS {
+            field.write(&mut self.state, 0);
+            redact_witness(&mut self.witness, field);
         }
-        redact_registers(&mut state.system_call);
-        let witness = &mut self.witness;
-        redact_registers(&mut witness.system_call);
-        witness.fs_base = 0;
-        witness.gs_base = 0;
-        let [tr_low, tr_high] = &mut witness.tr_descriptor;
-        *tr_low &= !DESCRIPTOR_BASE;
-        *tr_high = 0;
-        witness.fs_descriptor &= !DESCRIPTOR_BASE;
-        witness.gs_descriptor &= !DESCRIPTOR_BASE;
     }
 }
 
 /// The bits of a descriptor that hold the lower half of the base: 16 to 39 and 56 to 63.
 const DESCRIPTOR_BASE: u64 = 0xFF00_00FF_FFFF_0000;
 
-fn redact_registers(registers: &mut SystemCallRegisters) {
-    registers.lstar = 0;
-    registers.cstar = 0;
-    registers.kernel_gs_base = 0;
-    registers.sysenter_esp = 0;
-    registers.sysenter_eip = 0;
+/// Sets to zero what a witness says of a field that holds an address.
+fn redact_witness(witness: &mut Witness, field: VmsaveField) {
+    match field.kind() {
+        FieldKind::Register(_) => {
+            if let Some(register) = field.register_mut(&mut witness.system_call) {
+                *register = 0;
+            }
+        }
+        FieldKind::Segment(SegmentRegister::Fs, _) => {
+            witness.fs_base = 0;
+            witness.fs_descriptor &= !DESCRIPTOR_BASE;
+        }
+        FieldKind::Segment(SegmentRegister::Gs, _) => {
+            witness.gs_base = 0;
+            witness.gs_descriptor &= !DESCRIPTOR_BASE;
+        }
+        FieldKind::Segment(SegmentRegister::Tr, _) => {
+            let [low, high] = &mut witness.tr_descriptor;
+            *low &= !DESCRIPTOR_BASE;
+            *high = 0;
+        }
+        // A witness says nothing of LDTR but its selector.
+        FieldKind::Segment(SegmentRegister::Ldtr, _) => {}
+    }
 }
 
 /// A record of a reply: [`StatusRecord`] or [`SnapshotRecord`].
@@ -322,7 +334,7 @@ impl core::error::Error for MalformedReply {}
 mod tests {
     use std::vec::Vec;
 
-    use amd_svm::descriptor::Descriptor;
+    use amd_svm::{descriptor::Descriptor, vmcb::SystemCallRegisters};
     use proptest::prelude::*;
 
     use super::*;

@@ -25,9 +25,9 @@ impl Request {
         }
     }
 
-    /// The request that a driver of any version answers, with the header alone.
+    /// The request that a driver of any version answers, with its header alone.
     #[must_use]
-    pub const fn any_version() -> Self {
+    pub const fn handshake() -> Self {
         Self {
             version: 0,
             reserved: [0; 6],

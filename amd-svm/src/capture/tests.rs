@@ -9,7 +9,7 @@ use crate::{
     Selectors,
     cpuid::CpuidResult,
     descriptor::Selector,
-    witness::{REGISTERS, Witness, testify},
+    witness::{REGISTERS, Witness},
 };
 
 const EFER_OF_WINDOWS: u64 = 0xD01;
@@ -134,16 +134,16 @@ impl Processor for Mock {
     }
 }
 
-/// The gate, and a capture behind it.
+/// The support check, and a capture after it.
 fn capture(mock: &mut Mock) -> Result<Capture, Refusal> {
-    let admission = gate::admit(mock)?;
-    super::capture(mock, admission)
+    let supported = support::check(mock)?;
+    super::capture(mock, supported)
 }
 
-/// The gate, and a rehearsal behind it.
-fn rehearse(mock: &mut Mock) -> Result<Efer, Refusal> {
-    let admission = gate::admit(mock)?;
-    super::rehearse(mock, admission)
+/// The support check, and a probe after it.
+fn probe(mock: &mut Mock) -> Result<Efer, Refusal> {
+    let supported = support::check(mock)?;
+    super::probe(mock, supported)
 }
 
 /// A value of its own for each register.
@@ -172,18 +172,18 @@ fn a_capture_sets_svme_for_vmsave_alone() {
 }
 
 #[test]
-fn cycles_are_told_without_what_lies_between_gate_and_capture() {
+fn cycles_are_told_without_what_lies_between_check_and_capture() {
     let mut mock = Mock::default();
     let before = mock.tsc;
-    let admission = gate::admit(&mut mock).unwrap();
-    assert_eq!(admission.cycles(), 1_000);
+    let supported = support::check(&mut mock).unwrap();
+    assert_eq!(supported.cycles(), 1_000);
     mock.tsc += 1_000_000;
-    let capture = super::capture(&mut mock, admission).unwrap();
+    let capture = super::capture(&mut mock, supported).unwrap();
     assert_eq!(capture.tsc, before + 1_004_000);
     assert_eq!(
         capture.cycles,
         Cycles {
-            gate: 2_000,
+            prepare: 2_000,
             vmsave: 1_000,
             restore: 1_000,
         }
@@ -191,7 +191,7 @@ fn cycles_are_told_without_what_lies_between_gate_and_capture() {
 }
 
 #[test]
-fn svme_that_somebody_else_set_is_left_alone() {
+fn svme_that_was_found_set_is_left_alone() {
     let mut mock = Mock {
         efer: EFER_OF_WINDOWS | SVME,
         ..Mock::default()
@@ -210,9 +210,9 @@ fn svme_that_somebody_else_set_is_left_alone() {
 }
 
 #[test]
-fn a_rehearsal_does_all_but_vmsave() {
+fn a_probe_does_all_but_vmsave() {
     let mut mock = Mock::default();
-    assert_eq!(u64::from(rehearse(&mut mock).unwrap()), EFER_OF_WINDOWS);
+    assert_eq!(u64::from(probe(&mut mock).unwrap()), EFER_OF_WINDOWS);
     assert_eq!(
         mock.acts,
         vec![
@@ -227,7 +227,7 @@ fn a_rehearsal_does_all_but_vmsave() {
 }
 
 #[test]
-fn hygon_processors_are_admitted() {
+fn hygon_processors_are_supported() {
     let mut mock = Mock {
         vendor: b"HygonGenuine",
         ..Mock::default()
@@ -236,7 +236,7 @@ fn hygon_processors_are_admitted() {
 }
 
 #[test]
-fn each_refusal_of_the_gate_comes_before_anything_is_touched() {
+fn each_refusal_of_the_check_comes_before_anything_is_touched() {
     let cases = [
         (
             Mock {
@@ -284,13 +284,13 @@ fn each_refusal_of_the_gate_comes_before_anything_is_touched() {
         assert_eq!(capture(&mut mock), Err(refusal));
         assert_eq!(mock.acts, acts);
         mock.acts.clear();
-        assert_eq!(rehearse(&mut mock).unwrap_err(), refusal);
+        assert_eq!(probe(&mut mock).unwrap_err(), refusal);
         assert_eq!(mock.efer, EFER_OF_WINDOWS);
     }
 }
 
 #[test]
-fn a_lock_without_svmdis_is_no_obstacle() {
+fn a_lock_without_svmdis_is_no_refusal() {
     let mut mock = Mock {
         vm_cr: LOCK,
         ..Mock::default()
@@ -341,7 +341,7 @@ fn a_fault_at_each_step_is_named_and_leaves_efer_as_found() {
 fn the_witness_has_every_register_and_descriptor_in_its_place() {
     let mut mock = Mock::default();
     let mut witness = Witness::default();
-    testify(&mut mock, &mut witness).unwrap();
+    witness.read(&mut mock).unwrap();
     assert_eq!(mock.acts, REGISTERS.map(Act::Read));
     assert_eq!(witness.system_call.star, value_of(Msr::Star));
     assert_eq!(witness.system_call.lstar, value_of(Msr::Lstar));
@@ -378,7 +378,7 @@ fn a_register_that_cannot_be_read_is_named() {
             fault: Some((at, fault)),
             ..Mock::default()
         };
-        let refused = testify(&mut mock, &mut Witness::default());
+        let refused = Witness::default().read(&mut mock);
         let step = Step::Read(msr);
         assert_eq!(refused, Err(Refusal::Fault { step, fault }));
     }

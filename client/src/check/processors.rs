@@ -32,7 +32,7 @@ pub(super) fn check(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
                 found.field, id.index, found.vmsave, found.witness
             ),
             values: vec![Evidence {
-                field: found.field,
+                field: found.field.name(),
                 processors: vec![id],
                 value: found.vmsave,
                 witness: Some(found.witness),

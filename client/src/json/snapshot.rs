@@ -300,7 +300,7 @@ impl From<ModuleMembers> for KernelModule {
 impl From<Comparison> for Disagreement {
     fn from(comparison: Comparison) -> Self {
         Self {
-            field: comparison.field,
+            field: comparison.field.name(),
             vmsave: Hex(comparison.vmsave),
             witness: Hex(comparison.witness),
         }

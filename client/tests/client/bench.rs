@@ -1,6 +1,6 @@
 //! `bench`: what snapshots cost, summed up.
 
-use amd_svm::{capture::Cycles, gate::Refusal};
+use amd_svm::{capture::Cycles, support::Refusal};
 use protocol::CONTROL_SNAPSHOT;
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn uneven(processors: u32) -> Driver {
     let mut driver = Driver::with_processors(processors);
     for (record, times) in driver.snapshots.iter_mut().zip(1..) {
         record.cycles = Cycles {
-            gate: 1000 * times,
+            prepare: 1000 * times,
             vmsave: 100 * times,
             restore: 10 * times,
         };

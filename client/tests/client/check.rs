@@ -1,6 +1,6 @@
 //! `check` and `explain`: each kind of finding is provoked, and a healthy machine has none.
 
-use amd_svm::{Fault, gate::Refusal, gate::Step, msr::Msr};
+use amd_svm::{Fault, msr::Msr, support::Refusal, support::Step};
 use client::{FindingId, KernelModule, Snapshot};
 use protocol::{Outcome, ReplyHeader, SnapshotRecord};
 

@@ -1,6 +1,6 @@
 //! `diff`: what changed, processors lined up.
 
-use amd_svm::gate::Refusal;
+use amd_svm::support::Refusal;
 
 use crate::{fake::Driver, files::Folder, output, run};
 

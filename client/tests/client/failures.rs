@@ -131,7 +131,7 @@ impl Write for Broken {
 fn show_into(kind: io::ErrorKind, refusing: bool) -> (u8, String) {
     let mut driver = Driver::with_processors(2);
     if refusing {
-        driver.refuse(0, amd_svm::gate::Refusal::SvmeDoesNotStick);
+        driver.refuse(0, amd_svm::support::Refusal::SvmeDoesNotStick);
     }
     let mut stderr = Vec::new();
     let exit = client::run(

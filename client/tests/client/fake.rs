@@ -229,7 +229,7 @@ fn captured(id: ProcessorId) -> SnapshotRecord {
             tr_descriptor: tss_descriptor(state.tr.base),
         },
         cycles: Cycles {
-            gate: 4000,
+            prepare: 4000,
             vmsave: 300,
             restore: 900,
         },

@@ -2,8 +2,8 @@
 
 use amd_svm::{
     Fault,
-    gate::{Refusal, Step},
     msr::Msr,
+    support::{Refusal, Step},
 };
 use client::{Circumstances, KernelModule, Obstacle, ProcessorSnapshot, Snapshot};
 use proptest::{collection::vec, option, prelude::*};

@@ -1,6 +1,6 @@
 //! The layouts of `show` beside the table: folded, wide, narrow, bare, comma-separated.
 
-use amd_svm::gate::Refusal;
+use amd_svm::support::Refusal;
 use client::{Snapshot, Terminal};
 
 use crate::{fake::Driver, output, run, run_at};

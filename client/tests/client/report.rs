@@ -1,6 +1,6 @@
 //! `report`: the page by its letters. A browser looks at it in `cargo xtask test`.
 
-use amd_svm::gate::Refusal;
+use amd_svm::support::Refusal;
 use client::{KernelModule, Snapshot};
 
 use crate::{fake::Driver, files::Folder, output, run};

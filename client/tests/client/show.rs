@@ -2,8 +2,9 @@
 
 use amd_svm::{
     Fault,
-    gate::{Refusal, Step},
+    fields::VmsaveField,
     msr::Msr,
+    support::{Refusal, Step},
 };
 use protocol::{Outcome, ProcessorId, ReplyHeader, SnapshotRecord};
 
@@ -171,7 +172,7 @@ fn hidden_addresses_are_said_to_be_hidden() {
         serde_json::from_str(&output(&["show", "--json"], &mut driver)).unwrap();
     assert_eq!(
         json["redacted"],
-        serde_json::json!(SnapshotRecord::REDACTED_FIELDS)
+        serde_json::json!(SnapshotRecord::REDACTED_FIELDS.map(VmsaveField::name))
     );
     for pointer in ["/vmsave/lstar", "/vmsave/gs/base", "/vmsave/tr/base"] {
         let value = json["processors"][0].pointer(pointer).unwrap();

@@ -2,7 +2,7 @@
 
 use amd_svm::{
     Fault,
-    gate::{Refusal, Step},
+    support::{Refusal, Step},
 };
 use protocol::Outcome;
 

@@ -194,7 +194,7 @@ impl Program {
     /// Mostly a request that the driver serves, or one that differs little from it.
     fn input(&mut self) -> Vec<u8> {
         let mut input = if self.one_in(6) {
-            protocol::Request::any_version()
+            protocol::Request::handshake()
         } else {
             protocol::Request::new()
         }

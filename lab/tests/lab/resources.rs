@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lab::{Access, AllocationKind, Config, Error, Handle, IoctlResult, Lab, Report};
+use lab::{Access, AllocationKind, Config, Error, Handle, IoctlResult, Lab, LogSource, Report};
 use protocol::{Outcome, Reply, SnapshotRecord};
 
 use crate::support::fault_tally::FaultTally;
@@ -32,20 +32,28 @@ fn failable_calls(lab: &mut Lab) -> u64 {
 }
 
 /// Loads the driver while one of its calls fails, and sees that nothing is left: the nodes of its
-/// pages if it can do without the call, the status that it fails with otherwise.
-fn load_without(lab: &mut Lab, call: u64, tally: &mut FaultTally) -> Result<Vec<u16>, u32> {
+/// pages if it can do without the call, otherwise the status that it fails with and the step that it
+/// prints to the debugger.
+fn load_without(
+    lab: &mut Lab,
+    call: u64,
+    tally: &mut FaultTally,
+) -> Result<Vec<u16>, (u32, String)> {
     lab.fail_allocation(call).unwrap();
     tally.point();
     let before = failable_calls(lab);
+    let others = printed(lab).len();
     let (result, report) = match lab.load() {
         Ok(_) => {
             let nodes = nodes_of_pages(&lab.report().unwrap());
+            assert_eq!(printed(lab).len(), others, "{:?}", lab.log());
             (Ok(nodes), lab.unload().unwrap())
         }
         Err(Error::Load { status, .. }) => {
             let report = lab.report().unwrap();
             assert_eq!(report.failable_calls - before, call, "it ended there");
-            (Err(status), report)
+            let step = step_of_failure(lab, others, status);
+            (Err((status, step)), report)
         }
         Err(other) => panic!("call {call}: {other}"),
     };
@@ -72,16 +80,21 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
     );
     let mut tally = FaultTally::default();
     let mut statuses = Vec::new();
+    let mut steps = BTreeSet::new();
     let mut nodes = Vec::new();
     for call in 1..=needed {
         match load_without(&mut lab, call, &mut tally) {
             Ok(found) => nodes.push(found),
-            Err(status) => statuses.push(status),
+            Err((status, step)) => {
+                statuses.push(status);
+                steps.insert(step);
+            }
         }
     }
     for status in FAILURES {
         assert!(statuses.contains(&status), "{statuses:x?}");
     }
+    assert_eq!(steps, STEPS.map(String::from).into());
     assert!(statuses.iter().all(|status| FAILURES.contains(status)));
     // One processor's page is not of its node, but from the top of memory, which is the last one's.
     assert_eq!(nodes.len() as u64, DISPENSABLE * u64::from(PROCESSORS));
@@ -101,6 +114,33 @@ fn loading_fails_cleanly_whatever_it_does_not_get() {
     lab.close(handle).unwrap();
     assert!(lab.unload().unwrap().is_clean());
     lab.shutdown().unwrap();
+}
+
+/// The steps of loading, as the driver names one that failed.
+const STEPS: [&str; 4] = [
+    "creating the device",
+    "creating the symbolic link",
+    "preparing the processors",
+    "restricting access to the device",
+];
+
+/// What the driver printed to the debugger.
+fn printed(lab: &Lab) -> Vec<&str> {
+    let lines = lab.log().iter();
+    let lines = lines.filter(|line| line.source == LogSource::Driver);
+    lines.map(|line| line.text.as_str()).collect()
+}
+
+/// The step in the one line that the driver printed after so many others, beside the status.
+fn step_of_failure(lab: &Lab, others: usize, status: u32) -> String {
+    let lines = printed(lab);
+    let [line] = &lines[others..] else {
+        panic!("{lines:?} after {others}");
+    };
+    line.strip_prefix("svmsave is not loaded: ")
+        .and_then(|rest| rest.strip_suffix(&format!(" failed with status {status:#010x}")))
+        .unwrap_or_else(|| panic!("{line}"))
+        .to_owned()
 }
 
 /// The nodes that the pages of the driver are of, in order.

@@ -153,6 +153,7 @@ fn a_stopped_machine_stays_stopped() {
 const PASSIVE_LEVEL: u8 = 0;
 const APC_LEVEL: u8 = 1;
 const DISPATCH_LEVEL: u8 = 2;
+const HIGHEST_DIRQL: u8 = 12;
 
 /// The highest IRQL that the documentation of a routine allows; none for any.
 fn highest_irql(routine: &str) -> Option<u8> {
@@ -180,6 +181,7 @@ fn highest_irql(routine: &str) -> Option<u8> {
         | "KeSetEvent"
         | "MmAllocateContiguousNodeMemory"
         | "MmFreeContiguousMemory" => Some(DISPATCH_LEVEL),
+        "DbgPrint" => Some(HIGHEST_DIRQL),
         "KeBugCheckEx"
         | "KeGetProcessorNumberFromIndex"
         | "KeInitializeDpc"

@@ -3,13 +3,11 @@
 use amd_svm::vmcb::VMCB_SIZE;
 use anyhow::{Context, Result};
 use lab::mapped_image::MappedImage;
+use svmsave_sync::children;
 
 use super::Figures;
 use super::snapshot::Snapshot;
 use super::trace::Dpc;
-
-/// How many DPCs a DPC of the driver queues: those of the processors `4 * index + 1` and on.
-const BRANCHES: usize = 4;
 
 /// What a snapshot was made of.
 pub struct Round<'a> {
@@ -95,9 +93,8 @@ impl<'a> Round<'a> {
         let (before, after) = self.caller;
         let mut starts = vec![0; self.dpcs.len()];
         for (index, dpc) in self.dpcs.iter().enumerate() {
-            let branches = index * BRANCHES + 1..;
-            for (branch, queued) in branches.zip(&dpc.queued) {
-                starts[branch] = starts[index] + queued;
+            for (child, queued) in children(index, self.dpcs.len()).zip(&dpc.queued) {
+                starts[child] = starts[index] + queued;
             }
         }
         let joined = starts.iter().zip(&self.dpcs);

@@ -7,6 +7,7 @@ use core::fmt::Write;
 
 use lab_wire::{LogSource, StopReason};
 
+use super::irql;
 use super::rules::Routine;
 use super::status;
 use crate::base::{address, crash, log};
@@ -32,6 +33,7 @@ pub extern "win64" fn print(
     argument_6: u64,
 ) -> u32 {
     const ROUTINE: Routine = Routine("DbgPrint");
+    ROUTINE.irql_at_most(irql::HIGHEST_DIRQL);
     let arguments: [u64; ARGUMENTS] = [
         argument_1, argument_2, argument_3, argument_4, argument_5, argument_6,
     ];

@@ -8,6 +8,8 @@ pub const PASSIVE_LEVEL: u8 = 0;
 pub const APC_LEVEL: u8 = 1;
 /// DPCs run here, and are held back.
 pub const DISPATCH_LEVEL: u8 = 2;
+/// The highest level of a device; wdm.h has `CLOCK_LEVEL` above it.
+pub const HIGHEST_DIRQL: u8 = 12;
 /// Everything is held back.
 pub const HIGH_LEVEL: u8 = 15;
 

@@ -2,8 +2,8 @@
 //! otherwise: with its own checks, and without the optimisations that leave most of it out.
 
 use amd_svm::Fault;
-use amd_svm::gate::{Refusal, Step};
 use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use lab::{Access, Config, GuardedInstruction, InjectedException, Injection, Lab};
 use protocol::{SnapshotRecord, StatusRecord};
 

@@ -98,7 +98,8 @@ fn privileged_instructions_are_three_and_each_is_guarded() {
 }
 
 /// None of these takes an address, a process or a register that is not the driver's own.
-const IMPORTS: [&str; 37] = [
+const IMPORTS: [&str; 38] = [
+    "DbgPrint",
     "ExAllocatePool2",
     "ExFreePool",
     "IoCreateDevice",

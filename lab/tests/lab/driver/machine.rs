@@ -1,7 +1,7 @@
 //! What the driver does to the machine: how often it executes VMSAVE, which bytes it writes, and
 //! what it leaves behind.
 
-use amd_svm::gate::Refusal;
+use amd_svm::support::Refusal;
 use amd_svm::vmcb::{VMCB_SIZE, VMSAVE_RANGES, VmsaveState};
 use amd_svm::witness::Witness;
 use lab::{AllocationKind, Config, Operation, OperationResult, Thread};

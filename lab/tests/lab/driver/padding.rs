@@ -31,7 +31,7 @@ fn replies(lab: &mut Lab, handle: Handle) -> Vec<IoctlResult> {
             replies.push(send(lab, handle, code, Request::new(), ROOM));
         }
         let mut send = |code, request, room| send(lab, handle, code, request, room);
-        replies.push(send(code, Request::any_version(), ROOM));
+        replies.push(send(code, Request::handshake(), ROOM));
         for room in [0, 8, 32, 100, ROOM] {
             replies.push(send(code, Request::new(), room));
         }

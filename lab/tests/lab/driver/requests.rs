@@ -84,7 +84,7 @@ fn another_version_is_a_revision_mismatch_and_any_version_may_ask_who_is_there()
             assert_refused(&reply, STATUS_REVISION_MISMATCH);
         }
     }
-    let any = Request::any_version();
+    let any = Request::handshake();
     let reply = send(&mut lab, handle, CONTROL_SNAPSHOT, any.as_bytes());
     assert_refused(&reply, STATUS_REVISION_MISMATCH);
     let reply = send(&mut lab, handle, CONTROL_STATUS, any.as_bytes());

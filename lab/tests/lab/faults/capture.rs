@@ -1,8 +1,8 @@
 //! Faults at each guarded instruction of a capture: the driver's records say what happened.
 
 use amd_svm::Fault;
-use amd_svm::gate::{Refusal, Step};
 use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use lab::{Access, Error, GuardedInstruction, InjectedException, Injection, Lab};
 use protocol::{Outcome, SnapshotRecord, StatusRecord};
 

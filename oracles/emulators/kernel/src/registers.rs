@@ -102,14 +102,6 @@ selectors! {
     ldtr = "sldt {0:x}";
 }
 
-/// `RDTSC`.
-pub fn tsc() -> u64 {
-    let (low, high): (u32, u32);
-    // SAFETY: reading has no side effect.
-    unsafe { asm!("rdtsc", out("eax") low, out("edx") high, options(nomem, nostack)) };
-    u64::from(high) << 32 | u64::from(low)
-}
-
 /// Lets maskable interrupts in, or keeps them out.
 pub fn set_interrupts(enabled: bool) {
     if enabled {

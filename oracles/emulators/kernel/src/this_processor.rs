@@ -8,6 +8,7 @@ use amd_svm::{
     Fault, Processor, Selectors,
     cpuid::CpuidResult,
     descriptor::Selector,
+    intrinsics,
     msr::{Efer, Msr},
 };
 
@@ -21,7 +22,7 @@ pub struct ThisProcessor<'a>(pub &'a Page);
 
 impl Processor for ThisProcessor<'_> {
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
-        cpuid(leaf, subleaf)
+        intrinsics::cpuid(leaf, subleaf)
     }
 
     fn read_msr(&mut self, msr: Msr) -> Result<u64, Fault> {
@@ -32,7 +33,7 @@ impl Processor for ThisProcessor<'_> {
     }
 
     fn write_efer(&mut self, value: Efer) -> Result<(), Fault> {
-        attempt(move || registers::write_msr(Msr::Efer.number(), value.into())).map_err(Trap::fault)
+        attempt(move || registers::write_msr(Efer::NUMBER, value.into())).map_err(Trap::fault)
     }
 
     fn vmsave(&mut self) -> Result<(), Fault> {
@@ -42,7 +43,7 @@ impl Processor for ThisProcessor<'_> {
     }
 
     fn tsc(&mut self) -> u64 {
-        registers::tsc()
+        intrinsics::rdtsc()
     }
 
     fn selectors(&mut self) -> Selectors {
@@ -65,21 +66,6 @@ impl Processor for ThisProcessor<'_> {
         let table = core::ptr::with_exposed_provenance::<u64>(base);
         // SAFETY: within the table, which is this processor's own.
         core::array::from_fn(|index| unsafe { table.wrapping_add(first + index).read_unaligned() })
-    }
-}
-
-/// `CPUID`.
-pub fn cpuid(leaf: u32, subleaf: u32) -> CpuidResult {
-    #[cfg(target_arch = "x86")]
-    use core::arch::x86::__cpuid_count;
-    #[cfg(target_arch = "x86_64")]
-    use core::arch::x86_64::__cpuid_count;
-    let answer = __cpuid_count(leaf, subleaf);
-    CpuidResult {
-        eax: answer.eax,
-        ebx: answer.ebx,
-        ecx: answer.ecx,
-        edx: answer.edx,
     }
 }
 

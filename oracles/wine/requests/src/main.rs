@@ -76,7 +76,7 @@ fn send_all(device: &mut dyn Device) {
     send(
         "snapshot of any version",
         CONTROL_SNAPSHOT,
-        Request::any_version().as_bytes(),
+        Request::handshake().as_bytes(),
         4096,
     );
     send("no output", CONTROL_STATUS, request.as_bytes(), 0);
@@ -95,7 +95,7 @@ fn send_all(device: &mut dyn Device) {
     send(
         "any version",
         CONTROL_STATUS,
-        Request::any_version().as_bytes(),
+        Request::handshake().as_bytes(),
         4096,
     );
     send(

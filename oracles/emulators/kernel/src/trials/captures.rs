@@ -5,9 +5,9 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use amd_svm::{
     capture::{Capture, capture},
-    gate::admit,
-    msr::Msr,
-    witness::{Witness, testify},
+    msr::Efer,
+    support,
+    witness::Witness,
 };
 use zerocopy::IntoBytes;
 
@@ -46,13 +46,13 @@ pub fn take(number: usize) {
     }
     let processor = &mut ThisProcessor(&PAGES[number]);
     let mut witness = Witness::default();
-    let captured = admit(processor)
-        .and_then(|admission| capture(processor, admission))
-        .and_then(|captured| testify(processor, &mut witness).map(|()| captured));
+    let captured = support::check(processor)
+        .and_then(|supported| capture(processor, supported))
+        .and_then(|captured| witness.read(processor).map(|()| captured));
     while TURN.load(Ordering::SeqCst) != number {
         core::hint::spin_loop();
     }
-    let after = registers::read_msr(Msr::Efer.number());
+    let after = registers::read_msr(Efer::NUMBER);
     match captured {
         Ok(Capture {
             efer_found,

@@ -1,9 +1,10 @@
 //! The faults that the intrinsics' documentation promises.
 
+use amd_svm::intrinsics::cpuid;
+
 use super::{ended, saw};
 use crate::instruction::Instruction;
 use crate::page::Page;
-use crate::this_processor::cpuid;
 
 static PAGE: Page = Page::new();
 

@@ -6,7 +6,7 @@ use core::arch::global_asm;
 
 use amd_svm::Processor as _;
 use amd_svm::descriptor::{Descriptor, Selector};
-use amd_svm::msr::{Efer, Msr, VmHsavePa};
+use amd_svm::msr::{Efer, VmHsavePa};
 use amd_svm::segment::Segment;
 use amd_svm::vmcb::{Intercepts2, Vmcb};
 use zerocopy::{FromZeros as _, IntoBytes as _, transmute};
@@ -123,7 +123,7 @@ fn fill(vmcb: &mut Vmcb) {
     save.es = segment(DATA);
     save.gdtr = table(descriptor_table());
     save.idtr = table(interrupt_table());
-    save.efer = Efer::from(registers::read_msr(Msr::Efer.number()));
+    save.efer = Efer::from(registers::read_msr(Efer::NUMBER));
     save.cr0 = registers::cr0() as u64;
     save.cr3 = registers::cr3() as u64;
     save.cr4 = registers::cr4() as u64;

@@ -9,7 +9,7 @@ mod translation;
 
 use core::fmt::Display;
 
-use amd_svm::msr::{Efer, Msr};
+use amd_svm::msr::Efer;
 
 use crate::console::say;
 use crate::instruction::Instruction;
@@ -47,6 +47,6 @@ fn ended(trial: &str, instruction: Instruction, outcome: Result<(), Trap>) {
 }
 
 fn set_svme(enabled: bool) {
-    let efer = Efer::from(registers::read_msr(Msr::Efer.number()));
-    registers::write_msr(Msr::Efer.number(), efer.with_svme(enabled).into());
+    let efer = Efer::from(registers::read_msr(Efer::NUMBER));
+    registers::write_msr(Efer::NUMBER, efer.with_svme(enabled).into());
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use amd_svm::msr::Msr;
 use amd_svm::vmcb::{VMCB_SIZE, VmsaveState};
-use amd_svm::witness::{REGISTERS, Witness, testify};
+use amd_svm::witness::{REGISTERS, Witness};
 
 use super::saw;
 use crate::instruction::Instruction::{Vmload, Vmsave};
@@ -83,7 +83,7 @@ fn unchanged() -> Result<&'static str, Trap> {
 
 fn witness() -> Option<Witness> {
     let mut witness = Witness::default();
-    testify(&mut ThisProcessor(&PAGE), &mut witness).ok()?;
+    witness.read(&mut ThisProcessor(&PAGE)).ok()?;
     Some(witness)
 }
 

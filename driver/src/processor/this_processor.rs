@@ -8,10 +8,11 @@ use amd_svm::{
     EferFault, Fault, Processor, Selectors,
     cpuid::CpuidResult,
     descriptor::Selector,
+    intrinsics,
     msr::{Efer, Msr},
 };
 
-use crate::guarded;
+use super::guarded;
 
 /// This processor, and a VMCB page.
 pub(crate) struct ThisProcessor {
@@ -58,12 +59,6 @@ impl InterruptsOff {
             not_send: PhantomData,
         }
     }
-}
-
-/// Cycles of the time-stamp counter. Any IRQL.
-pub(crate) fn time_stamp() -> u64 {
-    // SAFETY: RDTSC is available wherever x64 Windows runs, and in kernel mode always.
-    unsafe { core::arch::x86_64::_rdtsc() }
 }
 
 impl Drop for InterruptsOff {
@@ -113,13 +108,7 @@ impl TableRegister {
 
 impl Processor for ThisProcessor {
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
-        let registers = core::arch::x86_64::__cpuid_count(leaf, subleaf);
-        CpuidResult {
-            eax: registers.eax,
-            ebx: registers.ebx,
-            ecx: registers.ecx,
-            edx: registers.edx,
-        }
+        intrinsics::cpuid(leaf, subleaf)
     }
 
     fn read_msr(&mut self, msr: Msr) -> Result<u64, Fault> {
@@ -141,37 +130,29 @@ impl Processor for ThisProcessor {
     }
 
     fn write_and_read_efer(&mut self, value: Efer) -> Result<Efer, EferFault> {
-        // SAFETY: as above.
+        // SAFETY: `amd_svm::capture` writes the value found, with and then without SVME, and
+        // interrupts are off between the two.
         unsafe { guarded::write_and_read_efer(value.into()) }.map(Efer::from)
     }
 
     fn vmsave(&mut self) -> Result<(), Fault> {
-        // SAFETY: whoever made this value vouched for the page.
+        // SAFETY: the caller of `with_page` vouched for the address.
         unsafe { guarded::vmsave(self.vmcb_physical_address) }
     }
 
     fn tsc(&mut self) -> u64 {
-        time_stamp()
-    }
-
-    fn cycles(&mut self) -> u32 {
-        let lower: u32;
-        // SAFETY: as `time_stamp`.
-        unsafe {
-            asm!("rdtsc", out("eax") lower, out("edx") _, options(nomem, nostack, preserves_flags));
-        }
-        lower
+        intrinsics::rdtsc()
     }
 
     fn selectors(&mut self) -> Selectors {
         let (fs, gs, tr, ldtr): (u16, u16, u16, u16);
-        // SAFETY: reads a segment register, and so do the others.
+        // SAFETY: reads a segment register, and nothing else.
         unsafe { asm!("mov {:x}, fs", out(reg) fs, options(nomem, nostack, preserves_flags)) };
-        // SAFETY: as above.
+        // SAFETY: reads a segment register, and nothing else.
         unsafe { asm!("mov {:x}, gs", out(reg) gs, options(nomem, nostack, preserves_flags)) };
-        // SAFETY: as above.
+        // SAFETY: reads a segment register, and nothing else.
         unsafe { asm!("str {:x}", out(reg) tr, options(nomem, nostack, preserves_flags)) };
-        // SAFETY: as above.
+        // SAFETY: reads a segment register, and nothing else.
         unsafe { asm!("sldt {:x}", out(reg) ldtr, options(nomem, nostack, preserves_flags)) };
         Selectors {
             fs: Selector(fs),

@@ -1,19 +1,15 @@
-//! What CPUID tells about SVM, in user mode, on any machine; and how far the gate lets a program
-//! that may not read model-specific registers.
+//! What CPUID tells about SVM, in user mode, on any machine; and how far the support check gets in a
+//! program that may not read model-specific registers.
 //!
-//! `cargo run --package amd-svm --example gate`
-
-#[cfg(target_arch = "x86")]
-use core::arch::x86::__cpuid_count;
-#[cfg(target_arch = "x86_64")]
-use core::arch::x86_64::__cpuid_count;
+//! `cargo run --package amd-svm --example support`
 
 use amd_svm::{
     Fault, Processor, Selectors,
     cpuid::{self, CpuidResult, Signature},
     descriptor::Selector,
-    gate,
+    intrinsics,
     msr::{Efer, Msr},
+    support,
 };
 
 /// A processor as ring 3 sees it: CPUID works, privileged instructions raise `#GP`.
@@ -21,13 +17,7 @@ struct UserMode;
 
 impl Processor for UserMode {
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
-        let answer = __cpuid_count(leaf, subleaf);
-        CpuidResult {
-            eax: answer.eax,
-            ebx: answer.ebx,
-            ecx: answer.ecx,
-            edx: answer.edx,
-        }
+        intrinsics::cpuid(leaf, subleaf)
     }
 
     fn read_msr(&mut self, _: Msr) -> Result<u64, Fault> {
@@ -81,9 +71,9 @@ fn report(processor: &mut impl Processor) -> String {
     } else {
         lines.push("SVM         not reported".to_owned());
     }
-    lines.push(match gate::admit(processor) {
-        Ok(_) => "gate        open".to_owned(),
-        Err(refusal) => format!("gate        {refusal}"),
+    lines.push(match support::check(processor) {
+        Ok(_) => "VMSAVE      supported".to_owned(),
+        Err(refusal) => format!("VMSAVE      {refusal}"),
     });
     lines.join("\n") + "\n"
 }
@@ -100,11 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gate_stays_shut_where_registers_cannot_be_read() {
+    fn vmsave_is_not_supported_where_registers_cannot_be_read() {
         let report = report(&mut UserMode);
-        let gate = report.lines().last().unwrap();
-        assert!(gate.starts_with("gate        "), "{report}");
-        assert_ne!(gate, "gate        open");
+        let vmsave = report.lines().last().unwrap();
+        assert!(vmsave.starts_with("VMSAVE      "), "{report}");
+        assert_ne!(vmsave, "VMSAVE      supported");
     }
 
     #[cfg(target_os = "linux")]

@@ -3,9 +3,9 @@
 use wdk_sys::UNICODE_STRING;
 
 /// UTF-16 of an ASCII literal.
-pub(crate) struct Wide<const LENGTH: usize>([u16; LENGTH]);
+pub(crate) struct Utf16<const LENGTH: usize>([u16; LENGTH]);
 
-impl<const LENGTH: usize> Wide<LENGTH> {
+impl<const LENGTH: usize> Utf16<LENGTH> {
     /// Widens `text`, which has exactly `LENGTH` bytes of ASCII.
     pub(crate) const fn new(text: &str) -> Self {
         assert!(text.is_ascii() && text.len() == LENGTH);

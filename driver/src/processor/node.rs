@@ -12,7 +12,7 @@ use wdk_sys::{
     SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX, ntddk::KeQueryLogicalProcessorRelationship,
 };
 
-use crate::status::check;
+use crate::wdm::status::check;
 
 /// `SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX` of a node, as far as that goes: its union has no name
 /// in C, so that bindgen makes one up.

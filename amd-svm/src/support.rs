@@ -1,4 +1,5 @@
-//! Whether the processor lets VMSAVE be used: asked in an order in which no question can hurt.
+//! Whether the processor supports VMSAVE: asked in an order in which no question can fault without
+//! being answered.
 
 use core::fmt;
 
@@ -50,25 +51,25 @@ pub enum Step {
     ConfirmEfer,
 }
 
-/// That VMSAVE may be tried on a processor: only [`admit`] gives it.
+/// The token that a processor supports VMSAVE: only [`check`] gives it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Admission {
+pub struct Supported {
     cycles: u32,
 }
 
-impl Admission {
-    /// What the gate took, in cycles of the time-stamp counter.
+impl Supported {
+    /// What the check took, in cycles of the time-stamp counter.
     #[must_use]
     pub fn cycles(&self) -> u32 {
         self.cycles
     }
 }
 
-/// Asks whether VMSAVE may be tried, and changes nothing.
+/// Asks whether a processor supports VMSAVE, and changes nothing.
 ///
 /// The order matters: an MSR is read only once CPUID has vouched for it (APM volume 2, sections
 /// 15.4 and 15.30.1). What is asked does not change from one moment to the next, so interrupts may
-/// be on, and time may pass between the gate and a [capture](crate::capture::capture()).
+/// be on, and time may pass between the check and a [capture](crate::capture::capture()).
 ///
 /// # Errors
 ///
@@ -78,7 +79,7 @@ impl Admission {
     reason = "the answer would go through memory, in every capture"
 )]
 #[inline(always)]
-pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
+pub fn check(processor: &mut impl Processor) -> Result<Supported, Refusal> {
     let begun = processor.cycles();
     if !cpuid::has_svm_vendor(processor) {
         return Err(Refusal::NotAmd);
@@ -94,7 +95,7 @@ pub fn admit(processor: &mut impl Processor) -> Result<Admission, Refusal> {
             locked: vm_cr.lock(),
         });
     }
-    Ok(Admission {
+    Ok(Supported {
         cycles: processor.cycles().wrapping_sub(begun),
     })
 }

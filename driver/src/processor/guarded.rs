@@ -14,7 +14,7 @@
 
 use core::arch::{asm, global_asm};
 
-use amd_svm::{EferFault, Fault, msr::Msr};
+use amd_svm::{EferFault, Fault, msr::Msr, witness::REGISTERS};
 use wdk_sys::{NTSTATUS, STATUS_ILLEGAL_INSTRUCTION, STATUS_PRIVILEGED_INSTRUCTION};
 
 /// One function: `$guarded` under guard, then `$done`, then zero in R8D. Or, if `$guarded` raised an
@@ -23,7 +23,7 @@ use wdk_sys::{NTSTATUS, STATUS_ILLEGAL_INSTRUCTION, STATUS_PRIVILEGED_INSTRUCTIO
 /// The frame has 32 bytes of home space for the handler's sake and what the filter keeps above
 /// them. After a landing the other volatile registers hold nothing in particular.
 macro_rules! guarded_function {
-    ($name:literal, [$($guarded:literal),+], [$($done:literal),*]) => {
+    ($name:literal, [$($guarded:literal),+], [$($done:literal),*] $(, $operand:ident = $value:expr)?) => {
         global_asm!(
             ".text",
             concat!(".def ", $name, "; .scl 2; .type 32; .endef"),
@@ -55,6 +55,7 @@ macro_rules! guarded_function {
             ".long (20b)@IMGREL, (21b)@IMGREL, svmsave_keep_exception@IMGREL, (23b)@IMGREL",
             ".text",
             ".seh_endproc",
+            $($operand = const $value,)?
         );
     };
 }
@@ -87,16 +88,16 @@ guarded_function!(
     ["shl rdx, 32", "or rax, rdx"]
 );
 
-/// How many registers `svmsave_guarded_rdmsrs` reads: as many as a witness has. Each has instructions
-/// of its own, which a loop would have more of.
-const READS: usize = 10;
+/// How many registers `svmsave_guarded_rdmsrs` reads: as many as a witness has. Each has
+/// instructions of its own, which a loop would have more of.
+const READS: usize = REGISTERS.len();
 
-// R9 points to the numbers, R11 to the values; so many as `READS` says.
+// R9 points to the numbers, R11 to the values.
 guarded_function!(
     "svmsave_guarded_rdmsrs",
     [
         ".set svmsave_read, 0",
-        ".rept 10",
+        ".rept {reads}",
         "mov ecx, dword ptr [r9 + 4*svmsave_read]",
         "rdmsr",
         "mov dword ptr [r11 + 8*svmsave_read], eax",
@@ -104,7 +105,8 @@ guarded_function!(
         ".set svmsave_read, svmsave_read + 1",
         ".endr"
     ],
-    []
+    [],
+    reads = READS
 );
 
 // Number in ECX, value in EDX:EAX.
@@ -195,7 +197,7 @@ pub(crate) fn read_msrs<const COUNT: usize>(
 /// # Safety
 ///
 /// The value differs from the register's in nothing but SVME, and the caller puts back what was
-/// there before anybody else can run on this processor.
+/// there before any other code can run on this processor.
 #[inline]
 pub(crate) unsafe fn write_efer(value: u64) -> Result<(), Fault> {
     let status: NTSTATUS;
@@ -219,7 +221,8 @@ pub(crate) unsafe fn write_efer(value: u64) -> Result<(), Fault> {
 ///
 /// # Safety
 ///
-/// As for [`write_efer`].
+/// The value differs from the register's in nothing but SVME, and the caller puts back what was
+/// there before any other code can run on this processor.
 #[inline]
 pub(crate) unsafe fn write_and_read_efer(value: u64) -> Result<u64, EferFault> {
     let left;
@@ -250,7 +253,9 @@ pub(crate) unsafe fn write_and_read_efer(value: u64) -> Result<u64, EferFault> {
 ///
 /// # Safety
 ///
-/// As for [`amd_svm::intrinsics::svm_vmsave`], but faults are caught.
+/// `vmcb_physical_address` is the address of 4096 bytes of ordinary memory that nothing else reads
+/// or writes during the call, and of which Rust holds no reference: see
+/// [`svm_vmsave`](amd_svm::intrinsics::svm_vmsave). A fault is caught.
 #[inline]
 pub(crate) unsafe fn vmsave(vmcb_physical_address: u64) -> Result<(), Fault> {
     let status: NTSTATUS;

@@ -1,4 +1,4 @@
-//! A notification event, as the signal of a rendezvous.
+//! A notification event, as what a latch sets and waits for.
 
 #![expect(
     unsafe_code,
@@ -7,20 +7,25 @@
 
 use core::cell::UnsafeCell;
 
+use svmsave_sync::Event;
 use wdk_sys::{
     _EVENT_TYPE, KEVENT,
     ntddk::{KeClearEvent, KeInitializeEvent, KeSetEvent},
 };
 
-use crate::{rendezvous::Signal, wait::wait_for};
+use super::wait::wait_for;
 
-/// A notification event in nonpaged memory. It is not moved once [`Event::initialize`]d.
-pub(crate) struct Event(UnsafeCell<KEVENT>);
+/// A notification event in nonpaged memory. It is not moved once
+/// [`initialize`](NotificationEvent::initialize)d, and used only then.
+pub(crate) struct NotificationEvent(UnsafeCell<KEVENT>);
 
 // SAFETY: the kernel's routines may be called on one event by any number of threads.
-unsafe impl Sync for Event {}
+unsafe impl Sync for NotificationEvent {}
 
-impl Event {
+// SAFETY: an event belongs to no thread.
+unsafe impl Send for NotificationEvent {}
+
+impl NotificationEvent {
     /// An event that is not yet initialised.
     pub(crate) fn zeroed() -> Self {
         Self(UnsafeCell::new(KEVENT::default()))
@@ -37,22 +42,23 @@ impl Event {
     }
 }
 
-impl Signal for Event {
+impl Event for NotificationEvent {
     /// `IRQL <= DISPATCH_LEVEL`.
     fn set(&self) {
-        // SAFETY: initialised; without `Wait` the routine may be called at DISPATCH_LEVEL.
+        // SAFETY: an initialised event; without `Wait` the routine may be called at
+        // DISPATCH_LEVEL.
         unsafe { KeSetEvent(self.0.get(), 0, 0) };
     }
 
     /// `IRQL <= APC_LEVEL`.
     fn wait(&self) {
-        // SAFETY: an event, which whoever made it has initialised.
+        // SAFETY: an initialised event in nonpaged memory.
         unsafe { wait_for(self.0.get().cast()) };
     }
 
     /// `IRQL <= DISPATCH_LEVEL`.
     fn clear(&self) {
-        // SAFETY: initialised.
+        // SAFETY: an initialised event.
         unsafe { KeClearEvent(self.0.get()) };
     }
 }

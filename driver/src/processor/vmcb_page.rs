@@ -19,6 +19,12 @@ pub(crate) struct VmcbPage {
     physical_address: u64,
 }
 
+// SAFETY: it owns the page, which belongs to no thread.
+unsafe impl Send for VmcbPage {}
+
+// SAFETY: a reference gives the address, and copies of what the processor of the page stored last.
+unsafe impl Sync for VmcbPage {}
+
 impl VmcbPage {
     /// Takes a page and zeroes it, of a node's memory if it has one to give. `IRQL == PASSIVE_LEVEL`.
     pub(crate) fn near(node: Option<NODE_REQUIREMENT>) -> Option<Self> {
@@ -46,7 +52,7 @@ impl VmcbPage {
         let page = NonNull::new(memory.cast::<Vmcb>())?;
         // SAFETY: the memory is new, a page long and aligned to a page.
         unsafe { page.write_bytes(0, 1) };
-        // SAFETY: the address is that of resident memory.
+        // SAFETY: the address is that of resident memory, as contiguous memory is.
         let physical_address = unsafe { MmGetPhysicalAddress(memory) };
         Some(Self {
             page,
@@ -75,7 +81,7 @@ impl VmcbPage {
 impl Drop for VmcbPage {
     /// `IRQL == PASSIVE_LEVEL`.
     fn drop(&mut self) {
-        // SAFETY: taken by `new`, and no processor is going to write to it any more.
+        // SAFETY: `of_node` took the page, and no processor is going to write to it any more.
         unsafe { MmFreeContiguousMemory(self.page.as_ptr().cast()) };
     }
 }

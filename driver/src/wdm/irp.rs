@@ -104,7 +104,7 @@ impl Irp {
         let overlay = unsafe { &raw const (*self.0.as_ptr()).Tail.Overlay };
         // SAFETY: in a packet under way the overlay is the member in use.
         let overlay = unsafe { &(*overlay).__bindgen_anon_2 };
-        // SAFETY: as above.
+        // SAFETY: of a packet under way, the I/O manager keeps the location and not a packet type.
         unsafe { overlay.__bindgen_anon_1.CurrentStackLocation }
     }
 }

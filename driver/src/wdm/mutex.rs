@@ -5,17 +5,21 @@
     reason = "a structure of the kernel's, used through its address"
 )]
 
-use core::cell::UnsafeCell;
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
 
 use wdk_sys::{
     KMUTEX,
     ntddk::{KeInitializeMutex, KeReleaseMutex},
 };
 
-use crate::wait::wait_for;
+use super::wait::wait_for;
 
 /// A value that one thread at a time may use, and the mutex that sees to it. In nonpaged memory,
-/// not moved once [`Mutex::initialize`]d.
+/// not moved once [`Mutex::initialize`]d, and used only then.
 pub(crate) struct Mutex<T> {
     mutex: UnsafeCell<KMUTEX>,
     value: UnsafeCell<T>,
@@ -24,8 +28,12 @@ pub(crate) struct Mutex<T> {
 // SAFETY: the value is reached through the guard alone, and there is one guard at a time.
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
-/// The right to use the value, until it is dropped.
-pub(crate) struct Held<'a, T>(&'a Mutex<T>);
+/// The right to use the value, until it is dropped by the thread that locked the mutex.
+pub(crate) struct MutexGuard<'a, T> {
+    mutex: &'a Mutex<T>,
+    /// The kernel lets no other thread release a mutex.
+    not_send: PhantomData<*mut ()>,
+}
 
 impl<T> Mutex<T> {
     /// A mutex that is not yet initialised.
@@ -36,7 +44,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Makes it a mutex that nobody holds. Any IRQL.
+    /// Makes it a mutex that no thread holds. Any IRQL.
     ///
     /// # Safety
     ///
@@ -49,25 +57,36 @@ impl<T> Mutex<T> {
     /// Waits until no other thread holds it. `IRQL <= APC_LEVEL`.
     ///
     /// The thread that holds it cannot be terminated meanwhile, nor can the one that waits.
-    pub(crate) fn hold(&self) -> Held<'_, T> {
-        // SAFETY: a mutex, which whoever made it has initialised.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        // SAFETY: an initialised mutex in nonpaged memory.
         unsafe { wait_for(self.mutex.get().cast()) };
-        Held(self)
+        MutexGuard {
+            mutex: self,
+            not_send: PhantomData,
+        }
     }
 }
 
-impl<T> Held<'_, T> {
-    /// The value.
-    pub(crate) fn value(&mut self) -> &mut T {
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: this thread holds the mutex, and `&self` lets no exclusive reference out.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this thread holds the mutex, and `&mut self` lets one reference out at a time.
-        unsafe { &mut *self.0.value.get() }
+        unsafe { &mut *self.mutex.value.get() }
     }
 }
 
-impl<T> Drop for Held<'_, T> {
+impl<T> Drop for MutexGuard<'_, T> {
     /// `IRQL <= DISPATCH_LEVEL`.
     fn drop(&mut self) {
-        // SAFETY: this thread holds it, and no wait follows directly.
-        unsafe { KeReleaseMutex(self.0.mutex.get(), 0) };
+        // SAFETY: this thread holds the mutex, and no wait follows directly.
+        unsafe { KeReleaseMutex(self.mutex.mutex.get(), 0) };
     }
 }

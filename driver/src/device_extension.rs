@@ -1,0 +1,189 @@
+//! What the control device keeps between requests, and the replies that it has the processors write.
+
+#![expect(unsafe_code, reason = "kernel objects are initialised where they stay")]
+
+use alloc::vec::Vec;
+use core::ptr::NonNull;
+
+use protocol::{Record, ReplyHeader, SnapshotRecord, StatusRecord};
+use svmsave_sync::Latch;
+use wdk_sys::{
+    NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_SUCCESS, ntddk::KeFlushQueuedDpcs,
+};
+use zerocopy::FromBytes;
+
+use crate::{
+    access::Addresses,
+    broadcast::{Broadcast, BroadcastLatch, Work, deferred_routine},
+    processor::{self, context::ProcessorContext},
+    wdm::{event::NotificationEvent, mutex::Mutex, pool::PoolBox},
+};
+
+/// All that a broadcast needs, taken once and kept.
+pub(crate) struct DeviceExtension {
+    latch: BroadcastLatch,
+    /// A context for each processor, by its system-wide index. The thread that holds the mutex runs
+    /// a broadcast.
+    contexts: Mutex<Vec<PoolBox<ProcessorContext>>>,
+}
+
+/// Requests of several threads use one extension at the same time.
+const _: fn() = || {
+    fn shared<T: Sync>() {}
+    shared::<DeviceExtension>();
+};
+
+impl DeviceExtension {
+    /// Writes an extension to `place`, with a context for every active processor.
+    /// `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// # Errors
+    ///
+    /// The status of what could not be had. Nothing is left behind.
+    ///
+    /// # Safety
+    ///
+    /// `place` is nonpaged memory that is large enough and aligned, holds no extension yet, and
+    /// stays where it is until [`DeviceExtension::teardown`].
+    pub(crate) unsafe fn init(place: NonNull<Self>) -> Result<(), NTSTATUS> {
+        let extension = Self {
+            latch: Latch::new(NotificationEvent::zeroed()),
+            contexts: Mutex::new(Vec::new()),
+        };
+        // SAFETY: the caller vouches for the memory.
+        unsafe { place.write(extension) };
+        // SAFETY: the extension was written above.
+        let extension = unsafe { place.as_ref() };
+        // SAFETY: this is where the event stays, and it was not used yet.
+        unsafe { extension.latch.event().initialize() };
+        // SAFETY: this is where the mutex stays, and it was not used yet.
+        unsafe { extension.contexts.initialize() };
+        let grown = grow_to(&mut extension.contexts.lock(), processor::active_count());
+        if grown.is_err() {
+            // SAFETY: the memory holds an extension, and no DPC has been queued.
+            unsafe { Self::teardown(place) };
+        }
+        grown
+    }
+
+    /// Gives back all that an extension took. `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// # Safety
+    ///
+    /// `place` holds an extension, and no thread is in one of its functions.
+    pub(crate) unsafe fn teardown(place: NonNull<Self>) {
+        // SAFETY: the IRQL is right. The last DPC may have counted the latch down and still be on
+        // its way out of code and memory that are about to go.
+        unsafe { KeFlushQueuedDpcs() };
+        // SAFETY: the caller vouches for the extension; its DPCs have ended.
+        unsafe { place.drop_in_place() };
+    }
+
+    /// Writes the reply to a client of any version: the header alone. `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// Returns the status of the request and the length of the reply in bytes.
+    pub(crate) fn handshake(output: &mut [u8]) -> (NTSTATUS, usize) {
+        let Ok((header, _)) = ReplyHeader::mut_from_prefix(output) else {
+            return (STATUS_BUFFER_TOO_SMALL, 0);
+        };
+        *header = reply_header::<StatusRecord>(processor::active_count());
+        (STATUS_SUCCESS, size_of::<ReplyHeader>())
+    }
+
+    /// Has every active processor say whether a capture would succeed, and writes the reply.
+    /// `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// Returns the status of the request and the length of the reply in bytes.
+    pub(crate) fn probe(&self, output: &mut [u8]) -> (NTSTATUS, usize) {
+        self.run(output, Work::Probe, |_, _| ())
+    }
+
+    /// Has every active processor capture, and writes the reply. `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// Returns the status of the request and the length of the reply in bytes.
+    pub(crate) fn capture(&self, addresses: Addresses, output: &mut [u8]) -> (NTSTATUS, usize) {
+        self.run(output, Work::Capture, |header, records| {
+            if addresses == Addresses::Redacted {
+                header.flags |= ReplyHeader::REDACTED;
+                records.iter_mut().for_each(SnapshotRecord::redact);
+            }
+        })
+    }
+
+    /// Has every active processor do work, and writes the reply: a header, and a record for each.
+    /// `IRQL == PASSIVE_LEVEL`.
+    ///
+    /// The work gets a place for all records. `finish` is called when they are there, or with none
+    /// if `output` has no room for all: then no processor is disturbed, and the header says how
+    /// much is needed.
+    fn run<R: Record>(
+        &self,
+        output: &mut [u8],
+        work: impl FnOnce(NonNull<R>) -> Work,
+        finish: impl FnOnce(&mut ReplyHeader, &mut [R]),
+    ) -> (NTSTATUS, usize) {
+        let Ok((header, output)) = ReplyHeader::mut_from_prefix(output) else {
+            return (STATUS_BUFFER_TOO_SMALL, 0);
+        };
+        let mut contexts = self.contexts.lock();
+        let active = processor::active_count();
+        *header = reply_header::<R>(active);
+        let Ok((records, _)) = <[R]>::mut_from_prefix_with_elems(output, active as usize) else {
+            finish(header, &mut []);
+            return (STATUS_BUFFER_OVERFLOW, size_of::<ReplyHeader>());
+        };
+        if let Err(status) = grow_to(&mut contexts, active) {
+            return (status, 0);
+        }
+        let Some(contexts) = contexts.get(..active as usize) else {
+            return (STATUS_INSUFFICIENT_RESOURCES, 0);
+        };
+        let work = work(NonNull::from(&mut *records).cast());
+        // SAFETY: there is a record for each context; `grow_to` made the contexts, and the mutex is
+        // held, which stands for the latch too.
+        unsafe { Broadcast::run(&self.latch, contexts, work) };
+        finish(header, records);
+        header.record_count = active;
+        (STATUS_SUCCESS, header.needed as usize)
+    }
+}
+
+/// Makes contexts until there is one for each of `count` processors. `IRQL == PASSIVE_LEVEL`.
+///
+/// # Errors
+///
+/// The status of what could not be had; the contexts that were made stay.
+fn grow_to(contexts: &mut Vec<PoolBox<ProcessorContext>>, count: u32) -> Result<(), NTSTATUS> {
+    let missing = (count as usize).saturating_sub(contexts.len());
+    contexts
+        .try_reserve_exact(missing)
+        .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    for index in (0..count).skip(contexts.len()) {
+        contexts.push(ProcessorContext::new(index, deferred_routine)?);
+    }
+    Ok(())
+}
+
+/// The header of a reply that has no records yet.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "sizes of a few hundred bytes"
+)]
+fn reply_header<R: Record>(active: u32) -> ReplyHeader {
+    let header_size = size_of::<ReplyHeader>() as u16;
+    let record_size = size_of::<R>() as u16;
+    let records = active.saturating_mul(record_size.into());
+    ReplyHeader {
+        version: protocol::VERSION,
+        driver_version: protocol::PACKAGE_VERSION,
+        header_size,
+        record_size,
+        record_count: 0,
+        needed: records.saturating_add(header_size.into()),
+        active_processors: active,
+        maximum_processors: processor::maximum_count(),
+        flags: 0,
+        reserved: [0; 4],
+    }
+}
