@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use walkdir::{DirEntry, WalkDir};
 use wdk_linux::CrossBuild;
 use wdk_linux::host::Workspace;
 use wdk_linux::host::step;
@@ -73,13 +74,19 @@ fn rows(cross_build: &CrossBuild) -> Result<Vec<Row>> {
     table::read(&library)
 }
 
+/// The source files below a folder, by their places there.
 fn sources(folder: &Path) -> Result<BTreeMap<String, String>> {
-    folder
-        .read_dir()?
+    let files = WalkDir::new(folder).into_iter();
+    files
+        .filter(|entry| {
+            let of_rust =
+                |entry: &DirEntry| entry.path().extension().is_some_and(|end| end == "rs");
+            entry.as_ref().map_or(true, of_rust)
+        })
         .map(|entry| {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().display().to_string();
-            Ok((name, read_text(&path)?))
+            let entry = entry?;
+            let place = entry.path().strip_prefix(folder)?;
+            Ok((place.display().to_string(), read_text(entry.path())?))
         })
         .collect()
 }
