@@ -95,12 +95,12 @@ mod tests {
     fn check(come: u32, withdraw: u32, wait: fn(&Barrier) -> bool) {
         loom::model(move || {
             let barrier = Arc::new(Barrier::new(come + withdraw));
-            let came = Arc::new(AtomicU32::new(0));
+            let arrived = Arc::new(AtomicU32::new(0));
             let come_and_wait = {
-                let (barrier, came) = (Arc::clone(&barrier), Arc::clone(&came));
+                let (barrier, arrived) = (Arc::clone(&barrier), Arc::clone(&arrived));
                 move || {
-                    came.fetch_add(1, Ordering::SeqCst);
-                    assert!(!wait(&barrier) || came.load(Ordering::SeqCst) == come + withdraw);
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    assert!(!wait(&barrier) || arrived.load(Ordering::SeqCst) == come + withdraw);
                 }
             };
             let others: Vec<_> = (1..come)
@@ -108,9 +108,9 @@ mod tests {
                 .collect();
             let withdrawn: Vec<_> = (0..withdraw)
                 .map(|_| {
-                    let (barrier, came) = (Arc::clone(&barrier), Arc::clone(&came));
+                    let (barrier, arrived) = (Arc::clone(&barrier), Arc::clone(&arrived));
                     thread::spawn(move || {
-                        came.fetch_add(1, Ordering::SeqCst);
+                        arrived.fetch_add(1, Ordering::SeqCst);
                         barrier.withdraw();
                     })
                 })
