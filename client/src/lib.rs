@@ -21,14 +21,15 @@ mod model;
 mod render;
 
 pub use checks::{
-    Change, Diff, Evidence, Finding, FindingId, ProcessorChange, Severity, UnknownFinding, check,
+    Change, Comparison, Counts, Coverage, Diff, Evidence, Extent, Finding, FindingId, Form, Judge,
+    Lack, NotCompared, ProcessorChange, Reason, Severity, UnknownFinding, Verdict, check,
 };
 #[cfg(feature = "generate")]
 pub use cli::generate;
 pub use cli::{Terminal, run};
 pub use driver_io::{Device, open};
 pub use model::{
-    Capture, Circumstances, Cycles, DeviceError, Driver, DriverVersion, Error, FileError,
-    KernelModule, Obstacle, ProcessorId, ProcessorSnapshot, ProcessorStatus, Snapshot, Status,
-    UnknownProcessor,
+    Capture, CaptureDetails, Cycles, DeviceError, Disagreement, Driver, DriverVersion, Error,
+    Field, FileError, Guest, KernelModule, ProcessorId, ProcessorSnapshot, ProcessorStatus,
+    Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
 };

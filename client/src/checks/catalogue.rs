@@ -3,13 +3,12 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use crate::model::Field;
 
 /// How bad a finding is; the worst comes first.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Severity {
-    /// No healthy machine shows this: somebody changed it, or emulates it wrongly.
+    /// No healthy machine shows this: it was changed, or is emulated wrongly.
     Alarm,
     /// Unusual; there may be a good reason.
     Warning,
@@ -27,12 +26,44 @@ impl fmt::Display for Severity {
     }
 }
 
+/// What a rule presumes, beside the values of its fields.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Basis {
+    /// Nothing.
+    Always,
+    /// A list of modules.
+    Modules,
+    /// A list of modules with the kernel in it.
+    KernelImage,
+    /// A capture, in whatever mode.
+    Captured,
+    /// A capture in long mode.
+    LongMode,
+    /// An entry point of a kernel in long mode; the list of modules says where the kernel is.
+    EntryPoint(Field),
+    /// A running x64 Windows.
+    Windows,
+    /// EFER, from the driver or from the page.
+    Efer,
+    /// EFER of a running x64 Windows.
+    WindowsEfer,
+    /// What the driver noted around VMSAVE.
+    Driver,
+    /// What was read without VMSAVE.
+    Witness,
+    /// That something was read without VMSAVE, or not.
+    WitnessRead,
+}
+
 /// What is known about a kind of finding.
 struct Entry {
     id: FindingId,
     /// Never changes.
     name: &'static str,
     severity: Severity,
+    basis: Basis,
+    /// What the rule looks at.
+    fields: &'static [Field],
     title: &'static str,
     /// Lines of at most 79 characters.
     meaning: &'static str,
@@ -43,6 +74,8 @@ macro_rules! catalogue {
     ($($id:ident {
         name: $name:literal,
         severity: $severity:ident,
+        basis: $basis:ident $(($about:expr))?,
+        fields: [$($field:expr),* $(,)?],
         title: $title:literal,
         meaning: $meaning:literal,
         manual: $manual:literal,
@@ -58,6 +91,8 @@ macro_rules! catalogue {
             id: FindingId::$id,
             name: $name,
             severity: Severity::$severity,
+            basis: Basis::$basis $(($about))?,
+            fields: &[$($field),*],
             title: $title,
             meaning: $meaning,
             manual: $manual,
@@ -69,6 +104,8 @@ catalogue! {
     LstarDiffers {
         name: "lstar-differs",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::Lstar],
         title: "LSTAR is not the same on all processors.",
         meaning: "\
 LSTAR is the address at which SYSCALL from 64-bit code enters the kernel. The
@@ -80,6 +117,8 @@ or one that was not removed everywhere.",
     CstarDiffers {
         name: "cstar-differs",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::Cstar],
         title: "CSTAR is not the same on all processors.",
         meaning: "\
 CSTAR is the address at which SYSCALL from compatibility mode enters the
@@ -90,6 +129,8 @@ kernel. The kernel writes the same address on every processor, whether or not
     StarDiffers {
         name: "star-differs",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::Star],
         title: "STAR is not the same on all processors.",
         meaning: "\
 STAR holds the selectors that SYSCALL and SYSRET load into CS and SS. The
@@ -100,6 +141,8 @@ layout.",
     SfmaskDiffers {
         name: "sfmask-differs",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::Sfmask],
         title: "SFMASK is not the same on all processors.",
         meaning: "\
 SFMASK names the flags that SYSCALL clears. The kernel writes the same value on
@@ -110,17 +153,34 @@ flags that the caller chose.",
     LstarOutsideKernel {
         name: "lstar-outside-kernel",
         severity: Alarm,
+        basis: EntryPoint(Field::Lstar),
+        fields: [Field::Lstar],
         title: "LSTAR does not point into the kernel's image.",
         meaning: "\
 Windows enters its kernel at a routine of ntoskrnl.exe. An entry point in
-another module, or in no module, belongs to somebody who wants to see every
-system call first. Where the snapshot has no list of modules, this is judged by
-the address alone: the upper half belongs to the kernel.",
+another module, or in no module, sees every system call first. Where the
+snapshot has no list of modules, this is judged by the address alone: the upper
+half belongs to the kernel.",
+        manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
+    }
+    CstarOutsideKernel {
+        name: "cstar-outside-kernel",
+        severity: Alarm,
+        basis: EntryPoint(Field::Cstar),
+        fields: [Field::Cstar],
+        title: "CSTAR does not point into the kernel's image.",
+        meaning: "\
+AMD's processors execute SYSCALL in compatibility mode too, and then enter the
+kernel at CSTAR: every 32-bit program can take that way. An entry point in
+another module, or in no module, is a hook as it is in LSTAR. Where the
+snapshot has no list of modules, this is judged by the address alone.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     SysenterOutsideKernel {
         name: "sysenter-outside-kernel",
         severity: Alarm,
+        basis: EntryPoint(Field::SysenterEip),
+        fields: [Field::SysenterEip],
         title: "SYSENTER_EIP is set and does not point into the kernel's image.",
         meaning: "\
 SYSENTER_EIP is the address at which SYSENTER enters the kernel. AMD's
@@ -128,9 +188,65 @@ processors refuse SYSENTER in long mode, so 64-bit systems leave it zero or let
 it point to a routine of the kernel.",
         manual: "APM volume 2, section 6.1.2 (SYSENTER and SYSEXIT)",
     }
+    EntryInHeaders {
+        name: "entry-in-headers",
+        severity: Alarm,
+        basis: KernelImage,
+        fields: [Field::Lstar, Field::Cstar, Field::SysenterEip],
+        title: "An entry point lies in the headers of the kernel's image.",
+        meaning: "\
+The first page of an image holds its headers, which are data. No routine of the
+kernel is there: an entry point in it was written by something that only wanted
+to be inside the image.",
+        manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
+    }
+    SysenterIncomplete {
+        name: "sysenter-incomplete",
+        severity: Warning,
+        basis: LongMode,
+        fields: [Field::SysenterCs, Field::SysenterEip],
+        title: "SYSENTER_CS is set, and SYSENTER_EIP is 0.",
+        meaning: "\
+A processor that executes SYSENTER enters at SYSENTER_EIP if SYSENTER_CS is no
+null selector: here at address 0, which belongs to programs. A kernel sets all
+three registers or none.",
+        manual: "APM volume 2, section 6.1.2 (SYSENTER and SYSEXIT)",
+    }
+    StarInvalid {
+        name: "star-invalid",
+        severity: Alarm,
+        basis: LongMode,
+        fields: [Field::Star],
+        title: "STAR does not hold selectors that SYSCALL and SYSRET could use.",
+        meaning: "\
+Bits 32-47 are the selector of the kernel's code, of privilege level 0; bits
+48-63 that from which SYSRET derives the program's, of privilege level 3, which
+the processor copies into SS as it is. Both select from the global table.
+Windows on x64 has 10h and 23h there.",
+        manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
+    }
+    AddressNoncanonical {
+        name: "address-noncanonical",
+        severity: Alarm,
+        basis: LongMode,
+        fields: [
+            Field::FsBase, Field::GsBase, Field::TrBase, Field::Lstar, Field::Cstar,
+            Field::KernelGsBase, Field::SysenterEsp, Field::SysenterEip
+        ],
+        title: "A register holds an address that no processor could hold.",
+        meaning: "\
+The upper bits of a linear address are copies of its highest used bit, 47 or,
+with five levels of page tables, 56. Processors refuse to load other values
+into these registers: this one was never in a processor, and an emulation or a
+file invented it. Data is judged by 57 bits unless CR4 is known; entry points
+by 48, because kernels load their image in the upper 128 TiB.",
+        manual: "APM volume 2, section 5.3.1 (Canonical Address Form)",
+    }
     VmsaveContradicted {
         name: "vmsave-contradicted",
         severity: Alarm,
+        basis: Witness,
+        fields: [Field::FsSelector, Field::FsAttrib, Field::FsLimit, Field::FsBase, Field::GsSelector, Field::GsAttrib, Field::GsLimit, Field::GsBase, Field::LdtrSelector, Field::TrSelector, Field::TrAttrib, Field::TrLimit, Field::TrBase, Field::Star, Field::Lstar, Field::Cstar, Field::Sfmask, Field::KernelGsBase, Field::SysenterCs, Field::SysenterEsp, Field::SysenterEip],
         title: "VMSAVE stored another value than was read without it.",
         meaning: "\
 The driver reads the same state twice: by VMSAVE, and by RDMSR, STR, SLDT, MOV
@@ -143,6 +259,8 @@ processors store differently, are not compared.",
     TrBaseShared {
         name: "tr-base-shared",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::TrBase],
         title: "Several processors use one task state segment.",
         meaning: "\
 Each processor needs a task state segment of its own: it holds the stacks for
@@ -152,6 +270,8 @@ interrupts. Two processors with one would push onto the same stack.",
     GsBaseShared {
         name: "gs-base-shared",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::GsBase],
         title: "Several processors have the same GS base.",
         meaning: "\
 In the kernel, GS points to the data of the processor that runs: on Windows to
@@ -163,6 +283,8 @@ another looks like this.",
     GsBaseOutsideKernel {
         name: "gs-base-outside-kernel",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::GsBase],
         title: "GS base is no address of the kernel.",
         meaning: "\
 VMSAVE ran in the kernel, where GS points to the processor's own data. A base
@@ -173,6 +295,8 @@ done twice, and the kernel uses data that a program controls.",
     TssInvalid {
         name: "tss-invalid",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::TrSelector, Field::TrAttrib, Field::TrLimit, Field::TrBase],
         title: "TR does not describe a task state segment that a processor could use.",
         meaning: "\
 TR must hold a present 64-bit task state segment (type 9 or 11, not a code or
@@ -182,6 +306,8 @@ data segment) of at least 104 bytes, in the kernel's half of the address space."
     TrLimitDiffers {
         name: "tr-limit-differs",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::TrLimit],
         title: "The limit of the task state segment is not the same on all processors.",
         meaning: "\
 The kernel gives every processor a task state segment of the same size. Where
@@ -192,6 +318,8 @@ permission map, which lets programs use ports.",
     TrLimitWide {
         name: "tr-limit-wide",
         severity: Warning,
+        basis: Windows,
+        fields: [Field::TrLimit],
         title: "The task state segment is larger than 104 bytes.",
         meaning: "\
 What lies behind the first 104 bytes of a task state segment may serve as an
@@ -202,6 +330,8 @@ privilege. Windows on x64 keeps the limit at 67h, so that there is none.",
     SfmaskWeak {
         name: "sfmask-weak",
         severity: Alarm,
+        basis: LongMode,
+        fields: [Field::Sfmask],
         title: "SYSCALL does not clear the interrupt, trap and direction flags.",
         meaning: "\
 Until the kernel has switched to its own stack it must not be interrupted, so
@@ -212,6 +342,8 @@ direction (DF, bit 10) chosen by the caller would break the kernel too.",
     SegmentInvalid {
         name: "segment-invalid",
         severity: Warning,
+        basis: LongMode,
+        fields: [Field::FsSelector, Field::FsAttrib, Field::GsSelector, Field::GsAttrib],
         title: "FS or GS describes something else than a present data segment.",
         meaning: "\
 Loading FS or GS with a selector that is not null takes a present data segment,
@@ -219,9 +351,23 @@ or a readable code segment. A hidden part that is neither was not loaded by the
 processor in this way.",
         manual: "APM volume 2, sections 4.7.3 (Data-Segment Descriptors) and 15.5.1",
     }
+    AttributesReserved {
+        name: "attributes-reserved",
+        severity: Warning,
+        basis: Captured,
+        fields: [Field::FsAttrib, Field::GsAttrib, Field::LdtrAttrib, Field::TrAttrib],
+        title: "Reserved bits of a segment's attributes are set.",
+        meaning: "\
+A VMCB packs attributes into 12 bits; processors store zeros above. Set bits
+there are a mistake of what filled the page: VMX and Hyper-V keep AVL, L, D/B
+and G in bits 12-15, and in a VMCB these flags are lost.",
+        manual: "APM volume 2, section 15.5.1 and appendix B",
+    }
     LdtrLoaded {
         name: "ldtr-loaded",
         severity: Warning,
+        basis: Windows,
+        fields: [Field::LdtrSelector],
         title: "A local descriptor table is loaded.",
         meaning: "\
 64-bit systems have no use for a local descriptor table, and Windows on x64
@@ -232,16 +378,20 @@ among them, that the global table does not show.",
     EferNotRestored {
         name: "efer-not-restored",
         severity: Alarm,
+        basis: Driver,
+        fields: [Field::EferFound, Field::EferLeft],
         title: "EFER is not as it was before the capture.",
         meaning: "\
 The driver sets EFER.SVME for VMSAVE and puts EFER back. It then read another
-value: the processor or a hypervisor did not take the write, or somebody else
+value: the processor or a hypervisor did not take the write, or something else
 wrote EFER at that moment.",
         manual: "APM volume 2, sections 3.1.7 (EFER) and 15.4 (Enabling SVM)",
     }
     EferDiffers {
         name: "efer-differs",
         severity: Alarm,
+        basis: Efer,
+        fields: [Field::EferFound, Field::Efer],
         title: "EFER is not the same on all processors.",
         meaning: "\
 EFER switches long mode, SYSCALL and no-execute pages on, the same for every
@@ -251,6 +401,8 @@ processor of a system. SVME is not looked at here: see `svm-in-use`.",
     EferUnprotected {
         name: "efer-unprotected",
         severity: Alarm,
+        basis: WindowsEfer,
+        fields: [Field::EferFound, Field::Efer],
         title: "EFER lacks a bit that every 64-bit Windows sets.",
         meaning: "\
 SCE (SYSCALL), LME and LMA (long mode) and NXE (no-execute pages) are set on
@@ -261,7 +413,9 @@ is reserved, and data can be executed where the system believes it cannot.",
     SvmInUse {
         name: "svm-in-use",
         severity: Notice,
-        title: "Somebody uses SVM: EFER.SVME was set before the capture.",
+        basis: Driver,
+        fields: [Field::EferFound],
+        title: "SVM is in use: EFER.SVME was set before the capture.",
         meaning: "\
 A processor executes VMRUN only while EFER.SVME is set. Found set, it tells
 that a hypervisor runs beneath or beside this system, or ran. On some
@@ -271,6 +425,8 @@ processors only, it tells of one that was not started or stopped everywhere.",
     NotCaptured {
         name: "not-captured",
         severity: Warning,
+        basis: Always,
+        fields: [],
         title: "VMSAVE was not completed on a processor.",
         meaning: "\
 The processor refused, raised an exception, or was not reached. What it hides
@@ -280,11 +436,49 @@ from VMSAVE it hides from this check.",
     WitnessUnread {
         name: "witness-unread",
         severity: Warning,
+        basis: WitnessRead,
+        fields: [],
         title: "A processor's registers could not be read without VMSAVE.",
         meaning: "\
 A register raised an exception when the driver read it, so that VMSAVE's values
 were compared with nothing. Hypervisors that filter registers cause this.",
         manual: "APM volume 3, RDMSR",
+    }
+    KernelNameTwice {
+        name: "kernel-name-twice",
+        severity: Alarm,
+        basis: Modules,
+        fields: [],
+        title: "Several modules have the kernel's name.",
+        meaning: "\
+A running Windows has one kernel. Another image of its name, in whatever case,
+wants to be taken for it: an entry point there reads as one of the kernel. The
+largest image of the name is taken for the kernel here.",
+        manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
+    }
+    ModuleNameDeceptive {
+        name: "module-name-deceptive",
+        severity: Alarm,
+        basis: Modules,
+        fields: [],
+        title: "A module's name is made to be read as another.",
+        meaning: "\
+The name has characters that are invisible or turn the direction of text, or
+letters of other scripts, or digits, that look like those of the name of a
+module that every Windows has. Nothing but deception needs such a name.",
+        manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
+    }
+    GuestEncrypted {
+        name: "guest-encrypted",
+        severity: Notice,
+        basis: Always,
+        fields: [],
+        title: "The guest's registers are encrypted, and not in this page.",
+        meaning: "\
+SEV-ES is enabled: the registers are in a page of the guest's own, the VMSA,
+encrypted with its key. What the save area of the VMCB holds is empty, or left
+from before the guest ran.",
+        manual: "APM volume 2, section 15.35 (SEV-ES)",
     }
 }
 
@@ -310,6 +504,17 @@ impl FindingId {
     #[must_use]
     pub fn title(self) -> &'static str {
         self.entry().title
+    }
+
+    /// What the rule presumes.
+    pub(super) fn basis(self) -> Basis {
+        self.entry().basis
+    }
+
+    /// The fields whose values the rule judges.
+    #[must_use]
+    pub fn fields(self) -> &'static [Field] {
+        self.entry().fields
     }
 
     /// What it means, in lines of at most 79 characters.
@@ -351,12 +556,6 @@ impl fmt::Display for FindingId {
     }
 }
 
-impl Serialize for FindingId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -374,6 +573,7 @@ mod tests {
             assert!(id.meaning().lines().all(|line| line.len() < 80));
             assert!(id.manual().starts_with("APM volume "));
         }
+        assert_eq!(names.len(), 31);
         assert_eq!("lstar".parse::<FindingId>(), Err(UnknownFinding));
     }
 }

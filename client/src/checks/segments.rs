@@ -3,127 +3,151 @@
 
 use amd_svm::{descriptor::Selector, segment::Segment};
 
-use super::{Evidence, Finding, FindingId, entry_points::is_upper_half, unfit, values};
-use crate::model::{Capture, ProcessorId, Snapshot, field, fold};
+use super::{
+    Finding, FindingId, MOST_ADDRESS_BITS, Machine, Subject, finding_of, is_canonical,
+    is_upper_half, unfit, unfit_captures,
+};
+use crate::model::{Field, fold};
 
 /// Offset of the last byte of a 64-bit task state segment without an I/O permission map.
 const TSS_LIMIT: u32 = 0x67;
 
-pub(super) fn check(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
-    for (id, name) in [
-        (FindingId::TrBaseShared, "tr.base"),
-        (FindingId::GsBaseShared, "gs.base"),
+pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
+    for (id, field) in [
+        (FindingId::TrBaseShared, Field::TrBase),
+        (FindingId::GsBaseShared, Field::GsBase),
     ] {
-        findings.extend(shared(snapshot, id, name));
+        findings.extend(shared(machine, id, field));
     }
-    if let Some(base) = field::named("gs.base") {
-        findings.extend(unfit(
-            snapshot,
-            FindingId::GsBaseOutsideKernel,
-            base,
-            is_upper_half,
-            |place| format!("GS base is no address of the kernel on {place}"),
-        ));
-    }
-    findings.extend(invalid(
-        snapshot,
+    findings.extend(unfit_captures(
+        machine,
+        FindingId::GsBaseOutsideKernel,
+        &[Field::GsBase],
+        |subject| !has_kernels_base(subject),
+        |place| format!("GS base is no address of the kernel on {place}"),
+    ));
+    findings.extend(unfit_captures(
+        machine,
         FindingId::TssInvalid,
-        &["tr.selector", "tr.attrib", "tr.limit", "tr.base"],
-        |capture| !is_task_state_segment(&capture.vmsave.tr, snapshot.hides("tr.base")),
+        &[
+            Field::TrSelector,
+            Field::TrAttrib,
+            Field::TrLimit,
+            Field::TrBase,
+        ],
+        |subject| {
+            let is_base = subject.value(Field::TrBase).is_none_or(is_upper_half);
+            !is_base || !is_task_state_segment(&subject.capture.vmsave.tr)
+        },
         |place| format!("TR is no usable task state segment on {place}"),
     ));
-    if let Some(limit) = field::named("tr.limit") {
-        findings.extend(unfit(
-            snapshot,
-            FindingId::TrLimitWide,
-            limit,
-            |value| value <= TSS_LIMIT.into(),
-            |place| format!("the task state segment has room for an I/O permission map on {place}"),
+    findings.extend(unfit(
+        machine,
+        FindingId::TrLimitWide,
+        Field::TrLimit,
+        |value| value <= TSS_LIMIT.into(),
+        |place| format!("the task state segment has room for an I/O permission map on {place}"),
+    ));
+    hidden_parts(machine, findings);
+    noncanonical(machine, findings);
+}
+
+fn hidden_parts(machine: &Machine, findings: &mut Vec<Finding>) {
+    type Part = fn(&Subject) -> Segment;
+    let data: [(&str, [Field; 2], Part); 2] = [
+        ("FS", [Field::FsSelector, Field::FsAttrib], |subject| {
+            subject.capture.vmsave.fs
+        }),
+        ("GS", [Field::GsSelector, Field::GsAttrib], |subject| {
+            subject.capture.vmsave.gs
+        }),
+    ];
+    for (name, fields, part) in data {
+        findings.extend(unfit_captures(
+            machine,
+            FindingId::SegmentInvalid,
+            &fields,
+            |subject| !is_loadable(&part(subject)),
+            |place| format!("{name} is no present data segment on {place}"),
         ));
     }
-    findings.extend(invalid(
-        snapshot,
-        FindingId::SegmentInvalid,
-        &["fs.selector", "fs.attrib"],
-        |capture| !is_loadable(&capture.vmsave.fs),
-        |place| format!("FS is no present data segment on {place}"),
-    ));
-    findings.extend(invalid(
-        snapshot,
-        FindingId::SegmentInvalid,
-        &["gs.selector", "gs.attrib"],
-        |capture| !is_loadable(&capture.vmsave.gs),
-        |place| format!("GS is no present data segment on {place}"),
-    ));
-    findings.extend(invalid(
-        snapshot,
+    for field in [
+        Field::FsAttrib,
+        Field::GsAttrib,
+        Field::LdtrAttrib,
+        Field::TrAttrib,
+    ] {
+        findings.extend(unfit(
+            machine,
+            FindingId::AttributesReserved,
+            field,
+            |value| {
+                let attributes = field.attributes(value);
+                attributes.is_none_or(|attributes| attributes.reserved() == 0)
+            },
+            |place| format!("{} have reserved bits set on {place}", field.heading()),
+        ));
+    }
+    findings.extend(unfit_captures(
+        machine,
         FindingId::LdtrLoaded,
-        &["ldtr.selector"],
-        |capture| !Selector(capture.vmsave.ldtr.selector).is_null(),
+        &[Field::LdtrSelector],
+        |subject| !Selector(subject.capture.vmsave.ldtr.selector).is_null(),
         |place| format!("a local descriptor table is loaded on {place}"),
     ));
 }
 
+/// A finding for each field that holds an address that no processor could hold.
+fn noncanonical(machine: &Machine, findings: &mut Vec<Finding>) {
+    const IMAGE_ADDRESS_BITS: u32 = 48;
+    let id = FindingId::AddressNoncanonical;
+    for field in id.fields() {
+        let unfit = machine.subjects(id).filter_map(|subject| {
+            // Each register by its own name: SWAPGS is no matter here.
+            let value = machine.snapshot.value(*field, subject.capture)?;
+            let known = subject.capture.guest.and_then(|guest| guest.address_bits());
+            let bits = if field.is_entry_point() {
+                IMAGE_ADDRESS_BITS
+            } else {
+                known.unwrap_or(MOST_ADDRESS_BITS)
+            };
+            (!is_canonical(value, bits)).then_some((value, subject.id))
+        });
+        let values = fold::by_value(unfit);
+        findings.extend(finding_of(machine, id, *field, values, |place| {
+            format!(
+                "{} is an address that no processor could hold on {place}",
+                field.heading()
+            )
+        }));
+    }
+}
+
 /// A value that each processor should have for itself, and some share.
-fn shared(snapshot: &Snapshot, id: FindingId, name: &str) -> Option<Finding> {
-    let field = field::named(name)?;
-    let shared: Vec<_> = values(snapshot, field)
-        .into_iter()
-        .filter(|(_, ids)| ids.len() > 1)
-        .collect();
+fn shared(machine: &Machine, id: FindingId, field: Field) -> Option<Finding> {
+    let mut shared = machine.values(id, field);
+    shared.retain(|(_, ids)| ids.len() > 1);
     let places: Vec<String> = shared
         .iter()
         .map(|(_, ids)| fold::processors(ids.iter().copied()))
         .collect();
-    (!shared.is_empty()).then(|| {
-        Finding::new(
-            id,
-            format!(
-                "{} is the same on {}",
-                field.heading,
-                places.join(" and on ")
-            ),
-            shared
-                .into_iter()
-                .map(|(value, ids)| Evidence::new(snapshot, field, value, ids))
-                .collect(),
+    finding_of(machine, id, field, shared, |_| {
+        format!(
+            "{} is the same on {}",
+            field.heading(),
+            places.join(" and on ")
         )
     })
 }
 
-/// The captures of which something is true, with the values of the fields that it rests on.
-fn invalid(
-    snapshot: &Snapshot,
-    id: FindingId,
-    names: &[&str],
-    is_invalid: impl Fn(&Capture) -> bool,
-    sentence: impl Fn(&str) -> String,
-) -> Option<Finding> {
-    let found: Vec<(ProcessorId, &Capture)> = snapshot
-        .captures()
-        .filter(|(_, capture)| is_invalid(capture))
-        .collect();
-    if found.is_empty() {
-        return None;
-    }
-    let evidence = names
-        .iter()
-        .filter_map(|name| field::named(name))
-        .filter(|field| !snapshot.hides(field.name))
-        .flat_map(|field| {
-            let values = found
-                .iter()
-                .filter_map(|(id, capture)| Some((field.of(capture)?, *id)));
-            fold::by_value(values)
-                .into_iter()
-                .map(|(value, ids)| Evidence::new(snapshot, field, value, ids))
-        })
-        .collect();
-    let place = fold::processors(found.iter().map(|(id, _)| *id));
-    Some(Finding::new(id, sentence(&place), evidence))
+/// Whether GS has the kernel's base. A guest may have been stopped in the kernel before SWAPGS:
+/// there the base that waits in `KernelGsBase` is the kernel's.
+fn has_kernels_base(subject: &Subject) -> bool {
+    let is_kernels = |field| subject.value(field).is_some_and(is_upper_half);
+    is_kernels(Field::GsBase) || !subject.class.is_from_driver() && is_kernels(Field::KernelGsBase)
 }
 
-fn is_task_state_segment(tr: &Segment, base_is_hidden: bool) -> bool {
+fn is_task_state_segment(tr: &Segment) -> bool {
     const AVAILABLE: u8 = 0x9;
     const BUSY: u8 = 0xB;
     let attributes = tr.attributes;
@@ -131,7 +155,6 @@ fn is_task_state_segment(tr: &Segment, base_is_hidden: bool) -> bool {
         && !attributes.code_or_data()
         && [AVAILABLE, BUSY].contains(&attributes.segment_type())
         && tr.limit >= TSS_LIMIT
-        && (base_is_hidden || is_upper_half(tr.base))
 }
 
 /// Whether FS or GS could have been loaded so.

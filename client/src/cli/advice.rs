@@ -1,10 +1,10 @@
-//! What to do next about an error or an obstacle: the end of each line on standard error.
+//! What to do next about an error or an reason: the end of each line on standard error.
 
 use std::cmp::Ordering;
 
 use amd_svm::gate::Refusal;
 
-use crate::model::{DeviceError, Error, Obstacle};
+use crate::model::{DeviceError, Error, Unavailable};
 
 /// The error and what to do about it, in one line.
 pub(crate) fn about_error(error: &Error) -> String {
@@ -49,29 +49,31 @@ fn next_step(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// What to do about an obstacle, given the hypervisor by the name with which it signs.
-pub(crate) fn about_obstacle(obstacle: Obstacle, hypervisor: Option<&str>) -> String {
-    match obstacle {
-        Obstacle::Refused(Refusal::NotAmd) => "run this on a machine whose processor is".to_owned(),
-        Obstacle::Refused(Refusal::NoSvm { hypervisor: false }) => {
+/// What to do about an reason, given the hypervisor by the name with which it signs.
+pub(crate) fn about_unavailable(reason: Unavailable, hypervisor: Option<&str>) -> String {
+    match reason {
+        Unavailable::Refused(Refusal::NotAmd) => {
+            "run this on a machine whose processor is".to_owned()
+        }
+        Unavailable::Refused(Refusal::NoSvm { hypervisor: false }) => {
             "nothing can switch it on".to_owned()
         }
-        Obstacle::Refused(Refusal::NoSvm { hypervisor: true } | Refusal::SvmeDoesNotStick) => {
+        Unavailable::Refused(Refusal::NoSvm { hypervisor: true } | Refusal::SvmeDoesNotStick) => {
             about_hypervisor(hypervisor)
         }
-        Obstacle::Refused(Refusal::Disabled { .. }) => match hypervisor {
+        Unavailable::Refused(Refusal::Disabled { .. }) => match hypervisor {
             None => "switch on SVM (AMD-V) in the firmware's setup".to_owned(),
             Some(_) => format!(
                 "switch on SVM (AMD-V) in the firmware's setup; {}",
                 about_hypervisor(hypervisor)
             ),
         },
-        Obstacle::Refused(Refusal::Fault { .. }) => match hypervisor {
+        Unavailable::Refused(Refusal::Fault { .. }) => match hypervisor {
             None => "please report this, with the processor's model".to_owned(),
             Some(_) => about_hypervisor(hypervisor),
         },
-        Obstacle::NotReached => "try again".to_owned(),
-        Obstacle::Unknown => "use the client.exe of the driver's release".to_owned(),
+        Unavailable::NotReached => "try again".to_owned(),
+        Unavailable::Unknown => "use the client.exe of the driver's release".to_owned(),
     }
 }
 

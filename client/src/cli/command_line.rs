@@ -5,11 +5,8 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    checks::FindingId,
-    model::{
-        field::{self, Choice, Field},
-        processor_list::Item,
-    },
+    checks::{FindingId, Severity},
+    model::{Field, UnknownField, field::Choice, processor_list::Item},
 };
 
 /// Shows what VMSAVE stores on every logical processor of this machine: FS, GS,
@@ -39,7 +36,7 @@ pub(crate) enum Command {
     /// Prints whether VMSAVE is possible, and if not, why
     Status(Options),
     /// Judges the machine: prints what no healthy machine shows
-    Check(Options),
+    Check(CheckOptions),
     /// Prints what a finding means, and where the manual says so
     Explain(ExplainOptions),
     /// Writes a snapshot to a file that every command reads with --from
@@ -77,6 +74,58 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 }
 
+/// What is judged, and what counts.
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print a line of JSON for each finding, and one with the verdict
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// End with 6 for findings that are at least this bad: notice, warning, alarm
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "warning",
+        hide_possible_values = true
+    )]
+    pub(crate) fail_on: FailOn,
+    /// Leave out findings of this name; may be repeated
+    #[arg(long, value_name = "ID", value_parser = finding)]
+    pub(crate) ignore: Vec<FindingId>,
+    /// Judge pages from elsewhere as this system: windows
+    #[arg(long = "as", value_name = "SYSTEM", hide_possible_values = true)]
+    pub(crate) system: Option<System>,
+}
+
+/// The least bad finding that is a failure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    Notice,
+    Warning,
+    Alarm,
+}
+
+impl From<FailOn> for Severity {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Notice => Self::Notice,
+            FailOn::Warning => Self::Warning,
+            FailOn::Alarm => Self::Alarm,
+        }
+    }
+}
+
+/// A system whose rules are presumed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum System {
+    /// A running Windows on x64.
+    Windows,
+}
+
 /// How a snapshot is printed.
 #[derive(Args, Debug)]
 #[expect(
@@ -111,10 +160,10 @@ pub(crate) struct Layout {
     #[arg(
         long,
         value_name = "NAME",
-        value_parser = field::one,
+        value_parser = field,
         conflicts_with_all = ["json", "csv", "columns", "wide", "group_by"]
     )]
-    pub(crate) field: Option<&'static Field>,
+    pub(crate) field: Option<Field>,
 }
 
 /// What is folded together.
@@ -169,14 +218,20 @@ pub(crate) struct DiffOptions {
     #[arg(conflicts_with = "from")]
     pub(crate) after: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) comparison: Comparison,
+    pub(crate) comparison: ComparisonOptions,
 }
 
 /// What is compared, and how the differences are printed.
 #[derive(Args, Debug)]
-pub(crate) struct Comparison {
+pub(crate) struct ComparisonOptions {
     #[command(flatten)]
     pub(crate) options: Options,
+    /// Compare what changes with every thread and moment too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Compare bare numbers, not canonical forms and places
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// These fields alone: lstar,tr.limit; tr is all of TR
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) columns: Vec<Choice>,
@@ -190,7 +245,10 @@ pub(crate) struct WatchOptions {
     /// End after this time; without it, at Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub(crate) duration: Option<Duration>,
-    /// Print a line of JSON for each snapshot that differs from the one before
+    /// Time from one sign of life to the next while nothing changes
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
+    pub(crate) heartbeat: Duration,
+    /// Print a line of JSON for the beginning, each change, each sign of life and the end
     #[arg(long)]
     pub(crate) jsonl: bool,
     #[command(flatten)]
@@ -246,7 +304,13 @@ Exit codes:
   3  the driver is not running
   4  access to the driver was denied
   5  VMSAVE is not possible on this machine
-  6  check has findings, or diff has differences
+  6  check has findings, diff has differences, or watch has seen changes
+  7  nothing found, or no difference; but not everything was judged or compared
+
+A script that wants a clean bill takes 0 alone, one that wants no alarm takes 7
+too:
+  client check --fail-on alarm --ignore svm-in-use
+  case $? in 0) echo clean;; 7) echo \"nothing found in what was judged\";; esac
 
 Data goes to standard output, everything else to standard error. A reader that
 closes the pipe early is no failure. COLUMNS sets the width of text, NO_COLOR
@@ -304,6 +368,10 @@ fn time(text: &str) -> Result<Duration, String> {
     } else {
         Err("it is not between 1ms and 1y".to_owned())
     }
+}
+
+fn field(name: &str) -> Result<Field, UnknownField> {
+    name.parse()
 }
 
 fn finding(name: &str) -> Result<FindingId, String> {

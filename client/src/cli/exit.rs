@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Unavailable = 5,
     /// There are findings, or differences.
     Found = 6,
+    /// Nothing was found, or no difference; but not everything was judged or compared.
+    Incomplete = 7,
 }
 
 impl From<&Error> for Exit {

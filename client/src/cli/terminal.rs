@@ -15,8 +15,10 @@ pub struct Terminal {
     pub width: Option<usize>,
     /// Whether it shows colours, and the user wants them.
     pub colour: bool,
-    /// Whether somebody looks at it while it is written.
+    /// Whether it is looked at while it is written.
     pub live: bool,
+    /// Whether the output is this process' standard output, whose reader may go away.
+    pub is_stdout: bool,
 }
 
 /// What fits wherever text is read: files and pipes have no width of their own.
@@ -30,6 +32,7 @@ impl Terminal {
             width: Some(columns),
             colour: false,
             live: false,
+            is_stdout: false,
         }
     }
 
@@ -52,7 +55,14 @@ impl Terminal {
             width: asked_for.or_else(measured),
             colour: live && !anstyle_query::no_color(),
             live,
+            is_stdout: true,
         }
+    }
+
+    /// Whether the reader of the output is known to be gone, so that nothing that is written will
+    /// be read.
+    pub(crate) fn has_lost_its_reader(self) -> bool {
+        self.is_stdout && reader_is_gone()
     }
 
     /// The colours to use.
@@ -66,4 +76,33 @@ impl Terminal {
     pub(crate) fn columns(self) -> usize {
         self.width.unwrap_or(WIDTH_ELSEWHERE)
     }
+}
+
+/// Whether standard output is a pipe that nothing reads from any more.
+#[cfg(unix)]
+fn reader_is_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let stdout = io::stdout();
+    let mut pipe = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let polled = poll(&mut pipe, Some(&at_once));
+    polled.is_ok() && pipe[0].revents().contains(PollFlags::ERR)
+}
+
+/// Whether standard output is a pipe that nothing reads from any more: Windows refuses even an
+/// empty write then.
+#[cfg(windows)]
+fn reader_is_gone() -> bool {
+    use std::{fs::File, io::Write as _, os::windows::io::AsHandle as _};
+
+    let pipe = io::stdout().as_handle().try_clone_to_owned();
+    pipe.is_ok_and(|pipe| {
+        // What is buffered in between shall not be asked.
+        let written = File::from(pipe).write(&[]);
+        written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
 }

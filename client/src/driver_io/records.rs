@@ -1,12 +1,14 @@
 //! Records of the protocol as snapshots and statuses.
 
+use std::collections::BTreeMap;
+
 use amd_svm::cpuid::{Signature, SvmIdentity};
 use protocol::{SnapshotRecord, StatusRecord};
 
 use super::{Device, exchange};
 use crate::model::{
-    Capture, Circumstances, Cycles, Error, Obstacle, ProcessorSnapshot, ProcessorStatus, Snapshot,
-    Status,
+    Capture, CaptureDetails, Cycles, Error, ProcessorSnapshot, ProcessorStatus, Snapshot, Status,
+    Unavailable, field::redactable,
 };
 
 impl Snapshot {
@@ -18,16 +20,16 @@ impl Snapshot {
     /// which VMSAVE is not possible is no error, but a [`ProcessorSnapshot`] that says so.
     pub fn take(device: &mut dyn Device) -> Result<Self, Error> {
         let received = exchange::ask::<SnapshotRecord>(device)?;
-        let redacted: &[&str] = if received.header.is_redacted() {
-            &SnapshotRecord::REDACTED_FIELDS
-        } else {
-            &[]
-        };
         Ok(Self {
             driver: Some(received.driver),
-            redacted: redacted.iter().map(ToString::to_string).collect(),
+            redacted: if received.header.is_redacted() {
+                redactable().collect()
+            } else {
+                Vec::new()
+            },
             modules: device.kernel_modules(),
             processors: received.records.iter().map(Into::into).collect(),
+            listed: BTreeMap::new(),
         })
     }
 }
@@ -55,8 +57,8 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
     fn from(record: &SnapshotRecord) -> Self {
         Self {
             id: record.id.into(),
-            result: Obstacle::check(record.outcome).map(|()| Capture {
-                circumstances: Some(Circumstances {
+            result: Unavailable::check(record.outcome).map(|()| Capture {
+                details: Some(CaptureDetails {
                     tsc: record.tsc,
                     efer_found: record.efer_found.into(),
                     efer_left: record.efer_left.into(),
@@ -68,7 +70,8 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                     }),
                 }),
                 vmsave: record.state,
-                witness: Some(Obstacle::check(record.witness_outcome).map(|()| record.witness)),
+                guest: None,
+                witness: Some(Unavailable::check(record.witness_outcome).map(|()| record.witness)),
             }),
         }
     }
@@ -87,7 +90,7 @@ impl From<&StatusRecord> for ProcessorStatus {
             hypervisor: name(record.hypervisor),
             svm: (svm != SvmIdentity::default()).then_some(svm),
             efer: (record.efer != 0).then(|| record.efer.into()),
-            result: Obstacle::check(record.outcome),
+            result: Some(Unavailable::check(record.outcome)),
         }
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::{Cycles, Driver, Snapshot};
+use super::{Capture, Cycles, Driver, Snapshot};
 
 /// What was measured, snapshot by snapshot.
 #[derive(Default)]
@@ -16,24 +14,20 @@ pub(crate) struct Samples {
 }
 
 /// The samples, summed up.
-#[derive(Serialize)]
 pub(crate) struct Figures {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) driver: Option<Driver>,
     pub(crate) snapshots: usize,
     /// Processors that were measured.
     pub(crate) processors: usize,
     pub(crate) cycles: Parts,
     /// Between the first capture of a snapshot and the last, in cycles.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) skew_cycles: Option<Spread>,
     /// From the request until the driver's reply.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) round_trip_nanoseconds: Option<Spread>,
 }
 
 /// The parts of a processor's work, over all processors and snapshots.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy)]
 pub(crate) struct Parts {
     pub(crate) gate: Spread,
     pub(crate) vmsave: Spread,
@@ -42,7 +36,7 @@ pub(crate) struct Parts {
 }
 
 /// Where samples lie.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) min: u64,
     /// Of an even number, the lower of the two in the middle.
@@ -53,7 +47,7 @@ pub(crate) struct Spread {
 impl Samples {
     /// Adds a snapshot, and the time that the driver's answer took if it was asked.
     pub(crate) fn add(&mut self, snapshot: &Snapshot, round_trip: Option<Duration>) {
-        let noted = |(_, capture): (_, &crate::Capture)| capture.circumstances?.cycles;
+        let noted = |(_, capture): (_, &Capture)| capture.details?.cycles;
         self.snapshots += 1;
         self.cycles.extend(snapshot.captures().filter_map(noted));
         self.skews.extend(snapshot.skew());
@@ -61,7 +55,7 @@ impl Samples {
         self.round_trips.extend(round_trip.map(nanoseconds));
     }
 
-    /// The sum, for the processors of the last snapshot; none if nobody noted any cycles.
+    /// The sum, for the processors of the last snapshot; none if no capture has cycles.
     pub(crate) fn sum_up(self, last: &Snapshot) -> Option<Figures> {
         let part = |part: fn(&Cycles) -> u32| {
             let samples = self.cycles.iter().map(part).map(u64::from);

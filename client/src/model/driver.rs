@@ -3,16 +3,12 @@
 use std::fmt;
 
 use protocol::ReplyHeader;
-use serde::{Deserialize, Deserializer, Serialize, de};
 use zerocopy::FromBytes;
 
-use crate::render::json;
-
 /// The driver behind a reply.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Driver {
     /// Version of the driver itself.
-    #[serde(serialize_with = "json::text")]
     pub version: DriverVersion,
     /// Version of the [`protocol`] that it speaks.
     pub protocol: u16,
@@ -55,20 +51,6 @@ impl From<[u16; 3]> for DriverVersion {
             major,
             minor,
             patch,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for DriverVersion {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let numbers: Option<Vec<u16>> = text.split('.').map(|part| part.parse().ok()).collect();
-        match numbers.as_deref() {
-            Some(&[major, minor, patch]) => Ok([major, minor, patch].into()),
-            _ => Err(de::Error::custom(format_args!(
-                "`{}` is no version",
-                text.escape_debug()
-            ))),
         }
     }
 }

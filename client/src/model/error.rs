@@ -8,7 +8,7 @@ use std::{
 use amd_svm::vmcb::VMCB_SIZE;
 use protocol::MalformedReply;
 
-use super::{Driver, ProcessorId, SCHEMA, UnknownProcessor};
+use super::{Driver, OLDEST_SCHEMA, ProcessorId, SCHEMA, UnknownProcessor};
 
 /// Five times what 4096 processors take.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
@@ -146,7 +146,7 @@ pub enum FileError {
     #[error("it is no snapshot: {0}")]
     NotJson(#[from] serde_json::Error),
     /// It is JSON of another age.
-    #[error("its schema is {found}, and this client reads schema {}", SCHEMA)]
+    #[error("its schema is {found}, and this client reads schemas {OLDEST_SCHEMA} to {SCHEMA}")]
     OtherSchema {
         /// What the file says.
         found: u32,
@@ -165,6 +165,19 @@ pub enum FileError {
     /// It says two things about one processor.
     #[error("it has two entries about processor {0}")]
     Repeated(ProcessorId),
+    /// It counts a processor within its group as no system does.
+    #[error("processor {0} has a number within its group that is not between 0 and 63")]
+    NumberInGroup(ProcessorId),
+    /// It declares a field hidden that the driver does not hide.
+    #[error(
+        "`redacted` names `{}`, which the driver never hides: remove the name, and the value is \
+         judged",
+        .0.escape_default()
+    )]
+    NotRedactable(String),
+    /// It lists a disagreement about something else than a field.
+    #[error("`disagreements` names `{}`, which is no field", .0.escape_default())]
+    UnknownField(String),
     /// It says nothing, or two contrary things, about a processor.
     #[error("it has neither `vmsave` nor `error` about processor {0}, or both")]
     Ambiguous(ProcessorId),

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{ProcessorId, processor_list};
 
+/// A value with the processors that have it.
+pub(crate) type Folded<T> = Vec<(T, Vec<ProcessorId>)>;
+
 /// The values that occur, in the order in which they first do, each with where it does.
 pub(crate) fn by_value<T: Clone + Ord>(
     values: impl IntoIterator<Item = (T, ProcessorId)>,
-) -> Vec<(T, Vec<ProcessorId>)> {
+) -> Folded<T> {
     by_key(values, T::clone)
 }
 
@@ -15,9 +18,9 @@ pub(crate) fn by_value<T: Clone + Ord>(
 pub(crate) fn by_key<T, K: Ord>(
     values: impl IntoIterator<Item = (T, ProcessorId)>,
     key: impl Fn(&T) -> K,
-) -> Vec<(T, Vec<ProcessorId>)> {
+) -> Folded<T> {
     let mut places = BTreeMap::new();
-    let mut folded: Vec<(T, Vec<ProcessorId>)> = Vec::new();
+    let mut folded: Folded<T> = Vec::new();
     for (value, id) in values {
         let place = *places.entry(key(&value)).or_insert(folded.len());
         match folded.get_mut(place) {
@@ -28,10 +31,11 @@ pub(crate) fn by_key<T, K: Ord>(
     folded
 }
 
-/// The value that most processors have; of several the one that comes first.
+/// The value that more than half of the processors have. Two equal halves have none.
 pub(crate) fn majority<T>(folded: &[(T, Vec<ProcessorId>)]) -> Option<&T> {
-    let most = folded.iter().rev().max_by_key(|(_, ids)| ids.len());
-    most.map(|(value, _)| value)
+    let all: usize = folded.iter().map(|(_, ids)| ids.len()).sum();
+    let (value, _) = folded.iter().find(|(_, ids)| 2 * ids.len() > all)?;
+    Some(value)
 }
 
 /// `processor 3` or `processors 0-2,5`.

@@ -37,6 +37,21 @@ impl KernelModule {
             .collect()
     }
 
+    /// The name in printable ASCII: what a terminal would obey, what changes the direction of text
+    /// and what looks like another letter is spelt out.
+    #[must_use]
+    pub fn printable_name(&self) -> String {
+        let mut name = String::with_capacity(self.name.len());
+        for character in self.name.chars() {
+            if character.is_ascii_graphic() || character == ' ' {
+                name.push(character);
+            } else {
+                name.extend(character.escape_unicode());
+            }
+        }
+        name
+    }
+
     /// Whether the address lies in the image.
     #[must_use]
     pub fn contains(&self, address: u64) -> bool {
@@ -49,8 +64,11 @@ impl KernelModule {
 /// The address as module and offset, safe to print.
 pub(crate) fn symbolic(modules: &[KernelModule], address: u64) -> Option<String> {
     let module = modules.iter().find(|module| module.contains(address))?;
-    let name = module.name.escape_debug();
-    Some(format!("{name}+{:#x}", address - module.base))
+    Some(format!(
+        "{}+{:#x}",
+        module.printable_name(),
+        address - module.base
+    ))
 }
 
 /// `RTL_PROCESS_MODULE_INFORMATION` of 64-bit Windows.

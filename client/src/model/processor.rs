@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
-use super::Obstacle;
+use super::Unavailable;
 
 /// A logical processor, by the system's two ways of counting.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ProcessorId {
     /// The system's index of the processor, over all groups.
     pub index: u32,
@@ -62,5 +60,15 @@ pub(crate) trait AboutProcessor {
     fn id(&self) -> ProcessorId;
 
     /// What is in the way of VMSAVE there.
-    fn obstacle(&self) -> Option<Obstacle>;
+    fn unavailable(&self) -> Option<Unavailable>;
+}
+
+impl AboutProcessor for ProcessorId {
+    fn id(&self) -> ProcessorId {
+        *self
+    }
+
+    fn unavailable(&self) -> Option<Unavailable> {
+        None
+    }
 }

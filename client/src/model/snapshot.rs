@@ -1,14 +1,15 @@
 //! What VMSAVE stored on every processor.
 
+use std::collections::BTreeMap;
+
 use amd_svm::{
     msr::Efer,
     vmcb::VmsaveState,
-    witness::{self, Comparison, Witness},
+    witness::{self, Witness},
 };
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Driver, KernelModule, Obstacle, ProcessorId, kernel_module, processor::AboutProcessor,
+    Driver, Field, KernelModule, ProcessorId, Unavailable, kernel_module, processor::AboutProcessor,
 };
 
 /// The machine at about one moment: each processor as it was when its own VMSAVE was executed.
@@ -17,13 +18,18 @@ pub struct Snapshot {
     /// The driver that took it; none if it was read from bare VMCB pages.
     pub driver: Option<Driver>,
     /// The fields of VMSAVE's state that the driver set to zero, because they hold addresses and
-    /// the caller does not hold `SeDebugPrivilege`. Mostly there are none.
-    pub redacted: Vec<String>,
-    /// What the system had loaded into the kernel's address space, the kernel itself first;
-    /// empty if the system does not tell.
+    /// the caller does not hold `SeDebugPrivilege`. Mostly there are none. A value of such a field
+    /// that is not zero is not hidden.
+    pub redacted: Vec<Field>,
+    /// What the system had loaded into the kernel's address space, in the system's order; empty if
+    /// the system does not tell.
     pub modules: Vec<KernelModule>,
     /// The processors, by index.
     pub processors: Vec<ProcessorSnapshot>,
+    /// Contradictions between VMSAVE and the registers that a file lists, by processor index. A
+    /// file that was made for reading lists them instead of the values that were compared. A
+    /// processor without an entry has no such list.
+    pub listed: BTreeMap<u32, Vec<Disagreement>>,
 }
 
 /// One processor of a [`Snapshot`].
@@ -32,24 +38,27 @@ pub struct ProcessorSnapshot {
     /// The processor.
     pub id: ProcessorId,
     /// The capture, or why there is none.
-    pub result: Result<Capture, Obstacle>,
+    pub result: Result<Capture, Unavailable>,
 }
 
 /// A completed capture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Capture {
     /// What the driver noted around VMSAVE; a bare VMCB page does not tell.
-    pub circumstances: Option<Circumstances>,
+    pub details: Option<CaptureDetails>,
     /// What VMSAVE stored.
     pub vmsave: VmsaveState,
     /// The same state, read by the driver without VMSAVE, or why it could not be read; none if
     /// the snapshot was saved without it.
-    pub witness: Option<Result<Witness, Obstacle>>,
+    pub witness: Option<Result<Witness, Unavailable>>,
+    /// What else a VMCB page says of the guest that it belongs to; none if the page has nothing
+    /// but what VMSAVE stores, or if this is no page.
+    pub guest: Option<Guest>,
 }
 
 /// What the driver noted around VMSAVE.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Circumstances {
+pub struct CaptureDetails {
     /// Time-stamp counter right before VMSAVE, in cycles.
     pub tsc: u64,
     /// `EFER` as found before the capture.
@@ -61,7 +70,7 @@ pub struct Circumstances {
 }
 
 /// What the parts of a processor's work took, in cycles of its time-stamp counter.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Cycles {
     /// Asking whether VMSAVE may be used, and setting `EFER.SVME` if it was clear.
     pub gate: u32,
@@ -73,11 +82,63 @@ pub struct Cycles {
     pub witness: u32,
 }
 
+/// The mode that a guest was in, as the control area and VMRUN's part of the save area say it.
+///
+/// Source: APM volume 2, appendix B.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Guest {
+    /// Current privilege level, 0 to 3.
+    pub cpl: u8,
+    /// `EFER`, in which VMRUN demands SVME.
+    pub efer: Efer,
+    /// CR0.
+    pub cr0: u64,
+    /// CR4.
+    pub cr4: u64,
+    /// SEV-ES is enabled: the registers are encrypted, and elsewhere.
+    pub encrypted: bool,
+}
+
+/// A value that VMSAVE stored and that was read differently without it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Disagreement {
+    /// The field.
+    pub field: Field,
+    /// As VMSAVE stored it.
+    pub vmsave: u64,
+    /// As it was read without VMSAVE.
+    pub witness: u64,
+}
+
+impl Guest {
+    /// CR0.PE: protected mode.
+    const PROTECTED: u64 = 1;
+    /// CR4.LA57: linear addresses of 57 bits.
+    const LA57: u64 = 1 << 12;
+
+    /// Whether the guest runs in real mode, as far as CR0 is there to tell.
+    #[must_use]
+    pub fn is_in_real_mode(&self) -> bool {
+        self.cr0 != 0 && self.cr0 & Self::PROTECTED == 0
+    }
+
+    /// Whether the guest runs in long mode, as far as EFER and CR0 are there to tell.
+    #[must_use]
+    pub fn is_in_long_mode(&self) -> bool {
+        self.efer.long_mode_active() || self.efer == Efer::default() && self.cr0 == 0
+    }
+
+    /// Bits of a linear address; none if CR4 is not there to tell.
+    pub(crate) fn address_bits(&self) -> Option<u32> {
+        (self.cr4 != 0).then_some(if self.cr4 & Self::LA57 == 0 { 48 } else { 57 })
+    }
+}
+
 impl Capture {
     /// The values in which VMSAVE and the witness contradict each other. Nothing but an emulation
     /// of VMSAVE that is wrong, or a descriptor table that changed after it was loaded, explains
     /// them.
-    pub fn disagreements(&self) -> impl Iterator<Item = Comparison> + use<> {
+    pub fn disagreements(&self) -> impl Iterator<Item = Disagreement> + use<> {
         let compared = self
             .witness
             .and_then(Result::ok)
@@ -86,12 +147,24 @@ impl Capture {
             .into_iter()
             .flatten()
             .filter(|comparison| !comparison.agrees)
+            .filter_map(|comparison| {
+                Some(Disagreement {
+                    field: comparison.field.parse().ok()?,
+                    vmsave: comparison.vmsave,
+                    witness: comparison.witness,
+                })
+            })
+    }
+
+    /// Whether VMSAVE stored nothing but zeros.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.vmsave == VmsaveState::default()
     }
 }
 
 impl Snapshot {
     /// The module that an address lies in, and how far from its start, as
-    /// `ntoskrnl.exe+0x1234`; none if no module is known there.
+    /// `ntoskrnl.exe+0x1234`, in printable ASCII; none if no module is known there.
     #[must_use]
     pub fn symbolic(&self, address: u64) -> Option<String> {
         kernel_module::symbolic(&self.modules, address)
@@ -108,15 +181,45 @@ impl Snapshot {
     /// time-stamp counters agree; none if there are not two captures that tell.
     #[must_use]
     pub fn skew(&self) -> Option<u64> {
-        let noted = || self.captures().filter_map(|(_, one)| one.circumstances);
-        let stamps = || noted().map(|noted| noted.tsc);
+        let details = || self.captures().filter_map(|(_, one)| one.details);
+        let stamps = || details().map(|details| details.tsc);
         let (first, last) = stamps().min().zip(stamps().max())?;
         (stamps().count() > 1).then_some(last - first)
     }
 
-    /// Whether a field's value was taken out by the driver.
-    pub(crate) fn hides(&self, field: &str) -> bool {
-        self.redacted.iter().any(|name| name == field)
+    /// Whether the driver took out the value of a field: it is among the redacted, and zero.
+    #[must_use]
+    pub fn hides(&self, field: Field, capture: &Capture) -> bool {
+        self.redacted.contains(&field) && field.of(capture) == Some(0)
+    }
+
+    /// The value of a field, if the capture has it and the driver did not take it out.
+    #[must_use]
+    pub fn value(&self, field: Field, capture: &Capture) -> Option<u64> {
+        field
+            .of(capture)
+            .filter(|value| *value != 0 || !self.redacted.contains(&field))
+    }
+
+    /// What contradicts VMSAVE on a processor: what is seen in the values, and what a file lists
+    /// beside them. None if there is neither a witness nor a list.
+    pub(crate) fn disagreements(
+        &self,
+        id: ProcessorId,
+        capture: &Capture,
+    ) -> Option<Vec<Disagreement>> {
+        let listed = self.listed.get(&id.index);
+        let compared = capture.witness.is_some_and(|witness| witness.is_ok());
+        if listed.is_none() && !compared {
+            return None;
+        }
+        let mut all: Vec<Disagreement> = capture.disagreements().collect();
+        for one in listed.into_iter().flatten() {
+            if all.iter().all(|seen| seen.field != one.field) {
+                all.push(*one);
+            }
+        }
+        Some(all)
     }
 }
 
@@ -125,7 +228,7 @@ impl AboutProcessor for ProcessorSnapshot {
         self.id
     }
 
-    fn obstacle(&self) -> Option<Obstacle> {
+    fn unavailable(&self) -> Option<Unavailable> {
         self.result.err()
     }
 }

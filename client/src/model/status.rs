@@ -4,15 +4,13 @@ use amd_svm::{
     cpuid::{SvmFeatures, SvmIdentity},
     msr::Efer,
 };
-use serde::Serialize;
 
 use super::{
-    Driver, Obstacle, ProcessorId, ProcessorSnapshot, Snapshot, processor::AboutProcessor,
+    Driver, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, processor::AboutProcessor,
 };
-use crate::render::json;
 
 /// The driver's answer about the whole machine.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Status {
     /// The driver that answered; none if the answer comes out of bare VMCB pages.
     pub driver: Option<Driver>,
@@ -20,32 +18,27 @@ pub struct Status {
     pub active_processors: u32,
     /// Logical processors that the system can have, were all of them added.
     pub maximum_processors: u32,
-    /// Whether this was made of a snapshot, which knows no more than `EFER` and obstacles.
-    #[serde(skip)]
+    /// Whether this was made of a snapshot, which knows no more than `EFER` and reasons.
     pub recorded: bool,
     /// The processors, by index.
     pub processors: Vec<ProcessorStatus>,
 }
 
 /// One processor of a [`Status`].
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProcessorStatus {
     /// The processor.
-    #[serde(flatten)]
     pub id: ProcessorId,
     /// The name by which the processor's maker signs.
     pub vendor: Option<String>,
     /// The name by which the hypervisor signs that the processor runs under, if there is one.
     pub hypervisor: Option<String>,
     /// What the processor says about its SVM, if it says that it has one.
-    #[serde(serialize_with = "json::svm_identity")]
     pub svm: Option<SvmIdentity>,
     /// `EFER` as found; none if the gate was closed before it was read.
-    #[serde(serialize_with = "json::efer_or_null")]
     pub efer: Option<Efer>,
-    /// Why VMSAVE is not possible, if it is not.
-    #[serde(flatten, serialize_with = "json::possibility")]
-    pub result: Result<(), Obstacle>,
+    /// Whether VMSAVE is possible, or why not; none where only a VMCB page is there to tell.
+    pub result: Option<Result<(), Unavailable>>,
 }
 
 type IsPresent = fn(&SvmFeatures) -> bool;
@@ -89,7 +82,11 @@ impl Status {
             active_processors: count,
             maximum_processors: count,
             recorded: true,
-            processors: snapshot.processors.iter().map(Into::into).collect(),
+            processors: snapshot
+                .processors
+                .iter()
+                .map(|processor| ProcessorStatus::recorded(processor, snapshot.driver.is_some()))
+                .collect(),
         }
     }
 
@@ -106,22 +103,23 @@ impl AboutProcessor for ProcessorStatus {
         self.id
     }
 
-    fn obstacle(&self) -> Option<Obstacle> {
-        self.result.err()
+    fn unavailable(&self) -> Option<Unavailable> {
+        self.result.and_then(Result::err)
     }
 }
 
-impl From<&ProcessorSnapshot> for ProcessorStatus {
-    fn from(processor: &ProcessorSnapshot) -> Self {
-        let capture = processor.result.ok();
-        let noted = capture.and_then(|capture| capture.circumstances);
+impl ProcessorStatus {
+    /// What a snapshot tells. That a driver took it tells that VMSAVE was possible.
+    fn recorded(processor: &ProcessorSnapshot, by_driver: bool) -> Self {
+        let details = processor.result.ok().and_then(|capture| capture.details);
+        let result = processor.result.map(|_| ());
         Self {
             id: processor.id,
             vendor: None,
             hypervisor: None,
             svm: None,
-            efer: noted.map(|noted| noted.efer_found),
-            result: processor.result.map(|_| ()),
+            efer: details.map(|details| details.efer_found),
+            result: (by_driver || result.is_err()).then_some(result),
         }
     }
 }

@@ -1,24 +1,27 @@
 //! A snapshot as comma-separated values, for spreadsheets.
 
-use crate::model::{Error, Obstacle, Snapshot, field::Field};
+use super::value;
+use crate::model::{Error, Field, Snapshot, Unavailable};
 
-/// A line for each processor; of one without a capture the obstacle's code stands in the last
-/// column.
-pub(crate) fn csv(snapshot: &Snapshot, fields: &[&'static Field]) -> Result<String, Error> {
+/// A line for each processor; of one without a capture the reason's code stands in the last
+/// column. A value that the driver hid, or that is not there, is empty.
+pub(crate) fn csv(snapshot: &Snapshot, fields: &[Field]) -> Result<String, Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let labels = ["index", "group", "number"].into_iter();
     writer.write_record(
         labels
-            .chain(fields.iter().map(|field| field.name))
+            .chain(fields.iter().map(|field| field.name()))
             .chain(["error"]),
     )?;
     for processor in &snapshot.processors {
         let id = processor.id;
-        let cell = |field: &&Field| match &processor.result {
-            Ok(capture) => field.of(capture).map(|value| field.number(value)),
+        let cell = |field: &Field| match &processor.result {
+            Ok(capture) => snapshot
+                .value(*field, capture)
+                .map(|value| value::number(*field, value)),
             Err(_) => None,
         };
-        let error = processor.result.err().map_or("", Obstacle::code);
+        let error = processor.result.err().map_or("", Unavailable::code);
         writer.write_record(
             [
                 id.index.to_string(),

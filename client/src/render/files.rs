@@ -1,16 +1,18 @@
 //! Snapshots as files: JSON, or the bare VMCB pages.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Read},
     path::Path,
 };
 
-use amd_svm::vmcb::{VMCB_SIZE, VmsaveState};
+use amd_svm::vmcb::{VMCB_SIZE, Vmcb, VmsaveState};
+use zerocopy::FromBytes as _;
 
 use super::json;
 use crate::model::{
-    Capture, Error, FileError, LARGEST_FILE, ProcessorId, ProcessorSnapshot, Snapshot,
+    Capture, Error, FileError, Guest, LARGEST_FILE, ProcessorId, ProcessorSnapshot, Snapshot,
 };
 
 impl Snapshot {
@@ -33,9 +35,8 @@ impl Snapshot {
     ///
     /// What is wrong with it. Memory is bounded by a small multiple of the input's length.
     pub fn parse(bytes: &[u8]) -> Result<Self, FileError> {
-        // A VMCB has reserved bytes that are zero, and JSON has no zeros.
-        if !bytes.contains(&0) {
-            return json::parse_snapshot(bytes);
+        if let Some(text) = text(bytes) {
+            return json::parse_snapshot(&text);
         }
         let (pages, []) = bytes.as_chunks::<VMCB_SIZE>() else {
             return Err(FileError::PartialPage {
@@ -81,11 +82,46 @@ fn from_page((index, page): (u32, &[u8; VMCB_SIZE])) -> ProcessorSnapshot {
     ProcessorSnapshot {
         id: ProcessorId::in_full_groups(index),
         result: Ok(Capture {
-            circumstances: None,
+            details: None,
             vmsave: VmsaveState::read_from(page),
             witness: None,
+            guest: guest(page),
         }),
     }
+}
+
+/// The bytes as UTF-8, if they are text: in UTF-16 with its mark, as Windows PowerShell redirects
+/// it, or in UTF-8, with or without.
+fn text(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    const UTF_8: &[u8] = b"\xEF\xBB\xBF";
+    for (mark, read) in [
+        (b"\xFF\xFE", u16::from_le_bytes as fn([u8; 2]) -> u16),
+        (b"\xFE\xFF", u16::from_be_bytes),
+    ] {
+        if let Some((units, [])) = bytes.strip_prefix(mark).map(<[u8]>::as_chunks)
+            && let Ok(text) = char::decode_utf16(units.iter().map(|unit| read(*unit)))
+                .collect::<Result<String, _>>()
+            && !text.contains('\0')
+        {
+            return Some(text.into_bytes().into());
+        }
+    }
+    // A VMCB has reserved bytes that are zero, and text has no zeros.
+    let text = bytes.strip_prefix(UTF_8).unwrap_or(bytes);
+    (!text.contains(&0)).then_some(text.into())
+}
+
+/// What the page says of the guest's mode, if it says anything: what VMSAVE alone wrote to does not.
+fn guest(page: &[u8; VMCB_SIZE]) -> Option<Guest> {
+    let vmcb = Vmcb::read_from_bytes(page).ok()?;
+    let guest = Guest {
+        cpl: vmcb.save.cpl,
+        efer: vmcb.save.efer,
+        cr0: vmcb.save.cr0,
+        cr4: vmcb.save.cr4,
+        encrypted: vmcb.control.nested_control.sev_es(),
+    };
+    (guest != Guest::default()).then_some(guest)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {

@@ -6,6 +6,9 @@ mod files;
 mod html;
 pub(crate) mod json;
 pub(crate) mod text;
-pub(crate) mod words;
+mod value;
+pub(crate) mod verdict;
+mod words;
 
 pub(crate) use csv::csv;
+pub(crate) use html::html;

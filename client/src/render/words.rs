@@ -7,7 +7,7 @@ use amd_svm::segment::SegmentAttributes;
 /// Source: APM volume 2, sections 4.7.2, 4.7.3 and 4.8.3.
 pub(crate) fn attributes(attributes: SegmentAttributes) -> String {
     if !attributes.present() {
-        return "not present".to_owned();
+        return with_reserved("not present".to_owned(), attributes);
     }
     let mut words = vec![kind(attributes).to_owned()];
     if attributes.privilege_level() != 0 {
@@ -21,10 +21,18 @@ pub(crate) fn attributes(attributes: SegmentAttributes) -> String {
     ];
     let set = flags.into_iter().filter(|(set, _)| *set);
     words.extend(set.map(|(_, flag)| flag.to_owned()));
-    words.join(" ")
+    with_reserved(words.join(" "), attributes)
 }
 
-/// The attributes in full, for whoever does not know the short words.
+/// The words, and the bits that no processor stores.
+fn with_reserved(words: String, attributes: SegmentAttributes) -> String {
+    match attributes.reserved() {
+        0 => words,
+        bits => format!("{words} reserved {bits:#x}"),
+    }
+}
+
+/// The attributes in full, for a reader who does not know the short words.
 ///
 /// Source: as for [`attributes`].
 pub(crate) fn explain(attributes: SegmentAttributes) -> String {
@@ -53,6 +61,12 @@ pub(crate) fn explain(attributes: SegmentAttributes) -> String {
     ];
     let set = flags.into_iter().filter(|(set, _)| *set);
     parts.extend(set.map(|(_, flag)| flag.to_owned()));
+    if attributes.reserved() != 0 {
+        parts.push(format!(
+            "reserved bits 12-15 are {:#x}, as where VMX keeps its flags",
+            attributes.reserved()
+        ));
+    }
     parts.join("; ")
 }
 
@@ -100,6 +114,8 @@ mod tests {
         assert_eq!(of(0x082), "LDT");
         assert_eq!(of(0x000), "not present");
         assert_eq!(of(0x29B), "code rx l");
+        assert_eq!(of(0x40F3), "data rw dpl3 reserved 0x4");
+        assert_eq!(of(0x4000), "not present reserved 0x4");
     }
 
     #[test]

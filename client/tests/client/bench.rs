@@ -30,7 +30,8 @@ fn without_round_trip(text: &str) -> String {
             .filter(|word| word.parse::<u64>().is_ok());
         match name {
             "round trip" => format!("{name}: {} numbers", numbers.count()),
-            _ => line.to_owned(),
+            // How wide the columns are depends on what the round trips took.
+            _ => line.split_whitespace().collect::<Vec<_>>().join(" "),
         }
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -62,7 +63,7 @@ fn programs_get_the_same_in_json() {
     );
     let spread = |factor: u32| json!({"min": 2 * factor, "median": 3 * factor, "max": 4 * factor});
     let expected = json!({
-        "schema": 1,
+        "schema": 2,
         "driver": {"version": "0.1.0", "protocol": 1},
         "snapshots": 100,
         "processors": 3,

@@ -64,9 +64,9 @@ fn what_one_side_hides_is_not_compared() {
         driver.snapshot(index).redact();
     }
     let ran = run(&["diff", &before], &mut driver);
-    assert_eq!(ran.exit, 0, "{}", ran.stdout);
+    assert_eq!(ran.exit, 7, "{}", ran.stdout);
     assert!(
         ran.stdout
-            .starts_with("not compared, because the driver hid them: ")
+            .starts_with("not compared, because hidden by the driver: gs.base on processors 0-1, ")
     );
 }

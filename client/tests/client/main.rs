@@ -1,6 +1,7 @@
 //! The client against a driver that speaks the protocol from within this process.
 
 mod bench;
+mod cases;
 mod check;
 mod diff;
 mod failures;
@@ -13,6 +14,7 @@ mod readme;
 mod refusals;
 mod replies;
 mod report;
+mod rules;
 mod show;
 mod status;
 mod watch;

@@ -2,12 +2,16 @@
 
 use super::{Origin, answer};
 use crate::{
-    cli::{command_line::BenchOptions, run::Answer},
+    cli::{Terminal, command_line::BenchOptions, run::Answer},
     model::{Error, cost::Samples},
     render::{json, text},
 };
 
-pub(super) fn bench(options: &BenchOptions, mut origin: Origin) -> Result<Answer, Error> {
+pub(super) fn bench(
+    options: &BenchOptions,
+    mut origin: Origin,
+    terminal: Terminal,
+) -> Result<Answer, Error> {
     let processors = &options.options.source.processors;
     let mut samples = Samples::default();
     let (mut last, mut machine, round_trip) = origin.timed_snapshot(processors)?;
@@ -24,8 +28,8 @@ pub(super) fn bench(options: &BenchOptions, mut origin: Origin) -> Result<Answer
         (last, machine) = (next, its_machine);
     }
     let output = match samples.sum_up(&last) {
-        Some(figures) if options.options.json => json::document(&figures)?,
-        Some(figures) => text::bench(&figures, machine.processors),
+        Some(figures) if options.options.json => json::cost(&figures)?,
+        Some(figures) => text::bench(&figures, machine.processors, terminal.palette()),
         None if last.captures().next().is_some() => return Err(Error::NoCycles),
         None => String::new(),
     };

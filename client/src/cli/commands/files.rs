@@ -4,11 +4,13 @@ use std::{fs, path::Path};
 
 use super::{Origin, answer};
 use crate::{
+    checks,
     cli::{
         command_line::{ReportOptions, SaveOptions},
         run::Answer,
     },
     model::Error,
+    render,
 };
 
 pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, Error> {
@@ -27,9 +29,11 @@ pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, 
 }
 
 pub(super) fn report(options: &ReportOptions, mut origin: Origin) -> Result<Answer, Error> {
-    let (snapshot, machine) = origin.snapshot(&options.source.processors)?;
+    let (snapshot, machine) = origin.whole()?;
+    let shown = machine.select(&options.source.processors)?;
     if !machine.refuses {
-        write(&options.file, snapshot.to_html()?.as_bytes())?;
+        let page = render::html(&snapshot, &checks::check(&snapshot), &shown)?;
+        write(&options.file, page.as_bytes())?;
     }
     Ok(answer(String::new(), &machine, &snapshot, &mut origin))
 }

@@ -1,6 +1,7 @@
 //! The commands: get what is asked for, narrow it to what the user wants, print, judge.
 
 mod bench;
+mod check;
 mod diff;
 mod files;
 mod origin;
@@ -11,15 +12,15 @@ mod watch;
 use self::origin::Machine;
 pub(crate) use self::origin::Origin;
 use super::{
-    command_line::{Command, ExplainOptions, Options},
-    exit::Exit,
+    command_line::{Command, ExplainOptions},
     run::{Answer, Streams},
 };
 use crate::{
-    checks::{Finding, check},
     driver_io::Device,
-    model::{DeviceError, Error, Obstacle, ProcessorId, Snapshot, fold, processor::AboutProcessor},
-    render::{json, text},
+    model::{
+        DeviceError, Error, ProcessorId, Snapshot, Unavailable, fold, processor::AboutProcessor,
+    },
+    render::text,
 };
 
 /// Does what the user wants done; `open` is called by the commands that need the driver.
@@ -40,7 +41,7 @@ pub(crate) fn carry_out<'device>(
             )
         }
         Command::Decode(options) => {
-            let origin = Origin::File(options.file);
+            let origin = Origin::of_file(options.file);
             show::show(origin, &options.processors, &options.layout, terminal)
         }
         Command::Status(options) => {
@@ -49,7 +50,7 @@ pub(crate) fn carry_out<'device>(
         }
         Command::Check(options) => {
             let origin = Origin::of(options.source.from.clone(), open)?;
-            judge(&options, origin, streams)
+            check::check(&options, origin, streams.terminal)
         }
         Command::Explain(options) => Ok(explain(&options, streams)),
         Command::Save(options) => {
@@ -60,7 +61,7 @@ pub(crate) fn carry_out<'device>(
         }
         Command::Bench(options) => {
             let origin = Origin::of(options.options.source.from.clone(), open)?;
-            bench::bench(&options, origin)
+            bench::bench(&options, origin, terminal)
         }
         Command::Diff(options) => diff::diff(options, open, terminal),
         Command::Watch(options) => {
@@ -68,37 +69,6 @@ pub(crate) fn carry_out<'device>(
             watch::watch(&options, origin, streams)
         }
     }
-}
-
-fn judge(options: &Options, mut origin: Origin, streams: &Streams) -> Result<Answer, Error> {
-    #[derive(serde::Serialize)]
-    struct Findings<'a> {
-        findings: &'a [Finding],
-    }
-    let (snapshot, machine) = origin.snapshot(&options.source.processors)?;
-    let findings = check(&snapshot);
-    let output = if options.json {
-        json::document(&Findings {
-            findings: &findings,
-        })?
-    } else {
-        let palette = streams.terminal.palette();
-        text::findings(&findings, &snapshot, machine.processors, palette)
-    };
-    // Processors without a capture are findings. A machine without any is no machine to judge.
-    if machine.refuses {
-        let hypervisor = origin.hypervisor();
-        let obstacles = obstacles(&snapshot.processors);
-        return Ok(machine.answer(String::new(), obstacles, hypervisor.as_deref()));
-    }
-    Ok(Answer {
-        exit: if findings.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Found
-        },
-        ..Answer::text(output)
-    })
 }
 
 fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
@@ -111,19 +81,19 @@ fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
 
 /// The output, with complaints about what was in the way of the snapshot that it shows.
 fn answer(output: String, machine: &Machine, snapshot: &Snapshot, origin: &mut Origin) -> Answer {
-    let obstacles = obstacles(&snapshot.processors);
-    let hypervisor = if obstacles.is_empty() {
+    let reasons = reasons(&snapshot.processors);
+    let hypervisor = if reasons.is_empty() {
         None
     } else {
         origin.hypervisor()
     };
-    machine.answer(output, obstacles, hypervisor.as_deref())
+    machine.answer(output, reasons, hypervisor.as_deref())
 }
 
-/// The obstacles that the user is going to hear of, each with the processors that it is met on.
-fn obstacles(processors: &[impl AboutProcessor]) -> Vec<(Obstacle, Vec<ProcessorId>)> {
+/// The reasons that the user is going to hear of, each with the processors that it is met on.
+fn reasons(processors: &[impl AboutProcessor]) -> Vec<(Unavailable, Vec<ProcessorId>)> {
     let met = processors
         .iter()
-        .filter_map(|one| Some((one.obstacle()?, one.id())));
-    fold::by_key(met, Obstacle::to_string)
+        .filter_map(|one| Some((one.unavailable()?, one.id())));
+    fold::by_key(met, Unavailable::to_string)
 }

@@ -9,7 +9,7 @@ use crate::{
     cli::{advice, exit::Exit, run::Answer},
     driver_io::Device,
     model::{
-        DeviceError, Error, Obstacle, ProcessorId, Snapshot, Status, fold,
+        DeviceError, Error, ProcessorId, Snapshot, Status, Unavailable, fold,
         processor::AboutProcessor,
         processor_list::{self, Item},
     },
@@ -18,7 +18,11 @@ use crate::{
 /// The driver, or a file.
 pub(crate) enum Origin<'device> {
     Device(Box<dyn Device + 'device>),
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        /// What standard input had, which can be read but once.
+        piped: Option<Snapshot>,
+    },
 }
 
 impl<'device> Origin<'device> {
@@ -28,18 +32,40 @@ impl<'device> Origin<'device> {
         open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
     ) -> Result<Self, Error> {
         Ok(match file {
-            Some(path) => Self::File(path),
+            Some(path) => Self::of_file(path),
             None => Self::Device(open()?),
         })
     }
 
-    /// A snapshot of these processors, or of all if there is none in the list.
-    pub(super) fn snapshot(&mut self, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self::File { path, piped: None }
+    }
+
+    /// A snapshot of all processors.
+    pub(super) fn whole(&mut self) -> Result<(Snapshot, Machine), Error> {
         let snapshot = match self {
             Self::Device(device) => Snapshot::take(device.as_mut())?,
-            Self::File(path) => Snapshot::open(path)?,
+            Self::File {
+                piped: Some(snapshot),
+                ..
+            } => snapshot.clone(),
+            Self::File { path, piped } => {
+                let snapshot = Snapshot::open(&*path)?;
+                if path.as_os_str() == "-" {
+                    *piped = Some(snapshot.clone());
+                }
+                snapshot
+            }
         };
-        narrowed(snapshot, list)
+        let machine = Machine::of(&snapshot.processors);
+        Ok((snapshot, machine))
+    }
+
+    /// A snapshot of these processors, or of all if there is none in the list.
+    pub(super) fn snapshot(&mut self, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
+        let (mut snapshot, machine) = self.whole()?;
+        processor_list::narrow(&mut snapshot.processors, list)?;
+        Ok((snapshot, machine))
     }
 
     /// The same without what the system tells beside it, and with the time from the request until
@@ -56,9 +82,10 @@ impl<'device> Origin<'device> {
             device: device.as_mut(),
             latest: Duration::ZERO,
         };
-        let snapshot = Snapshot::take(&mut timed)?;
+        let mut snapshot = Snapshot::take(&mut timed)?;
         let took = timed.latest;
-        let (snapshot, machine) = narrowed(snapshot, list)?;
+        let machine = Machine::of(&snapshot.processors);
+        processor_list::narrow(&mut snapshot.processors, list)?;
         Ok((snapshot, machine, Some(took)))
     }
 
@@ -66,7 +93,7 @@ impl<'device> Origin<'device> {
     pub(super) fn status(&mut self) -> Result<Status, Error> {
         match self {
             Self::Device(device) => Status::query(device.as_mut()),
-            Self::File(path) => Ok(Status::recorded(&Snapshot::open(path)?)),
+            Self::File { .. } => Ok(Status::recorded(&self.whole()?.0)),
         }
     }
 
@@ -74,17 +101,10 @@ impl<'device> Origin<'device> {
     pub(super) fn hypervisor(&mut self) -> Option<String> {
         let status = match self {
             Self::Device(device) => Status::query(device.as_mut()).ok()?,
-            Self::File(_) => return None,
+            Self::File { .. } => return None,
         };
         status.hypervisor().map(str::to_owned)
     }
-}
-
-/// What a snapshot tells of the machine, and the processors of it that are in the list.
-fn narrowed(mut snapshot: Snapshot, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
-    let machine = Machine::of(&snapshot.processors);
-    processor_list::narrow(&mut snapshot.processors, list)?;
-    Ok((snapshot, machine))
 }
 
 /// A device whose requests are timed, and that does not ask the system for anything else.
@@ -111,42 +131,51 @@ impl Device for Timed<'_, '_> {
 /// What matters about all processors, whichever of them the user picks.
 pub(super) struct Machine {
     pub(super) processors: usize,
+    ids: Vec<ProcessorId>,
     /// Every processor was reached, and every one refused.
     pub(super) refuses: bool,
 }
 
 impl Machine {
     pub(super) fn of(processors: &[impl AboutProcessor]) -> Self {
-        let refuses = |obstacle| matches!(obstacle, Obstacle::Refused(_) | Obstacle::Unknown);
+        let refuses = |reason| matches!(reason, Unavailable::Refused(_) | Unavailable::Unknown);
         Self {
             processors: processors.len(),
+            ids: processors.iter().map(AboutProcessor::id).collect(),
             refuses: processors
                 .iter()
-                .all(|one| one.obstacle().is_some_and(refuses)),
+                .all(|one| one.unavailable().is_some_and(refuses)),
         }
     }
 
-    /// Puts the output together with a complaint for each obstacle.
+    /// The processors that a list names, or all if it is empty.
+    pub(super) fn select(&self, list: &[Item]) -> Result<Vec<ProcessorId>, Error> {
+        let mut ids = self.ids.clone();
+        processor_list::narrow(&mut ids, list)?;
+        Ok(ids)
+    }
+
+    /// Puts the output together with a complaint for each reason.
     pub(super) fn answer(
         &self,
         output: String,
-        obstacles: Vec<(Obstacle, Vec<ProcessorId>)>,
+        reasons: Vec<(Unavailable, Vec<ProcessorId>)>,
         hypervisor: Option<&str>,
     ) -> Answer {
-        let exit = match (obstacles.is_empty(), self.refuses) {
+        let exit = match (reasons.is_empty(), self.refuses) {
             (true, _) => Exit::Done,
             (false, true) => Exit::Unavailable,
             (false, false) => Exit::Failed,
         };
-        let everywhere = self.refuses && obstacles.len() == 1;
-        let complaints = obstacles.into_iter().map(|(obstacle, ids)| {
+        let everywhere = self.refuses && reasons.len() == 1;
+        let complaints = reasons.into_iter().map(|(reason, ids)| {
             let place = if everywhere {
                 "this machine".to_owned()
             } else {
                 fold::processors(ids)
             };
-            let advice = advice::about_obstacle(obstacle, hypervisor);
-            format!("VMSAVE is not available on {place}: {obstacle}; {advice}")
+            let advice = advice::about_unavailable(reason, hypervisor);
+            format!("VMSAVE is not available on {place}: {reason}; {advice}")
         });
         Answer {
             complaints: complaints.collect(),

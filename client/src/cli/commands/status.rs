@@ -1,6 +1,6 @@
 //! `status`: whether VMSAVE is possible.
 
-use super::{Machine, Origin, obstacles};
+use super::{Machine, Origin, reasons};
 use crate::{
     cli::{Terminal, command_line::Options, run::Answer},
     model::{Error, processor_list},
@@ -16,9 +16,9 @@ pub(super) fn status(
     let machine = Machine::of(&status.processors);
     processor_list::narrow(&mut status.processors, &options.source.processors)?;
     let output = if options.json {
-        json::document(&status)?
+        json::status(&status)?
     } else {
         text::status(&status, terminal.columns())
     };
-    Ok(machine.answer(output, obstacles(&status.processors), status.hypervisor()))
+    Ok(machine.answer(output, reasons(&status.processors), status.hypervisor()))
 }

@@ -7,26 +7,21 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
-
-use serde::Serialize;
 
 use super::Origin;
 use crate::{
-    checks::{Diff, diff::DiffMembers},
+    checks::{self, Comparison, Diff},
     cli::{
         command_line::WatchOptions,
         exit::Exit,
         run::{Answer, Streams},
     },
-    model::{
-        Error, Snapshot,
-        field::{self, Field},
-    },
+    model::{Error, Snapshot, field},
     render::{
         count::plural,
-        json,
+        json::{self, Moment},
         text::{self, Paint},
     },
 };
@@ -42,18 +37,26 @@ pub(super) fn watch(
     mut origin: Origin,
     streams: &mut Streams,
 ) -> Result<Answer, Error> {
-    let fields = field::chosen(&options.columns);
+    let comparison = Comparison {
+        fields: field::listed(&options.columns),
+        ..Comparison::default()
+    };
     interrupt::listen();
-    let started = Instant::now();
+    let mut log = Log::new(options);
     let (mut latest, machine) = origin.snapshot(&options.source.processors)?;
-    let mut log = Log::new(options.jsonl, &fields);
     let mut outcome = log.begin(&latest, machine.processors, streams);
-    let mut due = started;
+    let end = options.duration.map(|duration| log.started + duration);
+    let mut due = log.started;
     while outcome.is_ok() {
         // A snapshot that took longer than it may delays the next, and is not made up for.
         due = (due + options.every).max(Instant::now());
-        if !sleep_until(due, options.duration.map(|duration| started + duration)) {
-            break;
+        match log.sleep_until(due, end, streams) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
         }
         let (next, _) = match origin.snapshot(&options.source.processors) {
             Ok(next) => next,
@@ -62,45 +65,38 @@ pub(super) fn watch(
                 return Err(error);
             }
         };
-        outcome = log.add(&latest, &next, started.elapsed(), streams);
+        outcome = log.add(&Diff::compare(&latest, &next, &comparison), streams);
         latest = next;
     }
-    match outcome.and_then(|()| log.clear(streams)) {
-        Ok(()) => Ok(log.summary(started.elapsed())),
+    match outcome.and_then(|()| log.end(streams)) {
+        Ok(()) => Ok(log.answer()),
         // The reader has seen what it wanted.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Answer::text("")),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(log.answer()),
         Err(error) => Err(Error::Output(error)),
     }
 }
 
-/// Whether there is a time after this one: not if Ctrl-C or the end of the watch comes first.
-fn sleep_until(due: Instant, end: Option<Instant>) -> bool {
-    loop {
-        let now = Instant::now();
-        if interrupt::has_come() || end.is_some_and(|end| end <= now) {
-            return false;
-        }
-        if now >= due {
-            return true;
-        }
-        let until = end.map_or(due, |end| end.min(due));
-        thread::sleep(NAP.min(until.saturating_duration_since(now)));
-    }
-}
-
 /// What has been seen, and how it is told.
-struct Log<'a> {
+struct Log {
     jsonl: bool,
-    fields: &'a [&'static Field],
+    heartbeat: Duration,
+    started: Instant,
+    /// When something was last told.
+    told: Instant,
+    host: Option<String>,
     snapshots: usize,
     changes: usize,
 }
 
-impl<'a> Log<'a> {
-    fn new(jsonl: bool, fields: &'a [&'static Field]) -> Self {
+impl Log {
+    fn new(options: &WatchOptions) -> Self {
+        let started = Instant::now();
         Self {
-            jsonl,
-            fields,
+            jsonl: options.jsonl,
+            heartbeat: options.heartbeat,
+            started,
+            told: started,
+            host: gethostname::gethostname().into_string().ok(),
             snapshots: 0,
             changes: 0,
         }
@@ -113,63 +109,108 @@ impl<'a> Log<'a> {
         streams: &mut Streams,
     ) -> io::Result<()> {
         self.snapshots = 1;
-        if !self.jsonl {
-            let watched = first.captures().count();
+        let watched = first.captures().count();
+        if self.jsonl {
+            let line = json::baseline(&self.moment(), watched, &checks::check(first));
+            self.write(&line, streams)?;
+        } else {
             writeln!(
                 streams.stdout,
                 "watching {watched} of {processors} processors"
             )?;
         }
-        self.show_live_line(Duration::ZERO, streams)?;
+        self.show_live_line(streams)?;
         streams.stdout.flush()
     }
 
-    fn add(
-        &mut self,
-        before: &Snapshot,
-        after: &Snapshot,
-        elapsed: Duration,
-        streams: &mut Streams,
-    ) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Line {
-            milliseconds: u128,
-            #[serde(flatten)]
-            diff: DiffMembers,
-        }
+    fn add(&mut self, diff: &Diff, streams: &mut Streams) -> io::Result<()> {
         self.snapshots += 1;
-        let diff = Diff::of_fields(before, after, self.fields);
         self.changes += diff.count();
         if !diff.is_empty() {
             self.clear(streams)?;
+            self.told = Instant::now();
             if self.jsonl {
-                let line = json::line(&Line {
-                    milliseconds: elapsed.as_millis(),
-                    diff: DiffMembers::from(&diff),
-                })
-                .map_err(io::Error::other)?;
-                streams.stdout.write_all(line.as_bytes())?;
+                let lines = json::changes(&self.moment(), diff);
+                self.write(&lines, streams)?;
             } else {
-                for line in text::change_lines(&diff, streams.terminal.palette()) {
-                    writeln!(
-                        streams.stdout,
-                        "{:5}.{:03} s  {line}",
-                        elapsed.as_secs(),
-                        elapsed.subsec_millis()
-                    )?;
+                for line in text::change_lines(diff, streams.terminal.palette()) {
+                    self.write_line(&line, streams)?;
                 }
             }
         }
-        self.show_live_line(elapsed, streams)?;
+        self.show_live_line(streams)?;
         streams.stdout.flush()
     }
 
+    /// Whether there is a time after this one: not if Ctrl-C or the end of the watch comes first.
+    fn sleep_until(
+        &mut self,
+        due: Instant,
+        end: Option<Instant>,
+        streams: &mut Streams,
+    ) -> io::Result<bool> {
+        loop {
+            let now = Instant::now();
+            if interrupt::has_come() || end.is_some_and(|end| end <= now) {
+                return Ok(false);
+            }
+            if streams.terminal.has_lost_its_reader() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            if now >= self.told + self.heartbeat {
+                self.beat(streams)?;
+            }
+            if now >= due {
+                return Ok(true);
+            }
+            let until = end.map_or(due, |end| end.min(due));
+            thread::sleep(NAP.min(until.saturating_duration_since(now)));
+        }
+    }
+
+    /// A sign of life. On a terminal the live line is one.
+    fn beat(&mut self, streams: &mut Streams) -> io::Result<()> {
+        self.told = Instant::now();
+        if self.jsonl {
+            let line = json::counts("heartbeat", &self.moment(), self.snapshots, self.changes);
+            self.write(&line, streams)?;
+        } else if !streams.terminal.live {
+            self.write_line(&self.counts(), streams)?;
+        }
+        streams.stdout.flush()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            host: self.host.clone(),
+            milliseconds: self.started.elapsed().as_millis(),
+        }
+    }
+
+    fn write(&self, lines: &Result<String, Error>, streams: &mut Streams) -> io::Result<()> {
+        match lines {
+            Ok(lines) => streams.stdout.write_all(lines.as_bytes()),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
+
+    fn write_line(&self, line: &str, streams: &mut Streams) -> io::Result<()> {
+        let elapsed = self.started.elapsed();
+        writeln!(
+            streams.stdout,
+            "{:5}.{:03} s  {line}",
+            elapsed.as_secs(),
+            elapsed.subsec_millis()
+        )
+    }
+
     /// On a terminal, where things stand; it gives way to whatever is printed next.
-    fn show_live_line(&self, elapsed: Duration, streams: &mut Streams) -> io::Result<()> {
+    fn show_live_line(&self, streams: &mut Streams) -> io::Result<()> {
         if self.jsonl || !streams.terminal.live {
             return Ok(());
         }
-        let line = format!("{}; Ctrl-C ends", self.counts(elapsed));
+        let line = format!("{}; Ctrl-C ends", self.counts());
         let painted = streams.terminal.palette().paint(Paint::Faint, line);
         write!(streams.stdout, "{CLEAR_LINE}{painted}")
     }
@@ -181,7 +222,8 @@ impl<'a> Log<'a> {
         streams.stdout.write_all(CLEAR_LINE.as_bytes())
     }
 
-    fn counts(&self, elapsed: Duration) -> String {
+    fn counts(&self) -> String {
+        let elapsed = self.started.elapsed();
         format!(
             "{} in {}.{} s, {}",
             plural(self.snapshots, "snapshot"),
@@ -191,21 +233,26 @@ impl<'a> Log<'a> {
         )
     }
 
-    /// The closing line: data for people, talk for programs that read JSON.
-    fn summary(&self, elapsed: Duration) -> Answer {
-        let counts = self.counts(elapsed);
-        let exit = Exit::Done;
+    /// The closing line.
+    fn end(&self, streams: &mut Streams) -> io::Result<()> {
+        self.clear(streams)?;
         if self.jsonl {
-            Answer {
-                complaints: vec![counts],
-                exit,
-                ..Answer::text("")
-            }
+            let line = json::counts("end", &self.moment(), self.snapshots, self.changes);
+            self.write(&line, streams)?;
         } else {
-            Answer {
-                exit,
-                ..Answer::text(format!("{counts}\n"))
-            }
+            writeln!(streams.stdout, "{}", self.counts())?;
+        }
+        streams.stdout.flush()
+    }
+
+    fn answer(&self) -> Answer {
+        Answer {
+            exit: if self.changes == 0 {
+                Exit::Done
+            } else {
+                Exit::Found
+            },
+            ..Answer::text("")
         }
     }
 }
@@ -217,8 +264,8 @@ mod interrupt {
     static CAME: AtomicBool = AtomicBool::new(false);
     static LISTENING: OnceLock<bool> = OnceLock::new();
 
-    /// From now on Ctrl-C is noticed, and does not kill. Where the system lets nobody listen it
-    /// still kills, which ends the watch too.
+    /// From now on Ctrl-C, and the request to terminate, are noticed, and do not kill. Where the
+    /// system does not let a program listen they still kill, which ends the watch too.
     pub(super) fn listen() {
         LISTENING
             .get_or_init(|| ctrlc::set_handler(|| CAME.store(true, Ordering::Relaxed)).is_ok());

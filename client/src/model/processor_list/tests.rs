@@ -1,17 +1,6 @@
 use proptest::{collection::btree_set, prelude::*};
 
 use super::*;
-use crate::model::Obstacle;
-
-impl AboutProcessor for ProcessorId {
-    fn id(&self) -> ProcessorId {
-        *self
-    }
-
-    fn obstacle(&self) -> Option<Obstacle> {
-        None
-    }
-}
 
 /// A machine of two groups: the first has a hole.
 fn machine() -> Vec<ProcessorId> {

@@ -1,11 +1,15 @@
 //! A snapshot in JSON: what `docs/snapshot.schema.json` describes.
 
-use std::{fmt, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    marker::PhantomData,
+};
 
 use amd_svm::{
     segment::Segment,
     vmcb::{SystemCallRegisters, VmsaveState},
-    witness::{Comparison, Witness},
+    witness::Witness,
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -14,8 +18,9 @@ use serde::{
 
 use super::Hex;
 use crate::model::{
-    Capture, Circumstances, Cycles, Driver, Error, FileError, KernelModule, Obstacle, ProcessorId,
-    ProcessorSnapshot, SCHEMA, Snapshot,
+    Capture, CaptureDetails, Cycles, Disagreement, Driver, Error, Field, FileError, Guest,
+    KernelModule, OLDEST_SCHEMA, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot, Unavailable,
+    field::redactable,
 };
 
 /// More processors than any system that the driver runs on can have: a longer list is hostile.
@@ -41,7 +46,7 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
     let members = SnapshotMembers {
         schema: SCHEMA,
         driver: snapshot.driver,
-        redacted: snapshot.redacted.clone(),
+        redacted: snapshot.redacted.iter().map(ToString::to_string).collect(),
         modules: match detail {
             Detail::Brief => Vec::new(),
             Detail::Full => snapshot.modules.iter().map(Into::into).collect(),
@@ -49,7 +54,7 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
         processors: snapshot
             .processors
             .iter()
-            .map(|processor| ProcessorMembers::new(processor, detail))
+            .map(|processor| ProcessorMembers::new(snapshot, processor, detail))
             .collect(),
     };
     super::pretty(&members)
@@ -58,7 +63,7 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
 /// Reads a snapshot that was printed, in whichever detail.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Snapshot, FileError> {
     match serde_json::from_slice::<SnapshotMembers>(bytes) {
-        Ok(members) if members.schema == SCHEMA => members.try_into(),
+        Ok(members) if is_known(members.schema) => members.try_into(),
         outcome => Err(other_schema(bytes).unwrap_or_else(|| match outcome {
             Ok(members) => FileError::OtherSchema {
                 found: members.schema,
@@ -68,6 +73,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Snapshot, FileError> {
     }
 }
 
+fn is_known(schema: u32) -> bool {
+    (OLDEST_SCHEMA..=SCHEMA).contains(&schema)
+}
+
 /// A document of another age is told by its age, whatever else is new to this client.
 fn other_schema(bytes: &[u8]) -> Option<FileError> {
     #[derive(Deserialize)]
@@ -75,7 +84,7 @@ fn other_schema(bytes: &[u8]) -> Option<FileError> {
         schema: u32,
     }
     let Age { schema: found } = serde_json::from_slice(bytes).ok()?;
-    (found != SCHEMA).then_some(FileError::OtherSchema { found })
+    (!is_known(found)).then_some(FileError::OtherSchema { found })
 }
 
 #[derive(Deserialize, Serialize)]
@@ -119,24 +128,47 @@ struct ProcessorMembers {
     #[serde(skip_serializing_if = "Option::is_none")]
     efer_left: Option<Hex<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cycles: Option<Cycles>,
+    cycles: Option<CycleMembers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vmsave: Option<StateMembers>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    guest: Option<GuestMembers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessMembers>,
-    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
-    disagreements: Option<Vec<Disagreement>>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "at_most_or_none"
+    )]
+    disagreements: Option<Vec<DisagreementMembers>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    witness_error: Option<Obstacle>,
+    witness_error: Option<Unavailable>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Obstacle>,
+    error: Option<Unavailable>,
 }
 
-#[derive(Serialize)]
-struct Disagreement {
-    field: &'static str,
+#[derive(Deserialize, Serialize)]
+struct DisagreementMembers {
+    field: String,
     vmsave: Hex<u64>,
     witness: Hex<u64>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct CycleMembers {
+    gate: u32,
+    vmsave: u32,
+    restore: u32,
+    witness: u32,
+}
+
+#[derive(Deserialize, Serialize)]
+struct GuestMembers {
+    cpl: u8,
+    efer: Hex<u64>,
+    cr0: Hex<u64>,
+    cr4: Hex<u64>,
+    encrypted: bool,
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
@@ -185,31 +217,32 @@ struct WitnessMembers {
 }
 
 impl ProcessorMembers {
-    fn new(processor: &ProcessorSnapshot, detail: Detail) -> Self {
+    fn new(snapshot: &Snapshot, processor: &ProcessorSnapshot, detail: Detail) -> Self {
         let ProcessorId {
             index,
             group,
             number,
         } = processor.id;
         let capture = processor.result.as_ref().ok();
-        let circumstances = capture.and_then(|capture| capture.circumstances);
+        let details = capture.and_then(|capture| capture.details);
         let witness = capture.and_then(|capture| capture.witness);
         Self {
             index,
             group,
             number,
-            tsc: circumstances.map(|noted| Hex(noted.tsc)),
-            efer_found: circumstances.map(|noted| Hex(noted.efer_found.into())),
-            efer_left: circumstances.map(|noted| Hex(noted.efer_left.into())),
-            cycles: circumstances.and_then(|noted| noted.cycles),
+            tsc: details.map(|noted| Hex(noted.tsc)),
+            efer_found: details.map(|noted| Hex(noted.efer_found.into())),
+            efer_left: details.map(|noted| Hex(noted.efer_left.into())),
+            cycles: details.and_then(|noted| noted.cycles).map(Into::into),
             vmsave: capture.map(|capture| capture.vmsave.into()),
+            guest: capture.and_then(|capture| capture.guest).map(Into::into),
             witness: witness
                 .and_then(Result::ok)
                 .filter(|_| detail == Detail::Full)
                 .map(Into::into),
             disagreements: capture
-                .filter(|_| witness.is_some_and(|witness| witness.is_ok()))
-                .map(|capture| capture.disagreements().map(Into::into).collect()),
+                .and_then(|capture| snapshot.disagreements(processor.id, capture))
+                .map(|all| all.into_iter().map(Into::into).collect()),
             witness_error: witness.and_then(Result::err),
             error: processor.result.err(),
         }
@@ -220,32 +253,37 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
     type Error = FileError;
 
     fn try_from(members: ProcessorMembers) -> Result<Self, FileError> {
+        const LARGEST_NUMBER: u8 = 63;
         let id = ProcessorId {
             index: members.index,
             group: members.group,
             number: members.number,
         };
-        let circumstances = match (members.tsc, members.efer_found, members.efer_left) {
-            (Some(Hex(tsc)), Some(Hex(found)), Some(Hex(left))) => Some(Circumstances {
+        if id.number > LARGEST_NUMBER {
+            return Err(FileError::NumberInGroup(id));
+        }
+        let details = match (members.tsc, members.efer_found, members.efer_left) {
+            (Some(Hex(tsc)), Some(Hex(found)), Some(Hex(left))) => Some(CaptureDetails {
                 tsc,
                 efer_found: found.into(),
                 efer_left: left.into(),
-                cycles: members.cycles,
+                cycles: members.cycles.map(Into::into),
             }),
             _ => None,
         };
         let witness = match (members.witness, members.witness_error) {
-            (_, Some(obstacle)) => Some(Err(obstacle)),
+            (_, Some(reason)) => Some(Err(reason)),
             (Some(witness), None) => Some(Ok(witness.into())),
             (None, None) => None,
         };
         let result = match (members.vmsave, members.error) {
             (Some(state), None) => Ok(Capture {
-                circumstances,
+                details,
                 vmsave: state.into(),
                 witness,
+                guest: members.guest.map(Into::into),
             }),
-            (None, Some(obstacle)) => Err(obstacle),
+            (None, Some(reason)) => Err(reason),
             _ => return Err(FileError::Ambiguous(id)),
         };
         Ok(Self { id, result })
@@ -256,11 +294,25 @@ impl TryFrom<SnapshotMembers> for Snapshot {
     type Error = FileError;
 
     fn try_from(members: SnapshotMembers) -> Result<Self, FileError> {
-        let mut processors = members
-            .processors
-            .into_iter()
-            .map(TryInto::try_into)
-            .collect::<Result<Vec<ProcessorSnapshot>, _>>()?;
+        let mut processors = Vec::with_capacity(members.processors.len());
+        let mut listed = BTreeMap::new();
+        for mut members in members.processors {
+            let list = members.disagreements.take();
+            let has_witness = members.witness.is_some();
+            let processor = ProcessorSnapshot::try_from(members)?;
+            if let Some(list) = list {
+                let list = read_list(list)?;
+                let seen: Vec<Disagreement> = match &processor.result {
+                    Ok(capture) => capture.disagreements().collect(),
+                    Err(_) => Vec::new(),
+                };
+                // What follows from the values need not be kept beside them.
+                if !has_witness || list.iter().any(|one| !seen.contains(one)) {
+                    listed.insert(processor.id.index, list);
+                }
+            }
+            processors.push(processor);
+        }
         if processors.is_empty() {
             return Err(FileError::NoProcessors);
         }
@@ -268,13 +320,41 @@ impl TryFrom<SnapshotMembers> for Snapshot {
         if let Some(id) = ProcessorId::repeated(processors.iter().map(|processor| processor.id)) {
             return Err(FileError::Repeated(id));
         }
+        let mut numbers = BTreeSet::new();
+        let twice = processors
+            .iter()
+            .map(|processor| processor.id)
+            .find(|id| !numbers.insert((id.group, id.number)));
+        if let Some(id) = twice {
+            return Err(FileError::Repeated(id));
+        }
+        let redacted = members.redacted.into_iter().map(|name| {
+            redactable()
+                .find(|field| field.name() == name)
+                .ok_or(FileError::NotRedactable(name))
+        });
         Ok(Self {
             driver: members.driver,
-            redacted: members.redacted,
+            redacted: redacted.collect::<Result<_, _>>()?,
             modules: members.modules.into_iter().map(Into::into).collect(),
             processors,
+            listed,
         })
     }
+}
+
+fn read_list(list: Vec<DisagreementMembers>) -> Result<Vec<Disagreement>, FileError> {
+    list.into_iter()
+        .map(|one| {
+            Ok(Disagreement {
+                field: Field::all()
+                    .find(|field| field.name() == one.field)
+                    .ok_or(FileError::UnknownField(one.field))?,
+                vmsave: one.vmsave.0,
+                witness: one.witness.0,
+            })
+        })
+        .collect()
 }
 
 impl From<&KernelModule> for ModuleMembers {
@@ -297,12 +377,58 @@ impl From<ModuleMembers> for KernelModule {
     }
 }
 
-impl From<Comparison> for Disagreement {
-    fn from(comparison: Comparison) -> Self {
+impl From<Disagreement> for DisagreementMembers {
+    fn from(one: Disagreement) -> Self {
         Self {
-            field: comparison.field,
-            vmsave: Hex(comparison.vmsave),
-            witness: Hex(comparison.witness),
+            field: one.field.name().to_owned(),
+            vmsave: Hex(one.vmsave),
+            witness: Hex(one.witness),
+        }
+    }
+}
+
+impl From<Cycles> for CycleMembers {
+    fn from(cycles: Cycles) -> Self {
+        Self {
+            gate: cycles.gate,
+            vmsave: cycles.vmsave,
+            restore: cycles.restore,
+            witness: cycles.witness,
+        }
+    }
+}
+
+impl From<CycleMembers> for Cycles {
+    fn from(members: CycleMembers) -> Self {
+        Self {
+            gate: members.gate,
+            vmsave: members.vmsave,
+            restore: members.restore,
+            witness: members.witness,
+        }
+    }
+}
+
+impl From<Guest> for GuestMembers {
+    fn from(guest: Guest) -> Self {
+        Self {
+            cpl: guest.cpl,
+            efer: Hex(guest.efer.into()),
+            cr0: Hex(guest.cr0),
+            cr4: Hex(guest.cr4),
+            encrypted: guest.encrypted,
+        }
+    }
+}
+
+impl From<GuestMembers> for Guest {
+    fn from(members: GuestMembers) -> Self {
+        Self {
+            cpl: members.cpl,
+            efer: members.efer.0.into(),
+            cr0: members.cr0.0,
+            cr4: members.cr4.0,
+            encrypted: members.encrypted,
         }
     }
 }
@@ -428,6 +554,11 @@ fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
             write!(f, "a list of at most {MOST}")
         }
 
+        /// An absent list may be written as null.
+        fn visit_unit<E: de::Error>(self) -> Result<Vec<T>, E> {
+            Ok(Vec::new())
+        }
+
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
             let mut list = Vec::new();
             while let Some(item) = items.next_element()? {
@@ -439,5 +570,17 @@ fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
             Ok(list)
         }
     }
-    deserializer.deserialize_seq(AtMost::<T, MOST>(PhantomData))
+    deserializer.deserialize_any(AtMost::<T, MOST>(PhantomData))
+}
+
+/// A list of disagreements, if there is one: each is about a field.
+fn at_most_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<DisagreementMembers>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct List(
+        #[serde(deserialize_with = "at_most::<_, _, MOST_NAMES>")] Vec<DisagreementMembers>,
+    );
+    Ok(Option::<List>::deserialize(deserializer)?.map(|list| list.0))
 }

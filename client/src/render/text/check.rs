@@ -1,24 +1,18 @@
-//! Findings as text, and what is known about each kind of them.
+//! A verdict as text, and what is known about each kind of finding.
 
 use std::fmt::Write as _;
 
 use super::colour::{Paint, Palette};
 use crate::{
-    checks::{Evidence, Finding, FindingId},
-    model::{Snapshot, field, fold},
-    render::count,
+    checks::{Evidence, FindingId, Verdict},
+    model::fold,
+    render::{count, value, verdict, verdict::Selected},
 };
 
-/// Every finding with its values, and a closing line that counts. `processors` is how many the
-/// machine has.
-pub(crate) fn findings(
-    findings: &[Finding],
-    snapshot: &Snapshot,
-    processors: usize,
-    palette: Palette,
-) -> String {
+/// Every finding that is shown with its values, what was not judged, and a closing line that counts.
+pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
     let mut text = String::new();
-    for finding in findings {
+    for finding in &selected.findings {
         let severity = palette.paint(finding.severity.into(), format!("{}", finding.severity));
         let id = palette.paint(Paint::Heading, finding.id);
         // Writing into a string cannot fail.
@@ -26,32 +20,33 @@ pub(crate) fn findings(
         for evidence in &finding.values {
             let _ = writeln!(text, "  {}", line(evidence));
         }
+        for evidence in &finding.others {
+            let _ = writeln!(text, "  most have {}", line(evidence));
+        }
     }
-    for note in unjudged(snapshot) {
+    for note in verdict::coverage_lines(verdict) {
         let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
     }
-    let checked = count::shown(snapshot.processors.len(), processors);
-    let closing = match findings.len() {
-        0 => palette.paint(Paint::Good, format!("{checked} checked: nothing found")),
-        1 => palette.paint(Paint::Bad, format!("{checked} checked: 1 finding")),
-        many => palette.paint(Paint::Bad, format!("{checked} checked: {many} findings")),
+    let checked = count::shown(selected.processors, verdict.processors);
+    let paint = match (verdict.findings.is_empty(), verdict.is_complete()) {
+        (true, true) => Paint::Good,
+        (true, false) => Paint::Doubtful,
+        (false, _) => Paint::Bad,
     };
-    let _ = writeln!(text, "{closing}");
+    let closing = format!("{checked} checked: {}", verdict::summary(verdict, selected));
+    let _ = writeln!(text, "{}", palette.paint(paint, closing));
     text
 }
 
 /// `tr.limit 0x00002067: processor 3`.
 fn line(evidence: &Evidence) -> String {
-    let print = |value| match field::named(evidence.field) {
-        Some(field) => field.print(value),
-        None => format!("{value:#x}"),
-    };
+    let print = |number| value::print(evidence.field, number);
     let place = evidence
         .place
         .as_ref()
         .map_or(String::new(), |place| format!(" {place}"));
-    let witness = evidence.witness.map_or(String::new(), |value| {
-        format!(" by VMSAVE, {} without it", print(value))
+    let witness = evidence.witness.map_or(String::new(), |number| {
+        format!(" by VMSAVE, {} without it", print(number))
     });
     format!(
         "{} {}{place}{witness}: {}",
@@ -59,29 +54,6 @@ fn line(evidence: &Evidence) -> String {
         print(evidence.value),
         fold::processors(evidence.processors.iter().copied())
     )
-}
-
-/// What the snapshot does not let anybody judge.
-fn unjudged(snapshot: &Snapshot) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !snapshot.redacted.is_empty() {
-        notes.push(format!(
-            "not judged, because the driver hid them: {}",
-            snapshot.redacted.join(", ").escape_debug()
-        ));
-    }
-    let without = snapshot
-        .captures()
-        .filter(|(_, capture)| capture.witness.is_none())
-        .map(|(id, _)| id);
-    let without: Vec<_> = without.collect();
-    if !without.is_empty() {
-        notes.push(format!(
-            "not compared with what was read without VMSAVE, which the file lacks: {}",
-            fold::processors(without)
-        ));
-    }
-    notes
 }
 
 /// What a finding means.

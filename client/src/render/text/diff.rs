@@ -3,54 +3,89 @@
 use super::colour::{Paint, Palette};
 use crate::{
     checks::Diff,
-    model::{field, fold},
+    model::{ProcessorId, fold},
+    render::{count, value},
 };
 
-/// All that differs, and a closing line that counts.
+/// All that differs, what was not compared, and a closing line that counts the lines of changes.
 pub(crate) fn diff(diff: &Diff, palette: Palette) -> String {
     let mut lines = change_lines(diff, palette);
-    if !diff.hidden.is_empty() {
-        let note = format!(
-            "not compared, because the driver hid them: {}",
-            diff.hidden.join(", ")
-        );
-        lines.push(palette.paint(Paint::Faint, note).to_string());
-    }
+    let notes = notes(diff).into_iter();
+    lines.extend(notes.map(|note| palette.paint(Paint::Faint, note).to_string()));
     lines.push(match diff.count() {
-        0 => palette.paint(Paint::Good, "no difference").to_string(),
-        1 => palette.paint(Paint::Bad, "1 difference").to_string(),
-        many => palette
-            .paint(Paint::Bad, format!("{many} differences"))
+        0 if diff.is_complete() => palette.paint(Paint::Good, "no difference").to_string(),
+        0 => {
+            let closing = "no difference in what was compared";
+            palette.paint(Paint::Doubtful, closing).to_string()
+        }
+        some => palette
+            .paint(Paint::Bad, count::plural(some, "difference"))
             .to_string(),
     });
     lines.join("\n") + "\n"
 }
 
+/// What was compared in another way than by numbers, and what was not compared.
+fn notes(diff: &Diff) -> Vec<String> {
+    let place = |ids: &[ProcessorId]| fold::processors(ids.iter().copied());
+    let mut notes = Vec::new();
+    if diff.is_relocated {
+        let note = "the kernel was loaded elsewhere: addresses are compared by place and shape";
+        notes.push(note.to_owned());
+    }
+    let forms: Vec<String> = diff
+        .same_in_canonical_form
+        .iter()
+        .map(|form| format!("{} on {}", form.field, place(&form.processors)))
+        .collect();
+    if !forms.is_empty() {
+        notes.push(format!("the same in canonical form: {}", forms.join(", ")));
+    }
+    let mut lacks: Vec<_> = diff.not_compared.iter().collect();
+    lacks.sort_by_key(|lack| lack.lack);
+    for group in lacks.chunk_by(|one, next| one.lack == next.lack) {
+        let fields: Vec<_> = group
+            .iter()
+            .map(|lack| format!("{} on {}", lack.field, place(&lack.processors)))
+            .collect();
+        notes.extend(group.first().map(|first| {
+            format!(
+                "not compared, because {}: {}",
+                first.lack,
+                fields.join(", ")
+            )
+        }));
+    }
+    notes
+}
+
 /// A line for each change.
 pub(crate) fn change_lines(diff: &Diff, palette: Palette) -> Vec<String> {
-    let arrow = |before: String, after: String| {
+    let arrow = |before: &str, after: &str| {
         format!(
             "{} -> {}",
             palette.paint(Paint::Doubtful, before),
             palette.paint(Paint::Bad, after)
         )
     };
+    let kernel = diff
+        .kernel
+        .iter()
+        .map(|[before, after]| format!("another kernel: {}", arrow(before, after)));
     let processors = diff.processors.iter().map(|change| {
         let place = fold::processors(change.processors.iter().copied());
-        format!(
-            "{place}: {}",
-            arrow(change.before.clone(), change.after.clone())
-        )
+        format!("{place}: {}", arrow(&change.before, &change.after))
     });
     let fields = diff.changes.iter().map(|change| {
-        let print = |value: Option<u64>| match (value, field::named(change.field)) {
-            (None, _) => "none".to_owned(),
-            (Some(value), Some(field)) => field.print(value),
-            (Some(value), None) => format!("{value:#x}"),
+        let print = |number, place: &Option<String>| {
+            value::with_place(change.field, number, place.as_deref())
         };
         let place = fold::processors(change.processors.iter().copied());
-        let change_ = arrow(print(change.before), print(change.after));
-        format!("{} on {place}: {change_}", change.field)
+        let values = arrow(
+            &print(change.before, &change.before_place),
+            &print(change.after, &change.after_place),
+        );
+        format!("{} on {place}: {values}", change.field)
     });
-    processors.chain(fields).collect()
+    kernel.chain(processors).chain(fields).collect()
 }

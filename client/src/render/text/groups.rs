@@ -5,17 +5,16 @@ use super::{
     columns::{self, Alignment, Cell, Column},
     snapshot::title,
 };
-use crate::model::{
-    Snapshot,
-    field::{Field, Kind},
-    fold,
+use crate::{
+    model::{Field, Snapshot, field::Kind, fold},
+    render::value,
 };
 
 /// These fields of a snapshot that may have been narrowed; nothing if it has no captures.
 /// `processors` is how many the machine has.
 pub(crate) fn groups(
     snapshot: &Snapshot,
-    fields: &[&'static Field],
+    fields: &[Field],
     processors: usize,
     palette: Palette,
 ) -> String {
@@ -25,16 +24,17 @@ pub(crate) fn groups(
     for field in fields {
         let read = snapshot
             .captures()
-            .filter_map(|(id, capture)| Some((field.of(capture)?, id)));
+            .filter_map(|(id, capture)| Some((snapshot.value(*field, capture)?, id)));
         let folded = fold::by_value(read);
         let usual = fold::majority(&folded).copied();
         for (row, (value, ids)) in folded.into_iter().enumerate() {
-            let name = if row == 0 { field.heading } else { "" };
+            let name = if row == 0 { field.heading() } else { "" };
             names.push(Cell::from(name.to_owned()));
             places.push(Cell::from(format!("{}:", fold::processors(ids))));
-            let is_outlier = field.kind == Kind::Shared && usual != Some(value);
+            let is_outlier =
+                field.kind() == Kind::Shared && usual.is_some_and(|usual| usual != value);
             values.push(Cell {
-                text: field.describe(value, snapshot),
+                text: value::describe(*field, value, snapshot),
                 paint: if is_outlier { Paint::Bad } else { Paint::Plain },
             });
         }

@@ -1,12 +1,13 @@
 //! A status as text: a line for each fact, with the processors named where they differ.
 
-use amd_svm::cpuid::SvmIdentity;
-use comfy_table::{ContentArrangement, Row, Table, presets};
-
 use crate::model::{ProcessorStatus, Status, fold, status::feature_names};
+use amd_svm::cpuid::SvmIdentity;
 
 /// Narrower text would break every word.
 const NARROWEST: usize = 40;
+
+/// Blanks between a label and its value.
+const GAP: usize = 2;
 
 /// A status that may have been narrowed to some processors.
 pub(crate) fn status(status: &Status, width: usize) -> String {
@@ -26,18 +27,33 @@ pub(crate) fn status(status: &Status, width: usize) -> String {
     }
     rows.extend(fact("EFER.SVME", status, svme));
     rows.extend(fact("VMSAVE", status, possibility));
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(width.max(NARROWEST)).unwrap_or(u16::MAX));
+    let labels = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let room = width.max(NARROWEST) - labels - GAP;
+    let mut text = String::new();
     for (label, value) in rows {
-        table.add_row(Row::from([label, value.as_str()]));
+        let mut label = label;
+        for line in wrapped(&value, room) {
+            text += &format!("{label:labels$}{:GAP$}{line}\n", "");
+            label = "";
+        }
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+    text
+}
+
+/// The text in lines of at most this many letters, as far as its words let it.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
     }
-    table.trim_fmt() + "\n"
+    lines
 }
 
 /// What CPUID says, which snapshots do not record.
@@ -104,7 +120,8 @@ fn svme(processor: &ProcessorStatus) -> String {
 
 fn possibility(processor: &ProcessorStatus) -> String {
     match processor.result {
-        Ok(()) => "possible".to_owned(),
-        Err(obstacle) => format!("not possible: {obstacle}"),
+        None => "not known: a VMCB page does not tell".to_owned(),
+        Some(Ok(())) => "possible".to_owned(),
+        Some(Err(reason)) => format!("not possible: {reason}"),
     }
 }
