@@ -97,7 +97,7 @@ fn the_page_opens_without_a_complaint_and_shows_every_finding_and_value() {
     let seen = browse(folder.path(), &page, &["--dump-dom"]);
     assert_eq!(seen.console, Vec::<String>::new());
     let snapshot = tampered();
-    for finding in client::check(&snapshot) {
+    for finding in client::check(&snapshot).findings {
         assert!(seen.dom.contains(finding.id.name()), "{}", finding.id);
         assert!(seen.dom.contains(&finding.sentence), "{}", finding.sentence);
     }

@@ -9,6 +9,7 @@ mod fake;
 mod files;
 mod hostile;
 mod layouts;
+mod mutations;
 mod program;
 mod readme;
 mod refusals;

@@ -23,7 +23,7 @@ fn capture(snapshot: &mut Snapshot, index: usize) -> &mut Capture {
 }
 
 /// Lets what was read without VMSAVE say what VMSAVE says.
-fn agree(snapshot: &mut Snapshot) {
+pub fn agree(snapshot: &mut Snapshot) {
     for processor in &mut snapshot.processors {
         let Ok(capture) = &mut processor.result else {
             continue;
