@@ -165,6 +165,5 @@ fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
     }
     let shown = |name: &str| Snapshot::open(format!("{examples}{name}")).unwrap();
     assert_eq!(findings(&shown("healthy.json")), []);
-    assert!(client::check(&shown("healthy.json")).is_complete());
     assert_eq!(findings(&shown("tampered.json")), expected);
 }

@@ -221,57 +221,61 @@ impl Class {
     /// How far a rule can be judged.
     pub(super) fn extent(&self, rule: FindingId, kernel: Kernel) -> Extent {
         let basis = rule.basis();
-        let by_mode = match (self.mode, basis) {
-            (_, Basis::Always) => None,
-            (_, Basis::Modules | Basis::KernelImage) if matches!(kernel, Kernel::NoList) => {
-                Some(Reason::NoModules)
-            }
-            (_, Basis::Modules) => None,
-            (Mode::Uncaptured, _) => Some(Reason::NotCaptured),
-            (Mode::Encrypted, _) => Some(Reason::Encrypted),
-            (Mode::Empty, _) => Some(Reason::Empty),
-            (Mode::NotLong, Basis::Captured) => None,
-            (Mode::NotLong, _) => Some(Reason::NotLongMode),
-            (Mode::Kernel | Mode::User, _) => None,
-        };
-        if let Some(reason) = by_mode {
+        if let Some(reason) = self.by_mode(basis, kernel) {
             return Extent::Not(reason);
         }
         self.by_basis(basis, kernel)
             .unwrap_or_else(|| self.by_hidden(rule.fields()))
     }
 
+    /// Why nothing that rests on a basis can be judged in this mode.
+    fn by_mode(&self, basis: Basis, kernel: Kernel) -> Option<Reason> {
+        match (self.mode, basis) {
+            (_, Basis::Modules | Basis::KernelImage) if matches!(kernel, Kernel::NoList) => {
+                Some(Reason::NoModules)
+            }
+            (_, Basis::Always | Basis::Modules)
+            | (Mode::NotLong, Basis::Captured)
+            | (Mode::Kernel | Mode::User, _) => None,
+            (Mode::Uncaptured, _) => Some(Reason::NotCaptured),
+            (Mode::Encrypted, _) => Some(Reason::Encrypted),
+            (Mode::Empty, _) => Some(Reason::Empty),
+            (Mode::NotLong, _) => Some(Reason::NotLongMode),
+        }
+    }
+
     /// What the rule asks for, beside the values of its fields.
     fn by_basis(&self, basis: Basis, kernel: Kernel) -> Option<Extent> {
-        let weakly_where_nothing_is_hidden = |reason| Some(Extent::Weakly(reason));
         match basis {
             Basis::Always | Basis::Modules | Basis::Captured | Basis::LongMode => None,
-            Basis::Windows if !self.windows => Some(Extent::Not(Reason::NotWindows)),
-            Basis::Driver if !self.from_driver => Some(Extent::Not(Reason::NotWindows)),
-            Basis::WindowsEfer if !self.windows => Some(Extent::Not(Reason::NotWindows)),
-            Basis::Efer | Basis::WindowsEfer | Basis::Driver if !self.has_efer => {
-                Some(Extent::Not(Reason::EferNotRecorded))
-            }
-            Basis::Witness | Basis::WitnessRead => match self.witness {
+            Basis::Windows => unless_windows(self.windows),
+            Basis::Driver => unless_windows(self.from_driver).or_else(|| self.unless_efer()),
+            Basis::WindowsEfer => unless_windows(self.windows).or_else(|| self.unless_efer()),
+            Basis::Efer => self.unless_efer(),
+            Basis::Witness => match self.witness {
                 WitnessState::Absent => Some(Extent::Not(Reason::NoWitness)),
-                WitnessState::Unread if basis == Basis::WitnessRead => None,
                 WitnessState::Unread => Some(Extent::Not(Reason::WitnessUnread)),
-                WitnessState::Listed if basis == Basis::Witness => {
-                    Some(Extent::Weakly(Reason::ListedOnly))
-                }
-                WitnessState::Listed | WitnessState::There => None,
+                WitnessState::Listed => Some(Extent::Weakly(Reason::ListedOnly)),
+                WitnessState::There => None,
             },
-            Basis::EntryPoint(field) if self.is_hidden(field) => None,
-            Basis::EntryPoint(_) => match kernel {
-                Kernel::NoList => weakly_where_nothing_is_hidden(Reason::ByAddress),
-                Kernel::Unnamed => weakly_where_nothing_is_hidden(Reason::NoKernel),
-                Kernel::Known(_) => None,
-            },
-            Basis::KernelImage if matches!(kernel, Kernel::Unnamed) => {
-                Some(Extent::Not(Reason::NoKernel))
+            Basis::WitnessRead => {
+                (self.witness == WitnessState::Absent).then_some(Extent::Not(Reason::NoWitness))
             }
-            _ => None,
+            Basis::EntryPoint(field) => match kernel {
+                Kernel::Known(_) => None,
+                // There is no address to judge, either.
+                _ if self.is_hidden(field) => None,
+                Kernel::NoList => Some(Extent::Weakly(Reason::ByAddress)),
+                Kernel::Unnamed => Some(Extent::Weakly(Reason::NoKernel)),
+            },
+            Basis::KernelImage => {
+                matches!(kernel, Kernel::Unnamed).then_some(Extent::Not(Reason::NoKernel))
+            }
         }
+    }
+
+    fn unless_efer(&self) -> Option<Extent> {
+        (!self.has_efer).then_some(Extent::Not(Reason::EferNotRecorded))
     }
 
     fn by_hidden(&self, fields: &[Field]) -> Extent {
@@ -293,6 +297,10 @@ impl Class {
             other => other,
         }
     }
+}
+
+fn unless_windows(is_windows: bool) -> Option<Extent> {
+    (!is_windows).then_some(Extent::Not(Reason::NotWindows))
 }
 
 impl Mode {

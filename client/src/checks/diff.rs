@@ -164,7 +164,7 @@ impl Diff {
         raw: bool,
     ) {
         let [before, after] = sides;
-        let mut changed = Vec::new();
+        let mut pairs_of_values = Vec::new();
         let mut forms = Vec::new();
         let mut lacks = Vec::new();
         for (id, [one, other]) in pairs {
@@ -177,7 +177,7 @@ impl Diff {
                     if !raw && canonical(field, one) == canonical(field, other) {
                         forms.push(*id);
                     } else if raw || !images.means_the_same(field, value, changed_to) {
-                        changed.push(((value, changed_to), *id));
+                        pairs_of_values.push(((value, changed_to), *id));
                     }
                 }
                 _ if before.hides(field, one) || after.hides(field, other) => {
@@ -187,7 +187,7 @@ impl Diff {
                 _ => lacks.push((Lack::OneSided, *id)),
             }
         }
-        let changes = fold::by_value(changed);
+        let changes = fold::by_value(pairs_of_values);
         self.changes.extend(
             changes
                 .into_iter()

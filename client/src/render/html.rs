@@ -122,12 +122,12 @@ pub(crate) fn html(
             .driver
             .map_or("VMCB pages".to_owned(), |driver| driver.to_string()),
         summary: verdict::summary(verdict, &selected),
-        tone: match (verdict.findings.is_empty(), verdict.is_complete()) {
-            (true, true) => "good",
-            (true, false) => "partial",
-            (false, _) if verdict.has(Severity::Warning) => "bad",
-            (false, true) => "good",
-            (false, false) => "partial",
+        tone: if verdict.has(Severity::Warning) {
+            "bad"
+        } else if verdict.is_complete() {
+            "good"
+        } else {
+            "partial"
         },
         selected,
         coverage: verdict::coverage_lines(verdict),

@@ -8,6 +8,7 @@ mod failures;
 mod fake;
 mod files;
 mod hostile;
+mod layers;
 mod layouts;
 mod mutations;
 mod program;

@@ -112,7 +112,7 @@ impl Log {
         let watched = first.captures().count();
         if self.jsonl {
             let line = json::baseline(&self.moment(), watched, &checks::check(first));
-            self.write(&line, streams)?;
+            write(&line, streams)?;
         } else {
             writeln!(
                 streams.stdout,
@@ -131,7 +131,7 @@ impl Log {
             self.told = Instant::now();
             if self.jsonl {
                 let lines = json::changes(&self.moment(), diff);
-                self.write(&lines, streams)?;
+                write(&lines, streams)?;
             } else {
                 for line in text::change_lines(diff, streams.terminal.palette()) {
                     self.write_line(&line, streams)?;
@@ -173,7 +173,7 @@ impl Log {
         self.told = Instant::now();
         if self.jsonl {
             let line = json::counts("heartbeat", &self.moment(), self.snapshots, self.changes);
-            self.write(&line, streams)?;
+            write(&line, streams)?;
         } else if !streams.terminal.live {
             self.write_line(&self.counts(), streams)?;
         }
@@ -185,13 +185,6 @@ impl Log {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             host: self.host.clone(),
             milliseconds: self.started.elapsed().as_millis(),
-        }
-    }
-
-    fn write(&self, lines: &Result<String, Error>, streams: &mut Streams) -> io::Result<()> {
-        match lines {
-            Ok(lines) => streams.stdout.write_all(lines.as_bytes()),
-            Err(error) => Err(io::Error::other(error.to_string())),
         }
     }
 
@@ -238,7 +231,7 @@ impl Log {
         self.clear(streams)?;
         if self.jsonl {
             let line = json::counts("end", &self.moment(), self.snapshots, self.changes);
-            self.write(&line, streams)?;
+            write(&line, streams)?;
         } else {
             writeln!(streams.stdout, "{}", self.counts())?;
         }
@@ -254,6 +247,14 @@ impl Log {
             },
             ..Answer::text("")
         }
+    }
+}
+
+/// Writes lines of JSON, if they could be made.
+fn write(lines: &Result<String, Error>, streams: &mut Streams) -> io::Result<()> {
+    match lines {
+        Ok(lines) => streams.stdout.write_all(lines.as_bytes()),
+        Err(error) => Err(io::Error::other(error.to_string())),
     }
 }
 

@@ -13,6 +13,8 @@ mod status;
 mod unavailable;
 mod watch;
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use self::hex::Hex;
@@ -65,7 +67,8 @@ fn finish(text: String) -> String {
                 spelt.push(character);
             } else {
                 for unit in character.encode_utf16(&mut [0; 2]) {
-                    spelt += &format!("\\u{unit:04x}");
+                    // Writing into a string cannot fail.
+                    let _ = write!(spelt, "\\u{unit:04x}");
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! A status as text: a line for each fact, with the processors named where they differ.
 
 use crate::model::{ProcessorStatus, Status, fold, status::feature_names};
+use std::fmt::Write as _;
+
 use amd_svm::cpuid::SvmIdentity;
 
 /// Narrower text would break every word.
@@ -33,7 +35,8 @@ pub(crate) fn status(status: &Status, width: usize) -> String {
     for (label, value) in rows {
         let mut label = label;
         for line in wrapped(&value, room) {
-            text += &format!("{label:labels$}{:GAP$}{line}\n", "");
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "{label:labels$}{:GAP$}{line}", "");
             label = "";
         }
     }
