@@ -5,7 +5,7 @@ fn main() -> Result<(), client::Error> {
     for processor in client::Snapshot::open(file)?.processors {
         match processor.result {
             Ok(capture) => println!("{} {:#x}", processor.id, capture.vmsave.system_call.lstar),
-            Err(obstacle) => println!("{} {obstacle}", processor.id),
+            Err(reason) => println!("{} {reason}", processor.id),
         }
     }
     Ok(())

@@ -14,49 +14,22 @@
 //! # Ok::<(), client::Error>(())
 //! ```
 
-mod advice;
-mod bench;
-mod check;
-mod command_line;
-mod commands;
-mod count;
-mod device;
-mod diff;
-mod driver;
-mod error;
-mod exchange;
-mod exit;
-mod fields;
-mod fold;
-#[cfg(feature = "generate")]
-mod generate;
-mod json;
-mod kernel_module;
-mod obstacle;
-mod processor;
-mod report;
-mod run;
-mod selection;
-mod snapshot;
-mod status;
-mod terminal;
-mod text;
-#[cfg(windows)]
-mod windows;
-mod words;
+mod checks;
+mod cli;
+mod driver_io;
+mod model;
+mod render;
 
-pub use check::{Evidence, Finding, FindingId, Severity, UnknownFinding, check};
-pub use device::{Device, DeviceError, open};
-pub use diff::{Change, Diff, ProcessorChange};
-pub use driver::{Driver, DriverVersion};
-pub use error::Error;
+pub use checks::{
+    Change, Comparison, Counts, Coverage, Diff, Evidence, Extent, Finding, FindingId, Form, Judge,
+    Lack, NotCompared, ProcessorChange, Reason, Severity, UnknownFinding, Verdict, check,
+};
 #[cfg(feature = "generate")]
-pub use generate::generate;
-pub use kernel_module::KernelModule;
-pub use obstacle::Obstacle;
-pub use processor::ProcessorId;
-pub use run::run;
-pub use selection::UnknownProcessor;
-pub use snapshot::{Capture, Circumstances, Cycles, FileError, ProcessorSnapshot, Snapshot};
-pub use status::{ProcessorStatus, Status};
-pub use terminal::Terminal;
+pub use cli::generate;
+pub use cli::{Terminal, run};
+pub use driver_io::{Device, open};
+pub use model::{
+    Capture, CaptureDetails, Cycles, DeviceError, Disagreement, Driver, DriverVersion, Error,
+    Field, FileError, Guest, KernelModule, ProcessorId, ProcessorSnapshot, ProcessorStatus,
+    Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
+};

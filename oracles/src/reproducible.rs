@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use wdk_linux::host::Workspace;
-use wdk_linux::host::process::{self, QUERY_LIMIT};
+use wdk_linux::host::process::{self, BUILD_LIMIT, QUERY_LIMIT};
+use wdk_linux::host::step;
 use wdk_linux::host::workspace::write_if_changed;
 use xtask::artifact::{self, Package, Profile};
 
@@ -18,6 +19,7 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     remove_sources(&folder)?;
     copy_sources(workspace, &folder)?;
     let copy = Workspace::in_folder(&folder)?;
+    take_over_tools(workspace, &copy)?;
     let there = artifact::build_package(&copy, Profile::Release)?;
     let mut verdict = Verdict::default();
     let files = |package: Package| [package.driver, package.client, package.inf];
@@ -26,6 +28,30 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
         verdict.add(difference(&name, &read(one)?, &read(&other)?));
     }
     Ok(verdict)
+}
+
+/// Folders below `target/` with what builds run on this machine: macros, build scripts and what
+/// those are made of. Nothing of them is in the files that are compared.
+const TOOLS: [&str; 2] = ["wdk-linux/target/release", "release"];
+
+/// Copies the compiled tools of the first build, so that only what becomes part of the package is
+/// compiled a second time. Cargo compiles again whatever depends on the folder.
+fn take_over_tools(workspace: &Workspace, copy: &Workspace) -> Result<()> {
+    step("tools of the first build", |_| {
+        for tools in TOOLS {
+            let place = copy.target().join(tools);
+            if place.is_dir() {
+                continue;
+            }
+            let parent = place.parent().context("a folder below the target folder")?;
+            fs::create_dir_all(parent)?;
+            let mut cp = workspace.tool("cp");
+            // With their times, which cargo compares.
+            cp.arg("-a").arg(workspace.target().join(tools)).arg(parent);
+            process::run(&mut cp, BUILD_LIMIT)?;
+        }
+        Ok(())
+    })
 }
 
 /// Where two builds of a file part.

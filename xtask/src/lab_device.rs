@@ -1,13 +1,52 @@
 //! The lab's driver as a device of the client: what `CreateFile` and `DeviceIoControl` are on
 //! Windows.
 
-use client::{Device, DeviceError};
-use lab::{Access, Handle, Lab};
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use client::{Device, DeviceError, KernelModule};
+use lab::{Access, Handle, Lab, mapped_image::MappedImage};
+use object::{Object as _, ObjectSegment as _};
 
 /// An open handle to the driver in a lab.
 pub struct LabDevice<'lab> {
     lab: &'lab mut Lab,
     handle: Handle,
+    modules: Vec<KernelModule>,
+}
+
+/// What a lab has in its kernel's address space: the lab's own kernel in ntoskrnl's place, and the
+/// driver, which was loaded at `base`.
+///
+/// # Errors
+///
+/// If a file cannot be read, or is not what the lab boots.
+pub fn modules(kernel: &Path, driver: &Path, base: u64) -> Result<Vec<KernelModule>> {
+    const UPPER_HALF: u64 = 1 << 63;
+    const PAGE: u64 = 0x1000;
+    let bytes = fs::read(kernel)?;
+    let image = object::File::parse(&*bytes)?;
+    let loaded = || {
+        let segments = image.segments();
+        let ranges = segments.map(|segment| (segment.address(), segment.size()));
+        ranges.filter(|(address, _)| *address >= UPPER_HALF)
+    };
+    let first = loaded().map(|(address, _)| address / PAGE * PAGE).min();
+    let end = loaded().map(|(address, size)| address + size).max();
+    let (first, end) = first.zip(end).context("the lab's kernel has no segments")?;
+    let driver_name = driver.file_name().context("the driver has no name")?;
+    Ok(vec![
+        KernelModule {
+            name: "ntoskrnl.exe".to_owned(),
+            base: first,
+            size: u32::try_from((end - first).next_multiple_of(PAGE))?,
+        },
+        KernelModule {
+            name: driver_name.to_string_lossy().into_owned(),
+            base,
+            size: u32::try_from(MappedImage::read(driver)?.size())?,
+        },
+    ])
 }
 
 impl<'lab> LabDevice<'lab> {
@@ -16,11 +55,15 @@ impl<'lab> LabDevice<'lab> {
     /// # Errors
     ///
     /// If the driver refuses it, or the lab has ended.
-    pub fn open(lab: &'lab mut Lab) -> Result<Self, DeviceError> {
+    pub fn open(lab: &'lab mut Lab, modules: &[KernelModule]) -> Result<Self, DeviceError> {
         let handle = lab
             .open(protocol::USER_PATH, Access::READ)
             .map_err(refusal)?;
-        Ok(Self { lab, handle })
+        Ok(Self {
+            lab,
+            handle,
+            modules: modules.to_owned(),
+        })
     }
 }
 
@@ -46,6 +89,10 @@ impl Device for LabDevice<'_> {
             0 => Ok(returned),
             status => Err(DeviceError::from_ntstatus(status, returned)),
         }
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        self.modules.clone()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use client::Snapshot;
+use client::{Field, Severity, Snapshot, Unavailable};
 use wait_timeout::ChildExt as _;
 
 /// A first start on a slow machine.
@@ -83,7 +83,11 @@ fn tampered() -> Snapshot {
 
 /// Puts a page, with a script of the test's own at its end, into the folder.
 fn write_page(folder: &Path, script: &str) -> PathBuf {
-    let page = tampered().to_html().unwrap();
+    write_page_of(&tampered(), folder, script)
+}
+
+fn write_page_of(snapshot: &Snapshot, folder: &Path, script: &str) -> PathBuf {
+    let page = snapshot.to_html().unwrap();
     let path = folder.join("report.html");
     let own = format!("<script>{script}</script></body>");
     fs::write(&path, page.replace("</body>", &own)).unwrap();
@@ -97,7 +101,7 @@ fn the_page_opens_without_a_complaint_and_shows_every_finding_and_value() {
     let seen = browse(folder.path(), &page, &["--dump-dom"]);
     assert_eq!(seen.console, Vec::<String>::new());
     let snapshot = tampered();
-    for finding in client::check(&snapshot) {
+    for finding in client::check(&snapshot).findings {
         assert!(seen.dom.contains(finding.id.name()), "{}", finding.id);
         assert!(seen.dom.contains(&finding.sentence), "{}", finding.sentence);
     }
@@ -204,4 +208,213 @@ fn the_page_can_be_printed() {
     let print = format!("--print-to-pdf={}", paper.display());
     browse(folder.path(), &page, &[&print]);
     assert!(fs::read(&paper).unwrap().starts_with(b"%PDF-"));
+}
+
+/// Machines on which something is found, hidden or not judged: each is the example, changed.
+fn machines() -> Vec<(&'static str, Snapshot)> {
+    let healthy = || {
+        let example = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../client/examples/healthy.json"
+        );
+        Snapshot::open(example).unwrap()
+    };
+    let changed = |change: fn(&mut Snapshot)| {
+        let mut machine = healthy();
+        change(&mut machine);
+        machine
+    };
+    vec![
+        ("healthy", healthy()),
+        ("tampered", tampered()),
+        (
+            "without modules and witness",
+            changed(|machine| {
+                machine.modules.clear();
+                for processor in &mut machine.processors {
+                    processor.result.as_mut().unwrap().witness = None;
+                }
+            }),
+        ),
+        (
+            "SVM in use on three",
+            changed(|machine| {
+                for at in [0, 1, 3] {
+                    let capture = machine.processors[at].result.as_mut().unwrap();
+                    let details = capture.details.as_mut().unwrap();
+                    details.efer_found.set_svme(true);
+                    details.efer_left = details.efer_found;
+                }
+            }),
+        ),
+        (
+            "two against two, outside the kernel",
+            changed(|machine| {
+                for at in [0, 1] {
+                    let capture = machine.processors[at].result.as_mut().unwrap();
+                    capture.vmsave.system_call.lstar = 0xFFFF_F803_4000_1234;
+                    capture.witness = None;
+                }
+            }),
+        ),
+        (
+            "CSTAR hooked on all",
+            changed(|machine| {
+                for processor in &mut machine.processors {
+                    let capture = processor.result.as_mut().unwrap();
+                    capture.vmsave.system_call.cstar = 0xFFFF_F803_4000_1234;
+                }
+            }),
+        ),
+        (
+            "hidden addresses, and a processor that was not reached",
+            changed(|machine| {
+                machine.redacted = vec![Field::Lstar, Field::GsBase];
+                for processor in &mut machine.processors {
+                    let capture = processor.result.as_mut().unwrap();
+                    capture.vmsave.system_call.lstar = 0;
+                    capture.vmsave.gs.base = 0;
+                }
+                machine.processors[2].result = Err(Unavailable::NotReached);
+            }),
+        ),
+        (
+            "pages of another system",
+            changed(|machine| {
+                machine.driver = None;
+                for processor in &mut machine.processors {
+                    let capture = processor.result.as_mut().unwrap();
+                    capture.details = None;
+                    capture.witness = None;
+                    capture.vmsave.fs.attributes.set_reserved(4);
+                }
+            }),
+        ),
+    ]
+}
+
+/// A cell as the browser shows it.
+#[derive(Debug)]
+struct Cell {
+    processor: u32,
+    heading: String,
+    text: String,
+    colour: String,
+    image: String,
+    findings: Vec<String>,
+}
+
+/// The cells of a page, by the browser's own account of their looks.
+fn cells(snapshot: &Snapshot) -> (String, Vec<Cell>) {
+    let script = r##"
+        const heads = [...document.querySelectorAll("#values thead th")].map(th => th.firstChild.textContent);
+        const cells = [...document.querySelectorAll("#values tbody tr")].flatMap(row =>
+            [...row.querySelectorAll("td:not(.refused)")].map((td, at) => {
+                const style = getComputedStyle(td);
+                return [parseInt(row.cells[0].textContent), heads[at + 1], td.textContent,
+                    style.backgroundColor, style.backgroundImage, td.dataset.f || ""].join("\t");
+            }));
+        const verdict = getComputedStyle(document.querySelector(".verdict")).color;
+        document.body.dataset.seen = [verdict, ...cells].join("\n");
+    "##;
+    let folder = tempfile::tempdir().unwrap();
+    let page = write_page_of(snapshot, folder.path(), script);
+    let light = "--blink-settings=preferredColorScheme=1";
+    let seen = browse(folder.path(), &page, &[light, "--dump-dom"]);
+    assert_eq!(seen.console, Vec::<String>::new());
+    let (_, rest) = seen.dom.split_once("data-seen=\"").unwrap();
+    let (told, _) = rest.split_once('"').unwrap();
+    let mut lines = told.lines();
+    let verdict = lines.next().unwrap().to_owned();
+    let cells = lines.map(|line| {
+        let parts: Vec<_> = line.split('\t').map(str::to_owned).collect();
+        let [processor, heading, text, colour, image, findings] = parts.try_into().unwrap();
+        Cell {
+            processor: processor.parse().unwrap(),
+            heading,
+            text,
+            colour,
+            image,
+            findings: findings.split_whitespace().map(str::to_owned).collect(),
+        }
+    });
+    (verdict, cells.collect())
+}
+
+const GREEN: &str = "rgb(228, 240, 232)";
+
+fn colour_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Alarm => "rgb(198, 40, 40)",
+        Severity::Warning => "rgb(161, 92, 0)",
+        Severity::Notice => "rgb(42, 93, 176)",
+    }
+}
+
+#[test]
+fn each_finding_has_its_cells_and_each_coloured_cell_its_finding() {
+    for (name, machine) in machines() {
+        let verdict = client::check(&machine);
+        let (tone, cells) = cells(&machine);
+        let expected_tone = if verdict.has(Severity::Warning) {
+            "rgb(198, 40, 40)"
+        } else if verdict.is_complete() {
+            "rgb(31, 122, 69)"
+        } else {
+            "rgb(161, 92, 0)"
+        };
+        assert_eq!(tone, expected_tone, "{name}");
+        let mut named = std::collections::BTreeMap::new();
+        for finding in &verdict.findings {
+            for value in &finding.values {
+                for id in &value.processors {
+                    let worst = named
+                        .entry((id.index, value.field.heading()))
+                        .or_insert((finding.severity, Vec::new()));
+                    worst.0 = worst.0.min(finding.severity);
+                    worst.1.push(finding.id.name());
+                }
+            }
+        }
+        let compared: Vec<(u32, &str)> = verdict
+            .findings
+            .iter()
+            .flat_map(|finding| &finding.others)
+            .flat_map(|value| {
+                let heading = value.field.heading();
+                value.processors.iter().map(move |id| (id.index, heading))
+            })
+            .collect();
+        let mut coloured = 0;
+        for cell in &cells {
+            let place = (cell.processor, cell.heading.as_str());
+            match named.get(&place) {
+                Some((severity, findings)) => {
+                    assert_eq!(cell.colour, colour_of(*severity), "{name}: {cell:?}");
+                    assert_eq!(&cell.findings, findings, "{name}: {cell:?}");
+                    coloured += 1;
+                }
+                None => {
+                    let severities = [Severity::Alarm, Severity::Warning, Severity::Notice];
+                    assert!(
+                        severities.iter().all(|one| cell.colour != colour_of(*one)),
+                        "{name}: {cell:?}"
+                    );
+                    assert_eq!(cell.findings, Vec::<String>::new(), "{name}: {cell:?}");
+                }
+            }
+            let is_hatched = cell.image != "none";
+            assert!(!(is_hatched && cell.colour == GREEN), "{name}: {cell:?}");
+            if cell.text == "hidden" {
+                assert!(is_hatched, "{name}: {cell:?}");
+            }
+            if compared.contains(&place) {
+                assert_ne!(cell.colour, GREEN, "{name}: {cell:?}");
+            }
+        }
+        assert_eq!(coloured, named.len(), "{name}");
+        if name == "healthy" {
+            assert!(cells.iter().any(|cell| cell.colour == GREEN));
+        }
+    }
 }

@@ -1,17 +1,13 @@
 //! Tampering with a machine in the lab: found by `check`, shown by `diff`, visible in the report.
 
-#[path = "../src/lab_device.rs"]
-mod lab_device;
-
 use std::{env, ffi::OsString, fs, path::PathBuf, time::Duration};
 
-use client::{FindingId, Snapshot, Terminal};
+use client::{FindingId, KernelModule, Snapshot, Terminal};
 use lab::{Config, Lab, ProcessorChange};
+use xtask::lab_device::{self, LabDevice};
 
-use crate::lab_device::LabDevice;
-
-/// A machine of four processors with the driver started.
-fn start() -> Lab {
+/// A machine of four processors with the driver started, and what it has loaded.
+fn start() -> (Lab, Vec<KernelModule>) {
     let built = |variable: &str| -> PathBuf {
         env::var_os(variable)
             .unwrap_or_else(|| panic!("{variable} is not set: run cargo xtask test"))
@@ -22,18 +18,18 @@ fn start() -> Lab {
         timeout: Duration::from_secs(20),
         ..Config::default()
     };
-    let mut lab = Lab::boot(&config, &built("LAB_KERNEL"), &built("LAB_DRIVER"))
-        .unwrap_or_else(|error| panic!("{error}"));
-    lab.load().unwrap_or_else(|error| panic!("{error}"));
-    lab
+    let (kernel, driver) = (built("LAB_KERNEL"), built("LAB_DRIVER"));
+    let mut lab = Lab::boot(&config, &kernel, &driver).unwrap_or_else(|error| panic!("{error}"));
+    let base = lab.load().unwrap_or_else(|error| panic!("{error}"));
+    (lab, lab_device::modules(&kernel, &driver, base).unwrap())
 }
 
 /// Runs the client against the lab: its exit code, and what it printed.
-fn client(lab: &mut Lab, arguments: &[&str]) -> (u8, String) {
+fn client((lab, modules): &mut (Lab, Vec<KernelModule>), arguments: &[&str]) -> (u8, String) {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let exit = client::run(
         ["client"].iter().chain(arguments).map(OsString::from),
-        || Ok(Box::new(LabDevice::open(lab)?)),
+        || Ok(Box::new(LabDevice::open(lab, modules)?)),
         &mut stdout,
         &mut stderr,
         Terminal::default(),
@@ -45,10 +41,12 @@ fn client(lab: &mut Lab, arguments: &[&str]) -> (u8, String) {
 /// The kinds of findings, each with the processors whose values it names.
 fn findings(snapshot: &Snapshot) -> Vec<(FindingId, Vec<u32>)> {
     let places = |finding: &client::Finding| {
-        let processors = finding.values.iter().flat_map(|value| &value.processors);
+        let values = finding.others.iter().chain(&finding.values);
+        let processors = values.flat_map(|value| &value.processors);
         processors.map(|id| id.index).collect()
     };
     client::check(snapshot)
+        .findings
         .iter()
         .map(|finding| (finding.id, places(finding)))
         .collect()
@@ -108,7 +106,7 @@ fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
     let (exit, text) = client(&mut lab, &["diff", &before]);
     assert_eq!((exit, text.as_str()), (0, "no difference\n"));
 
-    tamper(&mut lab);
+    tamper(&mut lab.0);
     let expected = [
         (FindingId::LstarDiffers, vec![0, 1, 2, 3]),
         (FindingId::GsBaseShared, vec![0, 2]),
@@ -147,9 +145,15 @@ fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
             _ => format!("{:#010x}", capture.vmsave.tr.limit),
         }
     }) {
-        assert!(page.contains(&format!("class=\"odd\">{value}<")), "{value}");
+        let cell = page
+            .split("<td")
+            .find(|cell| cell.contains(&format!(">{value}</td>")));
+        assert!(
+            cell.is_some_and(|cell| cell.starts_with(" class=\"alarm\"")),
+            "{value}"
+        );
     }
-    lab.shutdown().unwrap();
+    lab.0.shutdown().unwrap();
 
     // What the repository shows of such a machine is such a machine. It was written by this test,
     // which writes it again where SVMSAVE_EXAMPLES points.

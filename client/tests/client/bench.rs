@@ -61,7 +61,7 @@ fn programs_get_the_same_in_json() {
     );
     let spread = |factor: u32| json!({"min": 2 * factor, "median": 3 * factor, "max": 4 * factor});
     let expected = json!({
-        "schema": 1,
+        "schema": 2,
         "driver": {"version": "0.1.0", "protocol": 1},
         "snapshots": 100,
         "processors": 3,

@@ -6,7 +6,7 @@ use amd_svm::{
     vmcb::{SystemCallRegisters, VmsaveState},
     witness::Witness,
 };
-use client::{Device, DeviceError};
+use client::{Device, DeviceError, KernelModule};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, Outcome, ProcessorId, Record, ReplyHeader, Request,
     SnapshotRecord, StatusRecord,
@@ -33,6 +33,8 @@ pub struct Driver {
     pub flags: u32,
     /// Processors that are added before each request.
     pub added_each_time: u32,
+    /// What the system has loaded: the kernel, where the entry points are, and a driver.
+    pub modules: Vec<KernelModule>,
     /// Every request that came: control code and length of the output buffer.
     pub requests: Vec<(u32, usize)>,
 }
@@ -50,6 +52,10 @@ impl Driver {
             when_too_small: WhenTooSmall::Header,
             flags: 0,
             added_each_time: 0,
+            modules: vec![
+                module("ntoskrnl.exe", 0xFFFF_F803_1A00_0000, 0x104_7000),
+                module("hook.sys", 0xFFFF_F803_2000_0000, 0x8000),
+            ],
             requests: Vec::new(),
         };
         for index in 0..processors {
@@ -165,6 +171,18 @@ impl Device for &mut Driver {
             (CONTROL_SNAPSHOT, _) => self.reply(&self.snapshots, output),
             _ => Err(DeviceError::from_ntstatus(0xC000_0010, 0)),
         }
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        self.modules.clone()
+    }
+}
+
+pub fn module(name: &str, base: u64, size: u32) -> KernelModule {
+    KernelModule {
+        name: name.to_owned(),
+        base,
+        size,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Snapshots in files: what is written is read back, everywhere the same.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use amd_svm::{
     Fault,
     msr::Msr,
     support::{Refusal, Step},
 };
-use client::{Circumstances, KernelModule, Obstacle, ProcessorSnapshot, Snapshot};
+use client::{CaptureDetails, Field, KernelModule, ProcessorSnapshot, Snapshot, Unavailable};
 use proptest::{collection::vec, option, prelude::*};
 use protocol::{Outcome, SnapshotRecord};
 use zerocopy::FromBytes;
@@ -113,8 +115,13 @@ fn pages_are_the_bytes_that_vmsave_left() {
     let lstar = driver.snapshot(1).state.system_call.lstar;
     assert_eq!(bytes[4096 + 0x608..4096 + 0x610], lstar.to_le_bytes());
     insta::assert_snapshot!(output(&["decode", &path, "-p", "1"], &mut driver));
-    let text = output(&["check", "--from", &path], &mut driver);
-    assert!(text.starts_with("not compared with what was read without VMSAVE"));
+    let judged = run(&["check", "--from", &path], &mut driver);
+    assert_eq!(judged.exit, 7);
+    assert!(
+        judged
+            .stdout
+            .contains("not judged (no values that were read without VMSAVE): vmsave-contradicted")
+    );
     driver.refuse(1, Refusal::SvmeDoesNotStick);
     let ran = run(&["save", "--raw", &path], &mut driver);
     assert_eq!(ran.exit, 1);
@@ -124,7 +131,7 @@ fn pages_are_the_bytes_that_vmsave_left() {
     );
 }
 
-fn obstacle() -> impl Strategy<Value = Obstacle> {
+fn reason() -> impl Strategy<Value = Unavailable> {
     let msr = prop::sample::select(Msr::ALL.to_vec()).prop_map(Step::Read);
     let fixed = [
         Step::SetSvme,
@@ -140,25 +147,26 @@ fn obstacle() -> impl Strategy<Value = Obstacle> {
         Fault::Other,
     ]);
     prop_oneof![
-        Just(Obstacle::NotReached),
-        Just(Obstacle::Unknown),
-        Just(Obstacle::Refused(Refusal::NotAmd)),
-        Just(Obstacle::Refused(Refusal::SvmeDoesNotStick)),
-        any::<bool>().prop_map(|hypervisor| Obstacle::Refused(Refusal::NoSvm { hypervisor })),
-        any::<bool>().prop_map(|locked| Obstacle::Refused(Refusal::Disabled { locked })),
-        (step, fault).prop_map(|(step, fault)| Obstacle::Refused(Refusal::Fault { step, fault })),
+        Just(Unavailable::NotReached),
+        Just(Unavailable::Unknown),
+        Just(Unavailable::Refused(Refusal::NotAmd)),
+        Just(Unavailable::Refused(Refusal::SvmeDoesNotStick)),
+        any::<bool>().prop_map(|hypervisor| Unavailable::Refused(Refusal::NoSvm { hypervisor })),
+        any::<bool>().prop_map(|locked| Unavailable::Refused(Refusal::Disabled { locked })),
+        (step, fault)
+            .prop_map(|(step, fault)| Unavailable::Refused(Refusal::Fault { step, fault })),
     ]
 }
 
 /// A processor as the driver could describe it, with any values.
 fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
     let record = vec(any::<u8>(), size_of::<SnapshotRecord>());
-    let witness = option::of(option::of(obstacle()));
+    let witness = option::of(option::of(reason()));
     (
         record,
         any::<bool>(),
         witness,
-        option::weighted(0.2, obstacle()),
+        option::weighted(0.2, reason()),
     )
         .prop_map(|(bytes, noted, witness, refused)| {
             let mut record = SnapshotRecord::read_from_bytes(&bytes).unwrap();
@@ -169,14 +177,14 @@ fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
             *driver.snapshot(0) = record;
             let mut processor = Snapshot::take(&mut &mut driver).unwrap().processors[0];
             let capture = processor.result.as_mut().unwrap();
-            capture.circumstances = capture.circumstances.filter(|_: &Circumstances| noted);
+            capture.details = capture.details.filter(|_: &CaptureDetails| noted);
             capture.witness = match witness {
                 None => None,
                 Some(None) => capture.witness,
-                Some(Some(obstacle)) => Some(Err(obstacle)),
+                Some(Some(reason)) => Some(Err(reason)),
             };
-            if let Some(obstacle) = refused {
-                processor.result = Err(obstacle);
+            if let Some(reason) = refused {
+                processor.result = Err(reason);
             }
             processor
         })
@@ -189,7 +197,8 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         base,
         size,
     });
-    let redacted = vec(any::<String>(), 0..4);
+    let names = SnapshotRecord::REDACTED_FIELDS.map(|field| field.name().parse::<Field>().unwrap());
+    let redacted = vec(prop::sample::select(names.to_vec()), 0..4);
     (
         vec(processor(), 1..6),
         vec(module, 0..3),
@@ -199,12 +208,18 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
         .prop_map(|(mut processors, modules, redacted, driver)| {
             processors.sort_by_key(|processor| processor.id.index);
             processors.dedup_by_key(|processor| processor.id.index);
+            for processor in &mut processors {
+                processor.id.number = (processor.id.index % 64) as u8;
+            }
+            let mut numbers = BTreeSet::new();
+            processors.retain(|one| numbers.insert((one.id.group, one.id.number)));
             let known = Snapshot::take(&mut &mut Driver::with_processors(1)).unwrap();
             Snapshot {
                 driver: known.driver.filter(|_| driver),
                 redacted,
                 modules,
                 processors,
+                listed: BTreeMap::new(),
             }
         })
 }

@@ -41,7 +41,7 @@ fn columns_are_those_that_were_named_in_that_order() {
 fn a_wide_table_has_one_line_for_each_processor() {
     let ran = run_at(80, &["--wide"], &mut odd());
     assert_eq!(ran.stdout.matches("CPU").count(), 1);
-    assert_eq!(ran.stdout.lines().count(), 2 + 1 + 8 + 2);
+    assert_eq!(ran.stdout.lines().count(), 2 + 1 + 8 + 2 + 4);
 }
 
 #[test]
@@ -84,12 +84,12 @@ fn comma_separated_values_are_what_a_reader_of_them_finds() {
                 assert_eq!(number("lstar"), Ok(state.system_call.lstar));
                 assert_eq!(number("gs.base"), Ok(state.gs.base));
                 assert_eq!(number("tr.limit"), Ok(state.tr.limit.into()));
-                assert_eq!(number("tsc"), Ok(capture.circumstances.unwrap().tsc));
+                assert_eq!(number("tsc"), Ok(capture.details.unwrap().tsc));
                 assert_eq!(&row[column("error")], "");
             }
-            Err(obstacle) => {
+            Err(reason) => {
                 assert_eq!(&row[column("lstar")], "");
-                assert_eq!(&row[column("error")], obstacle.code());
+                assert_eq!(&row[column("error")], reason.code());
             }
         }
     }

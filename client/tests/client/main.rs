@@ -1,18 +1,22 @@
 //! The client against a driver that speaks the protocol from within this process.
 
 mod bench;
+mod cases;
 mod check;
 mod diff;
 mod failures;
 mod fake;
 mod files;
 mod hostile;
+mod layers;
 mod layouts;
+mod mutations;
 mod program;
 mod readme;
 mod refusals;
 mod replies;
 mod report;
+mod rules;
 mod show;
 mod status;
 mod watch;

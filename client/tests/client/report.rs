@@ -24,7 +24,7 @@ fn the_page_takes_nothing_from_elsewhere_and_shows_every_value() {
             "{value}"
         );
     }
-    assert!(page.contains("class=\"odd\">0xfffff8031a42b700<"));
+    assert!(page.contains("class=\"alarm\" data-f=\"lstar-differs vmsave-contradicted\" data-d=\"ntoskrnl.exe+0x42b700\">0xfffff8031a42b700<"));
     assert!(page.contains("not captured: EFER.SVME reads back clear"));
     let (_, body) = page.split_once("<body>").unwrap();
     let (body, _) = body.split_once("<script>").unwrap();

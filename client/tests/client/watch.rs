@@ -1,7 +1,7 @@
 //! `watch`: changes as they come, and an end at the end.
 
-use client::{Device, DeviceError, Terminal};
-use serde_json::Value;
+use client::{Device, DeviceError, KernelModule, Terminal};
+use serde_json::{Value, json};
 
 use crate::{Ran, fake::Driver};
 
@@ -20,6 +20,10 @@ impl Device for &mut Moving {
         }
         self.0.snapshot(0).tsc += 1;
         (&mut self.0).control(code, input, output)
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        self.0.modules.clone()
     }
 }
 
@@ -44,14 +48,17 @@ fn watch(arguments: &[&str], terminal: Terminal) -> Ran {
 #[test]
 fn a_change_is_told_when_it_comes_and_the_end_counts() {
     let ran = watch(&[], Terminal::default());
-    assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""));
+    assert_eq!((ran.exit, ran.stderr.as_str()), (6, ""));
     let lines: Vec<_> = ran.stdout.lines().collect();
     let [first, change, last] = lines.as_slice() else {
         panic!("{lines:?}");
     };
     assert_eq!(*first, "watching 2 of 2 processors");
     assert!(
-        change.ends_with(" s  lstar on processor 1: 0xfffff8031a42b6c0 -> 0xfffff8031a42b700"),
+        change.ends_with(
+            " s  lstar on processor 1: 0xfffff8031a42b6c0 ntoskrnl.exe+0x42b6c0 -> \
+             0xfffff8031a42b700 ntoskrnl.exe+0x42b700"
+        ),
         "{change}"
     );
     assert!(
@@ -77,22 +84,62 @@ fn a_live_line_gives_way_to_what_is_printed() {
     );
 }
 
+/// The lines of a watch, each without what depends on the clock.
+fn lines(arguments: &[&str]) -> Vec<Value> {
+    let all = [["--jsonl"].as_slice(), arguments].concat();
+    let ran = watch(&all, Terminal::default());
+    assert_eq!(ran.stderr, "");
+    let lines = ran.stdout.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["milliseconds"].is_u64(), "{line}");
+        let time = line["time"].as_str().unwrap();
+        assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+        assert!(line["host"].is_string(), "{line}");
+        for member in ["milliseconds", "time", "host", "snapshots"] {
+            line.as_object_mut().unwrap().remove(member);
+        }
+        line
+    });
+    lines.collect()
+}
+
 #[test]
-fn programs_get_a_line_of_json_for_each_change() {
-    let ran = watch(&["--jsonl"], Terminal::default());
-    assert_eq!(ran.exit, 0);
-    let lines: Vec<Value> = ran
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+fn programs_get_a_beginning_each_change_and_an_end() {
+    assert_eq!(
+        lines(&[]),
+        [
+            json!({
+                "schema": 2, "type": "baseline", "processors": 2, "findings": [],
+                "complete": true,
+            }),
+            json!({
+                "schema": 2, "type": "change", "processor": 1, "group": 0, "number": 1,
+                "field": "lstar", "old": "0xfffff8031a42b6c0", "new": "0xfffff8031a42b700",
+                "old_place": "ntoskrnl.exe+0x42b6c0", "place": "ntoskrnl.exe+0x42b700",
+            }),
+            json!({"schema": 2, "type": "end", "changes": 1}),
+        ]
+    );
+}
+
+#[test]
+fn a_quiet_watch_gives_signs_of_life() {
+    let beats = lines(&["--columns", "star", "--heartbeat", "30ms"]);
+    let types: Vec<_> = beats
+        .iter()
+        .map(|line| line["type"].as_str().unwrap())
         .collect();
-    let [line] = lines.as_slice() else {
-        panic!("{lines:?}");
+    let [first, middle @ .., last] = types.as_slice() else {
+        panic!("{types:?}");
     };
-    assert_eq!(line["changes"][0]["field"], "lstar");
-    assert_eq!(line["changes"][0]["processors"], serde_json::json!([1]));
-    assert!(line["milliseconds"].is_u64());
-    assert!(ran.stderr.ends_with(" s, 1 change\n"), "{}", ran.stderr);
+    assert_eq!((*first, *last), ("baseline", "end"));
+    assert!(!middle.is_empty() && middle.iter().all(|one| *one == "heartbeat"));
+    let ran = watch(
+        &["--columns", "star", "--heartbeat", "30ms"],
+        Terminal::default(),
+    );
+    assert_eq!(ran.exit, 0);
+    assert!(ran.stdout.lines().count() > 2, "{}", ran.stdout);
 }
 
 #[test]
@@ -102,29 +149,75 @@ fn only_the_named_fields_are_watched() {
 }
 
 #[cfg(unix)]
-#[test]
-fn ctrl_c_ends_with_the_summary() {
+mod processes {
     use std::{
         io::{BufRead as _, BufReader, Read as _},
-        process::{Command, Stdio},
+        process::{Child, ChildStdout, Command, Stdio},
+        time::Duration,
     };
 
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/healthy.json");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_client"))
-        .args(["watch", "--every", "1h", "--for", "20s", "--from", example])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut first = String::new();
-    stdout.read_line(&mut first).unwrap();
-    assert_eq!(first, "watching 4 of 4 processors\n");
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(rest.starts_with("1 snapshot in "), "{rest}");
+    /// A watch of a file that would end in 20 seconds, and its output behind the first line.
+    fn start(from: &str, input: Stdio) -> (Child, BufReader<ChildStdout>) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_client"))
+            .args(["watch", "--every", "20ms", "--for", "20s", "--from", from])
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        assert_eq!(first, "watching 4 of 4 processors\n");
+        (child, stdout)
+    }
+
+    fn example() -> &'static str {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/examples/healthy.json")
+    }
+
+    #[test]
+    fn ctrl_c_and_a_request_to_terminate_end_with_the_summary() {
+        for signal in ["-INT", "-TERM"] {
+            let (mut child, mut stdout) = start(example(), Stdio::null());
+            let kill = Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status();
+            assert!(kill.unwrap().success());
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(0));
+            assert!(rest.contains(" s, 0 changes\n"), "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_watch_ends_at_once_when_its_reader_is_gone() {
+        let (mut child, stdout) = start(example(), Stdio::null());
+        drop(stdout);
+        for _ in 0..500 {
+            if let Some(status) = child.try_wait().unwrap() {
+                assert_eq!(status.code(), Some(0));
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("it goes on without a reader");
+    }
+
+    #[test]
+    fn standard_input_is_read_once_and_compared_with_itself() {
+        let file = std::fs::File::open(example()).unwrap();
+        let (mut child, mut stdout) = start("-", file.into());
+        std::thread::sleep(Duration::from_millis(100));
+        let kill = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(rest.ends_with(" s, 0 changes\n"), "{rest}");
+    }
 }

@@ -14,7 +14,7 @@ use wdk_linux::host;
 use wdk_linux::host::Workspace;
 use wdk_linux::host::step;
 use xtask::artifact::{self, Profile};
-use xtask::lab_device::LabDevice;
+use xtask::lab_device::{self, LabDevice};
 use xtask::needs;
 
 use super::elsewhere::Elsewhere;
@@ -66,14 +66,15 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
         ..Config::default()
     };
     let what = format!("booting {} processors, starting the driver", args.cpus);
-    let mut lab = step(&what, |_| {
+    let (mut lab, modules) = step(&what, |_| {
         let mut lab = Lab::boot(&config, &kernel, &driver)?;
-        lab.load()?;
-        Ok(lab)
+        let base = lab.load()?;
+        let modules = lab_device::modules(&kernel, &driver, base)?;
+        Ok((lab, modules))
     })?;
     let code = client::run(
         iter::once(OsString::from("client")).chain(args.client.iter().cloned()),
-        || Ok(Box::new(LabDevice::open(&mut lab)?)),
+        || Ok(Box::new(LabDevice::open(&mut lab, &modules)?)),
         &mut io::stdout().lock(),
         &mut io::stderr().lock(),
         Terminal::of_stdout(),

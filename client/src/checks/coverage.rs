@@ -1,0 +1,339 @@
+//! What the rules could judge, and what they could not: a verdict says nothing of values that
+//! nobody looked at.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{FindingId, catalogue::Basis};
+use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot};
+
+/// How far a rule was judged on some processors.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Extent {
+    /// With all that the rule asks for.
+    Judged,
+    /// With less than the rule asks for: it could miss what it looks for.
+    Weakly(Reason),
+    /// Not at all.
+    Not(Reason),
+}
+
+/// Why a rule was judged weakly, or not at all.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Reason {
+    /// VMSAVE was not completed on the processor.
+    NotCaptured,
+    /// The driver hid the values from its caller.
+    Hidden,
+    /// The driver hid some of the values from its caller.
+    PartlyHidden,
+    /// The snapshot has no list of modules, for a rule that is about modules.
+    NoModules,
+    /// The snapshot has no list of modules: entry points are judged by address alone.
+    ByAddress,
+    /// No module of the list has the kernel's name: entry points are judged by address alone.
+    NoKernel,
+    /// The snapshot was saved without what was read beside VMSAVE.
+    NoWitness,
+    /// The registers could not be read without VMSAVE.
+    WitnessUnread,
+    /// The file lists contradictions, without the values that were compared.
+    ListedOnly,
+    /// The source does not tell EFER.
+    EferNotRecorded,
+    /// The rule presumes a running x64 Windows seen by its own driver.
+    NotWindows,
+    /// The guest was not in long mode.
+    NotLongMode,
+    /// The guest's state is encrypted.
+    Encrypted,
+    /// VMSAVE's part of the page is empty.
+    Empty,
+}
+
+impl Reason {
+    /// The name by which programs know the reason: it never changes.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotCaptured => "not-captured",
+            Self::Hidden => "hidden",
+            Self::PartlyHidden => "partly-hidden",
+            Self::NoModules => "no-modules",
+            Self::ByAddress => "by-address",
+            Self::NoKernel => "no-kernel",
+            Self::NoWitness => "no-witness",
+            Self::WitnessUnread => "witness-unread",
+            Self::ListedOnly => "listed-only",
+            Self::EferNotRecorded => "efer-not-recorded",
+            Self::NotWindows => "not-windows",
+            Self::NotLongMode => "not-long-mode",
+            Self::Encrypted => "encrypted",
+            Self::Empty => "empty",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotCaptured => "no capture",
+            Self::Hidden => "hidden from this caller",
+            Self::PartlyHidden => "some values are hidden from this caller",
+            Self::NoModules => "no module list",
+            Self::ByAddress => "no module list, so by address alone",
+            Self::NoKernel => "no module has the kernel's name, so by address alone",
+            Self::NoWitness => "no values that were read without VMSAVE",
+            Self::WitnessUnread => "the registers could not be read without VMSAVE",
+            Self::ListedOnly => "by the disagreements that the file lists, without their values",
+            Self::EferNotRecorded => "EFER is not recorded",
+            Self::NotWindows => "not a snapshot of a running Windows",
+            Self::NotLongMode => "not in long mode",
+            Self::Encrypted => "the guest's state is encrypted",
+            Self::Empty => "nothing stored",
+        })
+    }
+}
+
+/// What one rule could judge on some processors.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Coverage {
+    /// The rule, by the finding that it makes.
+    pub rule: FindingId,
+    /// How far it was judged.
+    pub extent: Extent,
+    /// Where.
+    pub processors: Vec<ProcessorId>,
+}
+
+/// Some fields, as a set of bits.
+type Fields = u64;
+
+/// What decides which rules can be judged: the same for nearly all processors of a machine.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Class {
+    mode: Mode,
+    windows: bool,
+    from_driver: bool,
+    /// EFER as the driver found it, or as the page tells it.
+    has_efer: bool,
+    witness: WitnessState,
+    hidden: Fields,
+}
+
+/// In which mode the captured state is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Mode {
+    /// None: there is no capture.
+    Uncaptured,
+    Empty,
+    Encrypted,
+    /// Real mode, or protected mode without long mode.
+    NotLong,
+    /// Long mode, in the kernel as far as anything tells.
+    Kernel,
+    /// Long mode, stopped in user mode.
+    User,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum WitnessState {
+    Absent,
+    Unread,
+    Listed,
+    There,
+}
+
+/// The kernel's image among the modules.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kernel<'a> {
+    /// There is no list of modules.
+    NoList,
+    /// No module has the kernel's name.
+    Unnamed,
+    /// The image.
+    Known(&'a KernelModule),
+}
+
+fn bit(field: Field) -> Fields {
+    1 << field as u32
+}
+
+impl Class {
+    pub(super) fn of(
+        snapshot: &Snapshot,
+        id: ProcessorId,
+        capture: Option<&Capture>,
+        insists_on_windows: bool,
+    ) -> Self {
+        let from_driver = snapshot.driver.is_some();
+        let Some(capture) = capture else {
+            return Self {
+                mode: Mode::Uncaptured,
+                windows: false,
+                from_driver,
+                has_efer: false,
+                witness: WitnessState::Absent,
+                hidden: 0,
+            };
+        };
+        let hidden = snapshot
+            .redacted
+            .iter()
+            .filter(|field| field.of(capture) == Some(0));
+        Self {
+            mode: if from_driver {
+                // The driver runs in the kernel of a running Windows, whatever a file adds.
+                Mode::Kernel
+            } else {
+                Mode::of(capture)
+            },
+            windows: from_driver || insists_on_windows,
+            from_driver,
+            has_efer: capture.details.is_some()
+                || capture.guest.is_some_and(|guest| guest.efer != 0.into()),
+            witness: match capture.witness {
+                Some(Ok(_)) => WitnessState::There,
+                _ if snapshot.listed.contains_key(&id.index) => WitnessState::Listed,
+                Some(Err(_)) => WitnessState::Unread,
+                None => WitnessState::Absent,
+            },
+            hidden: hidden.map(|field| bit(*field)).sum(),
+        }
+    }
+
+    pub(super) fn is_hidden(&self, field: Field) -> bool {
+        self.hidden & bit(field) != 0
+    }
+
+    pub(super) fn is_in_user_mode(&self) -> bool {
+        self.mode == Mode::User
+    }
+
+    pub(super) fn is_windows(&self) -> bool {
+        self.windows
+    }
+
+    pub(super) fn is_from_driver(&self) -> bool {
+        self.from_driver
+    }
+
+    /// How far a rule can be judged.
+    pub(super) fn extent(&self, rule: FindingId, kernel: Kernel) -> Extent {
+        let basis = rule.basis();
+        if let Some(reason) = self.by_mode(basis, kernel) {
+            return Extent::Not(reason);
+        }
+        self.by_basis(basis, kernel)
+            .unwrap_or_else(|| self.by_hidden(rule.fields()))
+    }
+
+    /// Why nothing that rests on a basis can be judged in this mode.
+    fn by_mode(&self, basis: Basis, kernel: Kernel) -> Option<Reason> {
+        match (self.mode, basis) {
+            (_, Basis::Modules | Basis::KernelImage) if matches!(kernel, Kernel::NoList) => {
+                Some(Reason::NoModules)
+            }
+            (_, Basis::Always | Basis::Modules)
+            | (Mode::NotLong, Basis::Captured)
+            | (Mode::Kernel | Mode::User, _) => None,
+            (Mode::Uncaptured, _) => Some(Reason::NotCaptured),
+            (Mode::Encrypted, _) => Some(Reason::Encrypted),
+            (Mode::Empty, _) => Some(Reason::Empty),
+            (Mode::NotLong, _) => Some(Reason::NotLongMode),
+        }
+    }
+
+    /// What the rule asks for, beside the values of its fields.
+    fn by_basis(&self, basis: Basis, kernel: Kernel) -> Option<Extent> {
+        match basis {
+            Basis::Always | Basis::Modules | Basis::Captured | Basis::LongMode => None,
+            Basis::Windows => unless_windows(self.windows),
+            Basis::Driver => unless_windows(self.from_driver).or_else(|| self.unless_efer()),
+            Basis::WindowsEfer => unless_windows(self.windows).or_else(|| self.unless_efer()),
+            Basis::Efer => self.unless_efer(),
+            Basis::Witness => match self.witness {
+                WitnessState::Absent => Some(Extent::Not(Reason::NoWitness)),
+                WitnessState::Unread => Some(Extent::Not(Reason::WitnessUnread)),
+                WitnessState::Listed => Some(Extent::Weakly(Reason::ListedOnly)),
+                WitnessState::There => None,
+            },
+            Basis::WitnessRead => {
+                (self.witness == WitnessState::Absent).then_some(Extent::Not(Reason::NoWitness))
+            }
+            Basis::EntryPoint(field) => match kernel {
+                Kernel::Known(_) => None,
+                // There is no address to judge, either.
+                _ if self.is_hidden(field) => None,
+                Kernel::NoList => Some(Extent::Weakly(Reason::ByAddress)),
+                Kernel::Unnamed => Some(Extent::Weakly(Reason::NoKernel)),
+            },
+            Basis::KernelImage => {
+                matches!(kernel, Kernel::Unnamed).then_some(Extent::Not(Reason::NoKernel))
+            }
+        }
+    }
+
+    fn unless_efer(&self) -> Option<Extent> {
+        (!self.has_efer).then_some(Extent::Not(Reason::EferNotRecorded))
+    }
+
+    fn by_hidden(&self, fields: &[Field]) -> Extent {
+        let hidden = fields
+            .iter()
+            .filter(|field| self.is_hidden(self.judged_for(**field)))
+            .count();
+        match hidden {
+            0 => Extent::Judged,
+            some if some == fields.len() => Extent::Not(Reason::Hidden),
+            _ => Extent::Weakly(Reason::PartlyHidden),
+        }
+    }
+
+    /// The field that has what another has in the kernel: SWAPGS exchanges the two bases.
+    pub(super) fn judged_for(&self, field: Field) -> Field {
+        match field {
+            Field::GsBase if self.is_in_user_mode() => Field::KernelGsBase,
+            other => other,
+        }
+    }
+}
+
+fn unless_windows(is_windows: bool) -> Option<Extent> {
+    (!is_windows).then_some(Extent::Not(Reason::NotWindows))
+}
+
+impl Mode {
+    fn of(capture: &Capture) -> Self {
+        match capture.guest {
+            Some(guest) if guest.encrypted && capture.is_empty() => Self::Encrypted,
+            _ if capture.is_empty() => Self::Empty,
+            Some(guest) if !guest.is_in_long_mode() => Self::NotLong,
+            Some(guest) if guest.cpl == 3 => Self::User,
+            _ => Self::Kernel,
+        }
+    }
+}
+
+/// What every rule could judge, equal ones together.
+pub(super) fn of(classes: &BTreeMap<Class, Vec<ProcessorId>>, kernel: Kernel) -> Vec<Coverage> {
+    let mut coverage = Vec::new();
+    for rule in FindingId::all() {
+        let mut extents: BTreeMap<Extent, Vec<ProcessorId>> = BTreeMap::new();
+        for (class, ids) in classes {
+            extents
+                .entry(class.extent(rule, kernel))
+                .or_default()
+                .extend(ids);
+        }
+        for (extent, mut processors) in extents {
+            processors.sort_by_key(|id| id.index);
+            coverage.push(Coverage {
+                rule,
+                extent,
+                processors,
+            });
+        }
+    }
+    coverage
+}

@@ -1,0 +1,83 @@
+//! The machine as the rules see it: its captures sorted by what can be judged of them, and the
+//! kernel among its modules.
+
+use std::collections::BTreeMap;
+
+use super::{
+    FindingId,
+    coverage::{Class, Extent, Kernel},
+    modules,
+};
+use crate::model::{
+    Capture, Field, ProcessorId, Snapshot,
+    fold::{self, Folded},
+};
+
+/// A capture with what can be judged of it.
+pub(super) struct Subject<'a> {
+    pub(super) id: ProcessorId,
+    pub(super) capture: &'a Capture,
+    pub(super) class: Class,
+}
+
+pub(super) struct Machine<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) kernel: Kernel<'a>,
+    pub(super) classes: BTreeMap<Class, Vec<ProcessorId>>,
+    subjects: Vec<Subject<'a>>,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, insists_on_windows: bool) -> Self {
+        let mut classes: BTreeMap<Class, Vec<ProcessorId>> = BTreeMap::new();
+        let mut subjects = Vec::with_capacity(snapshot.processors.len());
+        for processor in &snapshot.processors {
+            let id = processor.id;
+            let capture = processor.result.as_ref().ok();
+            let class = Class::of(snapshot, id, capture, insists_on_windows);
+            classes.entry(class).or_default().push(id);
+            subjects.extend(capture.map(|capture| Subject { id, capture, class }));
+        }
+        Self {
+            snapshot,
+            kernel: modules::kernel(&snapshot.modules),
+            classes,
+            subjects,
+        }
+    }
+
+    /// The captures of which a rule judges anything.
+    pub(super) fn subjects(&self, rule: FindingId) -> impl Iterator<Item = &Subject<'a>> + '_ {
+        let judged: BTreeMap<Class, bool> = self
+            .classes
+            .keys()
+            .map(|class| {
+                let extent = class.extent(rule, self.kernel);
+                (*class, !matches!(extent, Extent::Not(_)))
+            })
+            .collect();
+        let all = self.subjects.iter();
+        all.filter(move |subject| judged.get(&subject.class).is_some_and(|judged| *judged))
+    }
+
+    /// The values of a field that a rule may judge, each with its processors.
+    pub(super) fn values(&self, rule: FindingId, field: Field) -> Folded<u64> {
+        let values = self.subjects(rule).filter_map(|subject| {
+            let value = subject.value(field)?;
+            Some((value, subject.id))
+        });
+        fold::by_value(values)
+    }
+}
+
+impl Subject<'_> {
+    /// The value of a field, or of the one that has its meaning in this mode; none if it is hidden
+    /// or not there.
+    pub(super) fn value(&self, field: Field) -> Option<u64> {
+        let field = self.class.judged_for(field);
+        if self.class.is_hidden(field) {
+            return None;
+        }
+        field.of(self.capture)
+    }
+}

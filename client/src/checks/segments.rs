@@ -1,0 +1,170 @@
+//! Segment registers: one task state segment and one GS base for each processor, and hidden
+//! parts that a processor could have loaded.
+
+use amd_svm::{descriptor::Selector, segment::Segment};
+
+use super::{
+    Finding, FindingId, MOST_ADDRESS_BITS, Machine, Subject, finding_of, is_canonical,
+    is_upper_half, unfit, unfit_captures,
+};
+use crate::model::{Field, fold};
+
+/// Offset of the last byte of a 64-bit task state segment without an I/O permission map.
+const TSS_LIMIT: u32 = 0x67;
+
+pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
+    for (id, field) in [
+        (FindingId::TrBaseShared, Field::TrBase),
+        (FindingId::GsBaseShared, Field::GsBase),
+    ] {
+        findings.extend(shared(machine, id, field));
+    }
+    findings.extend(unfit_captures(
+        machine,
+        FindingId::GsBaseOutsideKernel,
+        &[Field::GsBase],
+        |subject| !has_kernels_base(subject),
+        |place| format!("GS base is no address of the kernel on {place}"),
+    ));
+    findings.extend(unfit_captures(
+        machine,
+        FindingId::TssInvalid,
+        &[
+            Field::TrSelector,
+            Field::TrAttrib,
+            Field::TrLimit,
+            Field::TrBase,
+        ],
+        |subject| {
+            let is_base = subject.value(Field::TrBase).is_none_or(is_upper_half);
+            !is_base || !is_task_state_segment(&subject.capture.vmsave.tr)
+        },
+        |place| format!("TR is no usable task state segment on {place}"),
+    ));
+    findings.extend(unfit(
+        machine,
+        FindingId::TrLimitWide,
+        Field::TrLimit,
+        |value| value <= TSS_LIMIT.into(),
+        |place| format!("the task state segment has room for an I/O permission map on {place}"),
+    ));
+    hidden_parts(machine, findings);
+    noncanonical(machine, findings);
+}
+
+fn hidden_parts(machine: &Machine, findings: &mut Vec<Finding>) {
+    type Part = fn(&Subject) -> Segment;
+    let data: [(&str, [Field; 2], Part); 2] = [
+        ("FS", [Field::FsSelector, Field::FsAttrib], |subject| {
+            subject.capture.vmsave.fs
+        }),
+        ("GS", [Field::GsSelector, Field::GsAttrib], |subject| {
+            subject.capture.vmsave.gs
+        }),
+    ];
+    for (name, fields, part) in data {
+        findings.extend(unfit_captures(
+            machine,
+            FindingId::SegmentInvalid,
+            &fields,
+            |subject| !is_loadable(&part(subject)),
+            |place| format!("{name} is no present data segment on {place}"),
+        ));
+    }
+    for field in [
+        Field::FsAttrib,
+        Field::GsAttrib,
+        Field::LdtrAttrib,
+        Field::TrAttrib,
+    ] {
+        findings.extend(unfit(
+            machine,
+            FindingId::AttributesReserved,
+            field,
+            |value| {
+                let attributes = field.attributes(value);
+                attributes.is_none_or(|attributes| attributes.reserved() == 0)
+            },
+            |place| format!("{} have reserved bits set on {place}", field.heading()),
+        ));
+    }
+    findings.extend(unfit_captures(
+        machine,
+        FindingId::LdtrLoaded,
+        &[Field::LdtrSelector],
+        |subject| !Selector(subject.capture.vmsave.ldtr.selector).is_null(),
+        |place| format!("a local descriptor table is loaded on {place}"),
+    ));
+}
+
+/// A finding for each field that holds an address that no processor could hold.
+fn noncanonical(machine: &Machine, findings: &mut Vec<Finding>) {
+    const IMAGE_ADDRESS_BITS: u32 = 48;
+    let id = FindingId::AddressNoncanonical;
+    for field in id.fields() {
+        let unfit = machine.subjects(id).filter_map(|subject| {
+            // Each register by its own name: SWAPGS is no matter here.
+            let value = machine.snapshot.value(*field, subject.capture)?;
+            let known = subject.capture.guest.and_then(|guest| guest.address_bits());
+            let bits = if field.is_entry_point() {
+                IMAGE_ADDRESS_BITS
+            } else {
+                known.unwrap_or(MOST_ADDRESS_BITS)
+            };
+            (!is_canonical(value, bits)).then_some((value, subject.id))
+        });
+        let values = fold::by_value(unfit);
+        findings.extend(finding_of(machine, id, *field, values, |place| {
+            format!(
+                "{} is an address that no processor could hold on {place}",
+                field.heading()
+            )
+        }));
+    }
+}
+
+/// A value that each processor should have for itself, and some share.
+fn shared(machine: &Machine, id: FindingId, field: Field) -> Option<Finding> {
+    let mut shared = machine.values(id, field);
+    shared.retain(|(_, ids)| ids.len() > 1);
+    let places: Vec<String> = shared
+        .iter()
+        .map(|(_, ids)| fold::processors(ids.iter().copied()))
+        .collect();
+    finding_of(machine, id, field, shared, |_| {
+        format!(
+            "{} is the same on {}",
+            field.heading(),
+            places.join(" and on ")
+        )
+    })
+}
+
+/// Whether GS has the kernel's base. A guest may have been stopped in the kernel before SWAPGS:
+/// there the base that waits in `KernelGsBase` is the kernel's.
+fn has_kernels_base(subject: &Subject) -> bool {
+    let is_kernels = |field| subject.value(field).is_some_and(is_upper_half);
+    is_kernels(Field::GsBase) || !subject.class.is_from_driver() && is_kernels(Field::KernelGsBase)
+}
+
+fn is_task_state_segment(tr: &Segment) -> bool {
+    const AVAILABLE: u8 = 0x9;
+    const BUSY: u8 = 0xB;
+    let attributes = tr.attributes;
+    attributes.present()
+        && !attributes.code_or_data()
+        && [AVAILABLE, BUSY].contains(&attributes.segment_type())
+        && tr.limit >= TSS_LIMIT
+}
+
+/// Whether FS or GS could have been loaded so.
+fn is_loadable(segment: &Segment) -> bool {
+    const CODE: u8 = 0b1000;
+    const READABLE: u8 = 0b0010;
+    let attributes = segment.attributes;
+    let kind = attributes.segment_type();
+    Selector(segment.selector).is_null()
+        || attributes.present()
+            && attributes.code_or_data()
+            && (kind & CODE == 0 || kind & READABLE != 0)
+}

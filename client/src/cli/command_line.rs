@@ -1,0 +1,380 @@
+//! The command line: what may be written there, and what is said when something else is.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    checks::{FindingId, Severity},
+    model::{Field, UnknownField, field::Choice, processor_list::Item},
+};
+
+/// Shows what VMSAVE stores on every logical processor of this machine: FS, GS,
+/// LDTR and TR with their hidden parts, and the registers of the system-call
+/// instructions. The svmsave driver executes the instruction.
+#[derive(Debug, Parser)]
+#[command(
+    name = "client",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = AFTER_HELP,
+    verbatim_doc_comment
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    show: ShowOptions,
+}
+
+/// What the user wants done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prints what VMSAVE stores on every processor (default)
+    Show(ShowOptions),
+    /// Prints whether VMSAVE is possible, and if not, why
+    Status(Options),
+    /// Judges the machine: prints what no healthy machine shows
+    Check(CheckOptions),
+    /// Prints what a finding means, and where the manual says so
+    Explain(ExplainOptions),
+    /// Writes a snapshot to a file that every command reads with --from
+    Save(SaveOptions),
+    /// Prints a saved snapshot, or bare VMCB pages from elsewhere
+    Decode(DecodeOptions),
+    /// Prints what differs between two snapshots, or between one and now
+    Diff(DiffOptions),
+    /// Takes snapshots again and again and prints what changes
+    Watch(WatchOptions),
+    /// Writes one HTML page to look at, with findings on top
+    Report(ReportOptions),
+    /// Measures snapshots: the cycles of each part, skew, round trip
+    Bench(BenchOptions),
+}
+
+/// Where the data comes from, and how much of it is wanted.
+#[derive(Args, Debug)]
+pub(crate) struct Source {
+    /// Read a saved snapshot instead; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// These processors alone: 0,3-5, or by GROUP:NUMBER
+    #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) processors: Vec<Item>,
+}
+
+/// What most commands understand.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is judged, and what counts.
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print a line of JSON for each finding, and one with the verdict
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// End with 6 for findings that are at least this bad: notice, warning, alarm
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "warning",
+        hide_possible_values = true
+    )]
+    pub(crate) fail_on: FailOn,
+    /// Leave out findings of this name; may be repeated
+    #[arg(long, value_name = "ID", value_parser = finding)]
+    pub(crate) ignore: Vec<FindingId>,
+    /// Judge pages from elsewhere as this system: windows
+    #[arg(long = "as", value_name = "SYSTEM", hide_possible_values = true)]
+    pub(crate) system: Option<System>,
+}
+
+/// The least bad finding that is a failure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    Notice,
+    Warning,
+    Alarm,
+}
+
+impl From<FailOn> for Severity {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Notice => Self::Notice,
+            FailOn::Warning => Self::Warning,
+            FailOn::Alarm => Self::Alarm,
+        }
+    }
+}
+
+/// A system whose rules are presumed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum System {
+    /// A running Windows on x64.
+    Windows,
+}
+
+/// How a snapshot is printed.
+#[derive(Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+pub(crate) struct Layout {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// With --json: all of it, for --from to read back
+    #[arg(long, requires = "json")]
+    pub(crate) full: bool,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// These fields alone: lstar,tr.limit; tr is all of TR
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        conflicts_with = "json"
+    )]
+    pub(crate) columns: Vec<Choice>,
+    /// One table, however wide
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub(crate) wide: bool,
+    /// Print each value once, with its processors: value
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, conflicts_with_all = ["json", "csv", "wide"])]
+    pub(crate) group_by: Option<GroupBy>,
+    /// Print one field's bare value for each processor
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = field,
+        conflicts_with_all = ["json", "csv", "columns", "wide", "group_by"]
+    )]
+    pub(crate) field: Option<Field>,
+}
+
+/// What is folded together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum GroupBy {
+    /// Equal values of a field.
+    Value,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowOptions {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) layout: Layout,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DecodeOptions {
+    /// JSON, or VMCB pages of 4096 bytes each; - is standard input
+    pub(crate) file: PathBuf,
+    /// These processors alone: 0,3-5, or by GROUP:NUMBER
+    #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) processors: Vec<Item>,
+    #[command(flatten)]
+    pub(crate) layout: Layout,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainOptions {
+    /// The finding's name, as `check` prints it; all are listed without one
+    #[arg(value_parser = finding)]
+    pub(crate) id: Option<FindingId>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SaveOptions {
+    /// The file to write; it is replaced if it exists
+    pub(crate) file: PathBuf,
+    /// Write the bare VMCB pages, 4096 bytes for each processor
+    #[arg(long)]
+    pub(crate) raw: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffOptions {
+    /// The snapshot before
+    pub(crate) before: PathBuf,
+    /// The snapshot after; without it the driver is asked now
+    #[arg(conflicts_with = "from")]
+    pub(crate) after: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) comparison: ComparisonOptions,
+}
+
+/// What is compared, and how the differences are printed.
+#[derive(Args, Debug)]
+pub(crate) struct ComparisonOptions {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Compare what changes with every thread and moment too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Compare bare numbers, not canonical forms and places
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// These fields alone: lstar,tr.limit; tr is all of TR
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) columns: Vec<Choice>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WatchOptions {
+    /// Time from one snapshot to the next: 500ms, 1s, 2m
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
+    pub(crate) every: Duration,
+    /// End after this time; without it, at Ctrl-C
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub(crate) duration: Option<Duration>,
+    /// Time from one sign of life to the next while nothing changes
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
+    pub(crate) heartbeat: Duration,
+    /// Print a line of JSON for the beginning, each change, each sign of life and the end
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// These fields alone: lstar,tr.limit; tr is all of TR
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) columns: Vec<Choice>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportOptions {
+    /// The page to write; it is replaced if it exists
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchOptions {
+    /// How many snapshots to take
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        conflicts_with = "from"
+    )]
+    pub(crate) rounds: u16,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  client                           everything, on every processor
+  client show -p 0,4-7             processors 0, 4, 5, 6 and 7
+  client show -p 1:0-3             the first four processors of group 1
+  client show --field lstar -p 3   one value, for scripts
+  client show --group-by value     each value once, with its processors
+  client check                     is this machine as it should be?
+  client explain lstar-differs     what a finding means
+  client save a.json               for later, or for another machine
+  client check --from a.json       every command reads what was saved
+  client diff a.json               what has changed since
+  client watch --every 5s          what changes now
+  client report a.html             a page to look at
+  client bench                     what a snapshot costs
+
+Exit codes:
+  0  done; nothing found, nothing differs
+  1  another failure, or VMSAVE is not possible on some of the processors
+  2  the command line is wrong, or names something that does not exist
+  3  the driver is not running
+  4  access to the driver was denied
+  5  VMSAVE is not possible on this machine
+  6  check has findings, diff has differences, or watch has seen changes
+  7  nothing found, or no difference; but not everything was judged or compared
+
+A script that wants a clean bill takes 0 alone, one that wants no alarm takes 7
+too:
+  client check --fail-on alarm --ignore svm-in-use
+  case $? in 0) echo clean;; 7) echo \"nothing found in what was judged\";; esac
+
+Data goes to standard output, everything else to standard error. A reader that
+closes the pipe early is no failure. COLUMNS sets the width of text, NO_COLOR
+switches colour off.";
+
+/// Reads the arguments, the program's name first.
+///
+/// # Errors
+///
+/// What to print instead of doing something: an error, or the help that was asked for.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> clap::error::Result<Command> {
+    let arguments = arguments.into_iter().map(|argument| {
+        if argument == "/?" {
+            "--help".into()
+        } else {
+            argument
+        }
+    });
+    let CommandLine { command, show } = CommandLine::try_parse_from(arguments)?;
+    Ok(command.unwrap_or(Command::Show(show)))
+}
+
+/// The error in one line, where clap would take a paragraph.
+pub(crate) fn one_line(error: &clap::Error) -> String {
+    let paragraph = error.to_string();
+    let mut lines = paragraph.lines();
+    let first = lines.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    // What is missing stands on a line of its own.
+    let rest = message.ends_with(':').then(|| lines.next()).flatten();
+    let message = format!(
+        "{message}{}",
+        rest.map_or("", |rest| rest.get(1..).unwrap_or_default())
+    );
+    let tip = lines.find_map(|line| line.trim_start().strip_prefix("tip: "));
+    match tip {
+        Some(tip) => format!("{message} ({tip}); see `client --help`"),
+        None => format!("{message}; see `client --help`"),
+    }
+}
+
+/// The command line as a description, from which other things are made.
+#[cfg(feature = "generate")]
+pub(crate) fn description() -> clap::Command {
+    <CommandLine as clap::CommandFactory>::command()
+}
+
+/// A time as people write it, neither too short to sleep for nor too long to add up.
+fn time(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_hours(24 * 366);
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (SHORTEST..=LONGEST).contains(&time) {
+        Ok(time)
+    } else {
+        Err("it is not between 1ms and 1y".to_owned())
+    }
+}
+
+fn field(name: &str) -> Result<Field, UnknownField> {
+    name.parse()
+}
+
+fn finding(name: &str) -> Result<FindingId, String> {
+    name.parse()
+        .map_err(|error| format!("{error}; `client explain` lists them"))
+}

@@ -1,0 +1,99 @@
+//! The commands: get what is asked for, narrow it to what the user wants, print, judge.
+
+mod bench;
+mod check;
+mod diff;
+mod files;
+mod origin;
+mod show;
+mod status;
+mod watch;
+
+use self::origin::Machine;
+pub(crate) use self::origin::Origin;
+use super::{
+    command_line::{Command, ExplainOptions},
+    run::{Answer, Streams},
+};
+use crate::{
+    driver_io::Device,
+    model::{
+        DeviceError, Error, ProcessorId, Snapshot, Unavailable, fold, processor::AboutProcessor,
+    },
+    render::text,
+};
+
+/// Does what the user wants done; `open` is called by the commands that need the driver.
+pub(crate) fn carry_out<'device>(
+    command: Command,
+    open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    streams: &mut Streams,
+) -> Result<Answer, Error> {
+    let terminal = streams.terminal;
+    match command {
+        Command::Show(options) => {
+            let origin = Origin::of(options.source.from, open)?;
+            show::show(
+                origin,
+                &options.source.processors,
+                &options.layout,
+                terminal,
+            )
+        }
+        Command::Decode(options) => {
+            let origin = Origin::of_file(options.file);
+            show::show(origin, &options.processors, &options.layout, terminal)
+        }
+        Command::Status(options) => {
+            let origin = Origin::of(options.source.from.clone(), open)?;
+            status::status(&options, origin, terminal)
+        }
+        Command::Check(options) => {
+            let origin = Origin::of(options.source.from.clone(), open)?;
+            check::check(&options, origin, streams.terminal)
+        }
+        Command::Explain(options) => Ok(explain(&options, streams)),
+        Command::Save(options) => {
+            files::save(&options, Origin::of(options.source.from.clone(), open)?)
+        }
+        Command::Report(options) => {
+            files::report(&options, Origin::of(options.source.from.clone(), open)?)
+        }
+        Command::Bench(options) => {
+            let origin = Origin::of(options.options.source.from.clone(), open)?;
+            bench::bench(&options, origin, terminal)
+        }
+        Command::Diff(options) => diff::diff(options, open, terminal),
+        Command::Watch(options) => {
+            let origin = Origin::of(options.source.from.clone(), open)?;
+            watch::watch(&options, origin, streams)
+        }
+    }
+}
+
+fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
+    let palette = streams.terminal.palette();
+    Answer::text(match options.id {
+        Some(id) => text::explanation(id, palette),
+        None => text::kinds(palette),
+    })
+}
+
+/// The output, with complaints about what was in the way of the snapshot that it shows.
+fn answer(output: String, machine: &Machine, snapshot: &Snapshot, origin: &mut Origin) -> Answer {
+    let reasons = reasons(&snapshot.processors);
+    let hypervisor = if reasons.is_empty() {
+        None
+    } else {
+        origin.hypervisor()
+    };
+    machine.answer(output, reasons, hypervisor.as_deref())
+}
+
+/// The reasons that the user is going to hear of, each with the processors that it is met on.
+fn reasons(processors: &[impl AboutProcessor]) -> Vec<(Unavailable, Vec<ProcessorId>)> {
+    let met = processors
+        .iter()
+        .filter_map(|one| Some((one.unavailable()?, one.id())));
+    fold::by_key(met, Unavailable::to_string)
+}

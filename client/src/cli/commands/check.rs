@@ -1,0 +1,50 @@
+//! `check`: the verdict on a machine.
+
+use super::{Origin, answer};
+use crate::{
+    checks::Judge,
+    cli::{
+        Terminal,
+        command_line::{CheckOptions, System},
+        exit::Exit,
+        run::Answer,
+    },
+    model::Error,
+    render::{json, text, verdict::Selected},
+};
+
+pub(super) fn check(
+    options: &CheckOptions,
+    mut origin: Origin,
+    terminal: Terminal,
+) -> Result<Answer, Error> {
+    let (snapshot, machine) = origin.whole()?;
+    let shown = machine.select(&options.source.processors)?;
+    // Processors without a capture are findings. A machine without any is no machine to judge.
+    if machine.refuses {
+        return Ok(answer(String::new(), &machine, &snapshot, &mut origin));
+    }
+    let mut judge = Judge::default().ignoring(options.ignore.iter().copied());
+    if options.system == Some(System::Windows) {
+        judge = judge.as_windows();
+    }
+    let verdict = judge.judge(&snapshot);
+    let selected = Selected::new(&verdict, &shown);
+    let output = if options.json {
+        json::verdict(&verdict, &selected)?
+    } else if options.jsonl {
+        json::verdict_lines(&verdict, &selected)?
+    } else {
+        text::findings(&verdict, &selected, terminal.palette())
+    };
+    Ok(Answer {
+        exit: if verdict.has(options.fail_on.into()) {
+            Exit::Found
+        } else if verdict.is_complete() {
+            Exit::Done
+        } else {
+            Exit::Incomplete
+        },
+        ..Answer::text(output)
+    })
+}

@@ -1,0 +1,186 @@
+//! Where a snapshot comes from, and what it tells of the machine as a whole.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cli::{advice, exit::Exit, run::Answer},
+    driver_io::Device,
+    model::{
+        DeviceError, Error, ProcessorId, Snapshot, Status, Unavailable, fold,
+        processor::AboutProcessor,
+        processor_list::{self, Item},
+    },
+};
+
+/// The driver, or a file.
+pub(crate) enum Origin<'device> {
+    Device(Box<dyn Device + 'device>),
+    File {
+        path: PathBuf,
+        /// What standard input had, which can be read but once.
+        piped: Option<Snapshot>,
+    },
+}
+
+impl<'device> Origin<'device> {
+    /// The file if there is one, otherwise the driver.
+    pub(super) fn of(
+        file: Option<PathBuf>,
+        open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    ) -> Result<Self, Error> {
+        Ok(match file {
+            Some(path) => Self::of_file(path),
+            None => Self::Device(open()?),
+        })
+    }
+
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self::File { path, piped: None }
+    }
+
+    /// A snapshot of all processors.
+    pub(super) fn whole(&mut self) -> Result<(Snapshot, Machine), Error> {
+        let snapshot = match self {
+            Self::Device(device) => Snapshot::take(device.as_mut())?,
+            Self::File {
+                piped: Some(snapshot),
+                ..
+            } => snapshot.clone(),
+            Self::File { path, piped } => {
+                let snapshot = Snapshot::open(&*path)?;
+                if path.as_os_str() == "-" {
+                    *piped = Some(snapshot.clone());
+                }
+                snapshot
+            }
+        };
+        let machine = Machine::of(&snapshot.processors);
+        Ok((snapshot, machine))
+    }
+
+    /// A snapshot of these processors, or of all if there is none in the list.
+    pub(super) fn snapshot(&mut self, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
+        let (mut snapshot, machine) = self.whole()?;
+        processor_list::narrow(&mut snapshot.processors, list)?;
+        Ok((snapshot, machine))
+    }
+
+    /// The same without what the system tells beside it, and with the time from the request until
+    /// the driver's reply; none from a file.
+    pub(super) fn timed_snapshot(
+        &mut self,
+        list: &[Item],
+    ) -> Result<(Snapshot, Machine, Option<Duration>), Error> {
+        let Self::Device(device) = self else {
+            let (snapshot, machine) = self.snapshot(list)?;
+            return Ok((snapshot, machine, None));
+        };
+        let mut timed = Timed {
+            device: device.as_mut(),
+            latest: Duration::ZERO,
+        };
+        let mut snapshot = Snapshot::take(&mut timed)?;
+        let took = timed.latest;
+        let machine = Machine::of(&snapshot.processors);
+        processor_list::narrow(&mut snapshot.processors, list)?;
+        Ok((snapshot, machine, Some(took)))
+    }
+
+    /// The status of all processors, as far as it is known.
+    pub(super) fn status(&mut self) -> Result<Status, Error> {
+        match self {
+            Self::Device(device) => Status::query(device.as_mut()),
+            Self::File { .. } => Ok(Status::recorded(&self.whole()?.0)),
+        }
+    }
+
+    /// The hypervisor's name. A snapshot doesn't tell it. Without an answer advice is vaguer.
+    pub(super) fn hypervisor(&mut self) -> Option<String> {
+        let status = match self {
+            Self::Device(device) => Status::query(device.as_mut()).ok()?,
+            Self::File { .. } => return None,
+        };
+        status.hypervisor().map(str::to_owned)
+    }
+}
+
+/// A device whose requests are timed, and that does not ask the system for anything else.
+struct Timed<'d, 'device> {
+    device: &'d mut (dyn Device + 'device),
+    /// What the latest request took: the one whose buffer was large enough.
+    latest: Duration,
+}
+
+impl Device for Timed<'_, '_> {
+    fn control(
+        &mut self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        let begun = Instant::now();
+        let outcome = self.device.control(code, input, output);
+        self.latest = begun.elapsed();
+        outcome
+    }
+}
+
+/// What matters about all processors, whichever of them the user picks.
+pub(super) struct Machine {
+    pub(super) processors: usize,
+    ids: Vec<ProcessorId>,
+    /// Every processor was reached, and every one refused.
+    pub(super) refuses: bool,
+}
+
+impl Machine {
+    pub(super) fn of(processors: &[impl AboutProcessor]) -> Self {
+        let refuses = |reason| matches!(reason, Unavailable::Refused(_) | Unavailable::Unknown);
+        Self {
+            processors: processors.len(),
+            ids: processors.iter().map(AboutProcessor::id).collect(),
+            refuses: processors
+                .iter()
+                .all(|one| one.unavailable().is_some_and(refuses)),
+        }
+    }
+
+    /// The processors that a list names, or all if it is empty.
+    pub(super) fn select(&self, list: &[Item]) -> Result<Vec<ProcessorId>, Error> {
+        let mut ids = self.ids.clone();
+        processor_list::narrow(&mut ids, list)?;
+        Ok(ids)
+    }
+
+    /// Puts the output together with a complaint for each reason.
+    pub(super) fn answer(
+        &self,
+        output: String,
+        reasons: Vec<(Unavailable, Vec<ProcessorId>)>,
+        hypervisor: Option<&str>,
+    ) -> Answer {
+        let exit = match (reasons.is_empty(), self.refuses) {
+            (true, _) => Exit::Done,
+            (false, true) => Exit::Unavailable,
+            (false, false) => Exit::Failed,
+        };
+        let everywhere = self.refuses && reasons.len() == 1;
+        let complaints = reasons.into_iter().map(|(reason, ids)| {
+            let place = if everywhere {
+                "this machine".to_owned()
+            } else {
+                fold::processors(ids)
+            };
+            let advice = advice::about_unavailable(reason, hypervisor);
+            format!("VMSAVE is not available on {place}: {reason}; {advice}")
+        });
+        Answer {
+            complaints: complaints.collect(),
+            exit,
+            ..Answer::text(output)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `status`: whether VMSAVE is possible.
+
+use super::{Machine, Origin, reasons};
+use crate::{
+    cli::{Terminal, command_line::Options, run::Answer},
+    model::{Error, processor_list},
+    render::{json, text},
+};
+
+pub(super) fn status(
+    options: &Options,
+    mut origin: Origin,
+    terminal: Terminal,
+) -> Result<Answer, Error> {
+    let mut status = origin.status()?;
+    let machine = Machine::of(&status.processors);
+    processor_list::narrow(&mut status.processors, &options.source.processors)?;
+    let output = if options.json {
+        json::status(&status)?
+    } else {
+        text::status(&status, terminal.columns())
+    };
+    Ok(machine.answer(output, reasons(&status.processors), status.hypervisor()))
+}

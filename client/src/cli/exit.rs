@@ -1,0 +1,47 @@
+//! How the program ends, as other programs see it.
+
+use crate::model::{DeviceError, Error};
+
+/// An exit code. The numbers are part of the program's interface, as its help text says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Everything that was asked for was done.
+    Done = 0,
+    /// Something else failed.
+    Failed = 1,
+    /// The command line makes no sense on this machine.
+    Usage = 2,
+    /// The driver was not found.
+    NotFound = 3,
+    /// The driver is not for this caller.
+    AccessDenied = 4,
+    /// No processor of this machine lets VMSAVE be used.
+    Unavailable = 5,
+    /// There are findings, or differences.
+    Found = 6,
+    /// Nothing was found, or no difference; but not everything was judged or compared.
+    Incomplete = 7,
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Device(
+                DeviceError::NotFound
+                | DeviceError::NotInstalled
+                | DeviceError::NotStarted
+                | DeviceError::NotWindows,
+            ) => Self::NotFound,
+            Error::Device(DeviceError::AccessDenied) => Self::AccessDenied,
+            Error::UnknownProcessor(_) => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> Self {
+        exit as Self
+    }
+}

@@ -1,0 +1,123 @@
+//! The whole program, but for the process around it.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+};
+
+use super::{Terminal, advice, command_line, commands, exit::Exit};
+use crate::{
+    driver_io::Device,
+    model::{DeviceError, Error},
+};
+
+/// Where a command that goes on for long writes while it does.
+pub(crate) struct Streams<'a> {
+    pub(crate) stdout: &'a mut dyn Write,
+    pub(crate) terminal: Terminal,
+}
+
+/// What the program has to say.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// For standard output: data.
+    pub(crate) output: String,
+    /// For standard error: a line each.
+    pub(crate) complaints: Vec<String>,
+    pub(crate) exit: Exit,
+}
+
+/// Does what the arguments ask for, the first of them being the program's name, and returns the
+/// exit code.
+///
+/// `open` is called when the arguments make sense and need the driver. Data is written to
+/// `stdout`; a line for each thing that went wrong to `stderr`. A `stdout` whose reader has
+/// closed it is no failure: the reader has seen what it wanted.
+///
+/// The exit codes are those that the program's `--help` lists.
+pub fn run<'device>(
+    arguments: impl IntoIterator<Item = OsString>,
+    open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+    terminal: Terminal,
+) -> u8 {
+    let mut streams = Streams { stdout, terminal };
+    let answer = match command_line::parse(arguments) {
+        Ok(command) => commands::carry_out(command, open, &mut streams)
+            .unwrap_or_else(|error| Answer::from(&error)),
+        Err(instead) => Answer::from(instead),
+    };
+    deliver(answer, stdout, stderr).into()
+}
+
+fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Exit {
+    let Answer {
+        output,
+        mut complaints,
+        mut exit,
+    } = answer;
+    let written = stdout
+        .write_all(output.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complaints.push(format!("the output cannot be written: {error}"));
+            exit = Exit::Failed;
+        }
+        _ => {}
+    }
+    for complaint in complaints {
+        // If this fails too, there is nobody left to tell; the exit code remains.
+        let _ = writeln!(stderr, "client: {}", in_one_line(&complaint));
+    }
+    exit
+}
+
+/// Arguments and files have a say in complaints: whatever a terminal would act on is spelt out.
+fn in_one_line(complaint: &str) -> String {
+    let mut line = String::with_capacity(complaint.len());
+    for character in complaint.chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+impl Answer {
+    /// Data, and nothing to complain about.
+    pub(crate) fn text(output: impl Into<String>) -> Self {
+        Self {
+            output: output.into(),
+            complaints: Vec::new(),
+            exit: Exit::Done,
+        }
+    }
+}
+
+impl From<&Error> for Answer {
+    fn from(error: &Error) -> Self {
+        Self {
+            complaints: vec![advice::about_error(error)],
+            exit: error.into(),
+            ..Self::text("")
+        }
+    }
+}
+
+impl From<clap::Error> for Answer {
+    fn from(instead: clap::Error) -> Self {
+        if instead.use_stderr() {
+            Self {
+                complaints: vec![command_line::one_line(&instead)],
+                exit: Exit::Usage,
+                ..Self::text("")
+            }
+        } else {
+            Self::text(instead.to_string())
+        }
+    }
+}

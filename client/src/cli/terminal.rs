@@ -1,0 +1,108 @@
+//! Where the output goes.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+};
+
+use crate::render::text::Palette;
+
+/// What the output may look like.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Terminal {
+    /// Columns that fit into a line, if known.
+    pub width: Option<usize>,
+    /// Whether it shows colours, and the user wants them.
+    pub colour: bool,
+    /// Whether it is looked at while it is written.
+    pub live: bool,
+    /// Whether the output is this process' standard output, whose reader may go away.
+    pub is_stdout: bool,
+}
+
+/// What fits wherever text is read: files and pipes have no width of their own.
+const WIDTH_ELSEWHERE: usize = 80;
+
+impl Terminal {
+    /// A terminal of this many columns.
+    #[must_use]
+    pub const fn with_width(columns: usize) -> Self {
+        Self {
+            width: Some(columns),
+            colour: false,
+            live: false,
+            is_stdout: false,
+        }
+    }
+
+    /// The terminal that this process' output goes to, if it goes to one. The environment's
+    /// `COLUMNS` and `NO_COLOR` have the last word.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        let asked_for = env::var("COLUMNS")
+            .ok()
+            .and_then(|columns| columns.parse().ok());
+        let measured = || {
+            let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+            Some(width.0.into())
+        };
+        let live = io::stdout().is_terminal();
+        // On Windows the console must be told; a console that cannot is told by its refusal.
+        let understands = || anstyle_query::windows::enable_ansi_colors().unwrap_or(true);
+        let live = live && anstyle_query::term_supports_ansi_color() && understands();
+        Self {
+            width: asked_for.or_else(measured),
+            colour: live && !anstyle_query::no_color(),
+            live,
+            is_stdout: true,
+        }
+    }
+
+    /// Whether the reader of the output is known to be gone, so that nothing that is written will
+    /// be read.
+    pub(crate) fn has_lost_its_reader(self) -> bool {
+        self.is_stdout && reader_is_gone()
+    }
+
+    /// The colours to use.
+    pub(crate) const fn palette(self) -> Palette {
+        Palette {
+            colour: self.colour,
+        }
+    }
+
+    /// Columns to fill.
+    pub(crate) fn columns(self) -> usize {
+        self.width.unwrap_or(WIDTH_ELSEWHERE)
+    }
+}
+
+/// Whether standard output is a pipe that nothing reads from any more.
+#[cfg(unix)]
+fn reader_is_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let stdout = io::stdout();
+    let mut pipe = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let polled = poll(&mut pipe, Some(&at_once));
+    polled.is_ok() && pipe[0].revents().contains(PollFlags::ERR)
+}
+
+/// Whether standard output is a pipe that nothing reads from any more: Windows refuses even an
+/// empty write then.
+#[cfg(windows)]
+fn reader_is_gone() -> bool {
+    use std::{fs::File, io::Write as _, os::windows::io::AsHandle as _};
+
+    let pipe = io::stdout().as_handle().try_clone_to_owned();
+    pipe.is_ok_and(|pipe| {
+        // What is buffered in between shall not be asked.
+        let written = File::from(pipe).write(&[]);
+        written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,9 @@
+//! The way to the driver: the device, and one request with its whole reply.
+
+mod device;
+mod exchange;
+mod records;
+#[cfg(windows)]
+mod windows;
+
+pub use device::{Device, open};

@@ -1,0 +1,97 @@
+//! The driver on Windows: the only part of the client that is not portable.
+
+#![expect(unsafe_code, reason = "DeviceIoControl takes raw pointers")]
+
+mod modules;
+mod privilege;
+mod service;
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::windows::io::AsRawHandle,
+    ptr,
+};
+
+use windows_sys::Win32::{
+    Foundation::{
+        ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_INSUFFICIENT_BUFFER, ERROR_MORE_DATA,
+        ERROR_PATH_NOT_FOUND, ERROR_REVISION_MISMATCH,
+    },
+    System::IO::DeviceIoControl,
+};
+
+use super::Device;
+use crate::model::{DeviceError, KernelModule};
+
+/// A handle to the driver's device.
+struct Handle(File);
+
+/// Opens the device for reading, which is all that the control codes demand, with the privilege
+/// enabled without which addresses are hidden.
+pub(super) fn open() -> Result<Box<dyn Device>, DeviceError> {
+    privilege::enable_debug_privilege();
+    match OpenOptions::new().read(true).open(protocol::USER_PATH) {
+        Ok(file) => Ok(Box::new(Handle(file))),
+        Err(error) => Err(match device_error(error, 0) {
+            DeviceError::NotFound => service::why_absent(),
+            other => other,
+        }),
+    }
+}
+
+impl Device for Handle {
+    fn control(
+        &mut self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        let input_length = u32::try_from(input.len()).map_err(other)?;
+        let output_length = u32::try_from(output.len()).map_err(other)?;
+        let mut returned = 0;
+        // SAFETY: the handle is open while `self.0` lives. The pointers are those of slices with
+        // these lengths, and of `returned`; all of them outlive the call, which completes before
+        // it returns, because the file was opened without FILE_FLAG_OVERLAPPED.
+        let done = unsafe {
+            DeviceIoControl(
+                self.0.as_raw_handle(),
+                code,
+                input.as_ptr().cast(),
+                input_length,
+                output.as_mut_ptr().cast(),
+                output_length,
+                &raw mut returned,
+                ptr::null_mut(),
+            )
+        };
+        // Taken at once: any other call may overwrite the thread's last error.
+        let error = io::Error::last_os_error();
+        let returned = usize::try_from(returned).map_err(other)?;
+        if done == 0 {
+            Err(device_error(error, returned))
+        } else {
+            Ok(returned)
+        }
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        modules::list()
+    }
+}
+
+fn device_error(error: io::Error, returned: usize) -> DeviceError {
+    match error.raw_os_error().map(i32::cast_unsigned) {
+        Some(ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND) => DeviceError::NotFound,
+        Some(ERROR_ACCESS_DENIED) => DeviceError::AccessDenied,
+        Some(ERROR_INSUFFICIENT_BUFFER | ERROR_MORE_DATA) => {
+            DeviceError::BufferTooSmall { returned }
+        }
+        Some(ERROR_REVISION_MISMATCH) => DeviceError::RevisionMismatch,
+        _ => other(error),
+    }
+}
+
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> DeviceError {
+    DeviceError::Other(error.into())
+}

@@ -1,0 +1,34 @@
+//! What is known: snapshots, statuses, their fields, and what can go wrong in getting them. Knows
+//! nothing of devices, of judgement or of output.
+
+pub(crate) mod cost;
+mod driver;
+mod error;
+pub(crate) mod field;
+pub(crate) mod fold;
+pub(crate) mod kernel_module;
+pub(crate) mod processor;
+pub(crate) mod processor_list;
+mod snapshot;
+pub(crate) mod status;
+mod unavailable;
+
+pub use driver::{Driver, DriverVersion};
+pub(crate) use error::LARGEST_FILE;
+pub use error::{DeviceError, Error, FileError};
+pub use field::{Field, UnknownField};
+pub use kernel_module::KernelModule;
+pub use processor::ProcessorId;
+pub use processor_list::UnknownProcessor;
+pub use snapshot::{
+    Capture, CaptureDetails, Cycles, Disagreement, Guest, ProcessorSnapshot, Snapshot,
+};
+pub use status::{ProcessorStatus, Status};
+pub use unavailable::Unavailable;
+
+/// Version of the JSON form: changes when a program that reads it has to change too. New members
+/// do not count.
+pub(crate) const SCHEMA: u32 = 2;
+
+/// The oldest version of the JSON form that is still read.
+pub(crate) const OLDEST_SCHEMA: u32 = 1;

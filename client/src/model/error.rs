@@ -1,0 +1,190 @@
+//! What can keep a question from being answered.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use amd_svm::vmcb::VMCB_SIZE;
+use protocol::MalformedReply;
+
+use super::{Driver, OLDEST_SCHEMA, ProcessorId, SCHEMA, UnknownProcessor};
+
+/// Five times what 4096 processors take.
+pub(crate) const LARGEST_FILE: u64 = 64 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The device was not opened, or did not carry out the request.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Driver and client are of different ages.
+    #[error(
+        "the driver ({0}) and this client (protocol {own}) do not understand each other",
+        own = protocol::VERSION
+    )]
+    OtherProtocol(Driver),
+    /// The driver sent something that is no reply.
+    #[error("the driver's reply makes no sense: {0}")]
+    Malformed(#[from] MalformedReply),
+    /// The driver sent a reply about no processor.
+    #[error("the driver's reply is about no processor")]
+    NoProcessors,
+    /// The driver sent two records about one processor.
+    #[error("the driver's reply has two records about processor {0}")]
+    Repeated(ProcessorId),
+    /// The driver wants a buffer larger than any machine can need.
+    #[error("the driver's reply does not fit into {limit} bytes")]
+    TooLarge {
+        /// Size in bytes of the largest buffer that was, or would have been, tried.
+        limit: usize,
+    },
+    /// The caller named a processor that does not exist.
+    #[error(transparent)]
+    UnknownProcessor(#[from] UnknownProcessor),
+    /// The snapshot has no cycles to sum up.
+    #[error("the snapshot was saved without the cycles that it took")]
+    NoCycles,
+    /// The answer could not be put into JSON.
+    #[error("no JSON can be made of the answer: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The answer could not be put into comma-separated values.
+    #[error("no CSV can be made of the answer: {0}")]
+    Csv(#[from] csv::Error),
+    /// The answer could not be put into a page.
+    #[error("no page can be made of the answer: {0}")]
+    Page(#[from] askama::Error),
+    /// What was printed along the way did not reach its reader.
+    #[error("the output cannot be written: {0}")]
+    Output(io::Error),
+    /// A file was not read or written.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: FileError,
+    },
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, reason: impl Into<FileError>) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Why a device was not opened or did not carry out a request.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// There is no such device: the driver is not running.
+    #[error("the driver is not running")]
+    NotFound,
+    /// The system has no such driver.
+    #[error("the driver is not installed")]
+    NotInstalled,
+    /// The driver is installed, and not running.
+    #[error("the driver is not started")]
+    NotStarted,
+    /// This is not Windows: there is nowhere for the driver to run.
+    #[error("the driver runs on Windows")]
+    NotWindows,
+    /// The caller may not use the device.
+    #[error("access to the driver was denied")]
+    AccessDenied,
+    /// The reply did not fit into the output.
+    #[error("the buffer is too small for the driver's reply")]
+    BufferTooSmall {
+        /// Bytes of the output that were written nevertheless: enough for a
+        /// [`ReplyHeader`](protocol::ReplyHeader), which says what is needed, or none.
+        returned: usize,
+    },
+    /// The driver does not speak this version of the protocol.
+    #[error("the driver does not speak protocol version {}", protocol::VERSION)]
+    RevisionMismatch,
+    /// The driver answered with another status.
+    #[error("the driver answered with status 0x{0:08X}")]
+    NtStatus(u32),
+    /// The system reported another error.
+    #[error(transparent)]
+    Other(#[from] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl DeviceError {
+    /// The error that a request ended with, from a status that is not a success and the number of
+    /// bytes that came back in spite of it.
+    #[must_use]
+    pub fn from_ntstatus(status: u32, returned: usize) -> Self {
+        const STATUS_BUFFER_OVERFLOW: u32 = 0x8000_0005;
+        const STATUS_ACCESS_DENIED: u32 = 0xC000_0022;
+        const STATUS_BUFFER_TOO_SMALL: u32 = 0xC000_0023;
+        const STATUS_OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
+        const STATUS_REVISION_MISMATCH: u32 = 0xC000_0059;
+        match status {
+            STATUS_BUFFER_OVERFLOW | STATUS_BUFFER_TOO_SMALL => Self::BufferTooSmall { returned },
+            STATUS_ACCESS_DENIED => Self::AccessDenied,
+            STATUS_OBJECT_NAME_NOT_FOUND => Self::NotFound,
+            STATUS_REVISION_MISMATCH => Self::RevisionMismatch,
+            _ => Self::NtStatus(status),
+        }
+    }
+}
+
+/// Why a file is no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system did not open, read or write it.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is too large to be a snapshot.
+    #[error("it is larger than {} MiB: no snapshot is", LARGEST_FILE >> 20)]
+    TooLarge,
+    /// It is neither a row of VMCB pages nor JSON of the right form.
+    #[error("it is no snapshot: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// It is JSON of another age.
+    #[error("its schema is {found}, and this client reads schemas {OLDEST_SCHEMA} to {SCHEMA}")]
+    OtherSchema {
+        /// What the file says.
+        found: u32,
+    },
+    /// It has bytes that are not text, and is no row of VMCB pages.
+    #[error(
+        "it is no snapshot: {length} bytes that are neither JSON nor a multiple of {VMCB_SIZE}"
+    )]
+    PartialPage {
+        /// Length in bytes.
+        length: usize,
+    },
+    /// It is about no processor.
+    #[error("it is about no processor")]
+    NoProcessors,
+    /// It says two things about one processor.
+    #[error("it has two entries about processor {0}")]
+    Repeated(ProcessorId),
+    /// It counts a processor within its group as no system does.
+    #[error("processor {0} has a number within its group that is not between 0 and 63")]
+    NumberInGroup(ProcessorId),
+    /// It declares a field hidden that the driver does not hide.
+    #[error(
+        "`redacted` names `{}`, which the driver never hides: remove the name, and the value is \
+         judged",
+        .0.escape_default()
+    )]
+    NotRedactable(String),
+    /// It lists a disagreement about something else than a field.
+    #[error("`disagreements` names `{}`, which is no field", .0.escape_default())]
+    UnknownField(String),
+    /// It says nothing, or two contrary things, about a processor.
+    #[error("it has neither `vmsave` nor `error` about processor {0}, or both")]
+    Ambiguous(ProcessorId),
+    /// The snapshot cannot be written as pages.
+    #[error(
+        "a file of pages cannot say that processor {0} has none: save JSON, or name the other \
+         processors with -p"
+    )]
+    NoPage(ProcessorId),
+}

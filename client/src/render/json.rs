@@ -1,0 +1,88 @@
+//! The JSON form of an answer: names, order and number formats that other programs rely on, and the
+//! reading of what was written.
+//!
+//! Numbers that may pass 2^53, and those that people read in hexadecimal, are strings.
+
+mod check;
+mod cost;
+mod diff;
+mod driver;
+mod hex;
+mod snapshot;
+mod status;
+mod unavailable;
+mod watch;
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use self::hex::Hex;
+pub(crate) use self::{
+    check::{verdict, verdict_lines},
+    cost::cost,
+    diff::diff,
+    hex::padded,
+    snapshot::{Detail, parse as parse_snapshot, print as snapshot},
+    status::status,
+    watch::{Moment, baseline, changes, counts},
+};
+use crate::model::{Error, Field, ProcessorId, SCHEMA};
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: u32,
+    #[serde(flatten)]
+    answer: &'a T,
+}
+
+/// The document that the program prints.
+fn document<T: Serialize>(answer: &T) -> Result<String, Error> {
+    let schema = SCHEMA;
+    pretty(&Document { schema, answer })
+}
+
+/// A whole document over many lines.
+fn pretty(document: &impl Serialize) -> Result<String, Error> {
+    Ok(finish(serde_json::to_string_pretty(document)?))
+}
+
+/// The document in one line, for streams of them.
+fn line<T: Serialize>(answer: &T) -> Result<String, Error> {
+    let schema = SCHEMA;
+    Ok(finish(serde_json::to_string(&Document { schema, answer })?))
+}
+
+/// The document in ASCII, as a terminal may show it: what is not ASCII occurs in strings alone, and
+/// there it can be spelt out.
+fn finish(text: String) -> String {
+    // 7Fh is the one control character that JSON leaves alone.
+    let plain = text.bytes().all(|byte| byte.is_ascii() && byte != 0x7F);
+    let mut finished = if plain {
+        text
+    } else {
+        let mut spelt = String::with_capacity(text.len() + text.len() / 8);
+        for character in text.chars() {
+            if character.is_ascii() && character != '\u{7F}' {
+                spelt.push(character);
+            } else {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // Writing into a string cannot fail.
+                    let _ = write!(spelt, "\\u{unit:04x}");
+                }
+            }
+        }
+        spelt
+    };
+    finished.push('\n');
+    finished
+}
+
+/// A value with the digits that its field has in every form of output.
+fn number(field: Field, value: u64) -> String {
+    padded(value, field.digits())
+}
+
+fn indices(ids: &[ProcessorId]) -> Vec<u32> {
+    ids.iter().map(|id| id.index).collect()
+}

@@ -1,0 +1,172 @@
+//! A verdict in JSON: one document, or a line for each finding and a closing one.
+
+use serde::Serialize;
+
+use super::{Hex, indices};
+use crate::{
+    checks::{Evidence, Finding, Verdict},
+    model::Error,
+    render::verdict::{Gap, Selected, gaps},
+};
+
+#[derive(Serialize)]
+struct VerdictMembers<'a> {
+    findings: Vec<FindingMembers<'a>>,
+    #[serde(flatten)]
+    summary: SummaryMembers,
+}
+
+#[derive(Serialize)]
+struct SummaryMembers {
+    /// `nothing-found`, or `found`.
+    verdict: &'static str,
+    complete: bool,
+    processors: usize,
+    /// Findings about processors that were not asked for.
+    findings_elsewhere: usize,
+    ignored: Vec<IgnoredMembers>,
+    rules: RuleMembers,
+    /// What was judged weakly or not at all.
+    coverage: Vec<CoverageMembers>,
+}
+
+#[derive(Serialize)]
+struct RuleMembers {
+    all: usize,
+    judged_weakly: usize,
+    not_judged: usize,
+}
+
+#[derive(Serialize)]
+struct IgnoredMembers {
+    id: &'static str,
+    findings: usize,
+}
+
+#[derive(Serialize)]
+struct CoverageMembers {
+    rules: Vec<&'static str>,
+    extent: &'static str,
+    reason: &'static str,
+    message: String,
+    processors: Vec<u32>,
+}
+
+#[derive(Serialize)]
+struct FindingMembers<'a> {
+    id: &'static str,
+    severity: String,
+    message: &'a str,
+    processors: Vec<u32>,
+    values: Vec<EvidenceMembers<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<EvidenceMembers<'a>>,
+}
+
+#[derive(Serialize)]
+struct EvidenceMembers<'a> {
+    field: &'static str,
+    processors: Vec<u32>,
+    value: Hex<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<Hex<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
+}
+
+/// The verdict as a document.
+pub(crate) fn verdict(verdict: &Verdict, selected: &Selected) -> Result<String, Error> {
+    super::document(&VerdictMembers {
+        findings: selected.findings.iter().map(|one| (*one).into()).collect(),
+        summary: SummaryMembers::new(verdict, selected),
+    })
+}
+
+/// A line for each finding, and one that closes.
+pub(crate) fn verdict_lines(verdict: &Verdict, selected: &Selected) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct Line<T> {
+        r#type: &'static str,
+        #[serde(flatten)]
+        members: T,
+    }
+    let mut lines = String::new();
+    for finding in &selected.findings {
+        lines += &super::line(&Line {
+            r#type: "finding",
+            members: FindingMembers::from(*finding),
+        })?;
+    }
+    lines += &super::line(&Line {
+        r#type: "verdict",
+        members: SummaryMembers::new(verdict, selected),
+    })?;
+    Ok(lines)
+}
+
+impl SummaryMembers {
+    fn new(verdict: &Verdict, selected: &Selected) -> Self {
+        let counts = verdict.counts();
+        Self {
+            verdict: if verdict.findings.is_empty() {
+                "nothing-found"
+            } else {
+                "found"
+            },
+            complete: verdict.is_complete(),
+            processors: verdict.processors,
+            findings_elsewhere: selected.elsewhere,
+            ignored: verdict
+                .ignored
+                .iter()
+                .map(|(id, findings)| IgnoredMembers {
+                    id: id.name(),
+                    findings: *findings,
+                })
+                .collect(),
+            rules: RuleMembers {
+                all: counts.rules,
+                judged_weakly: counts.weakly,
+                not_judged: counts.not_judged,
+            },
+            coverage: gaps(verdict).into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Gap> for CoverageMembers {
+    fn from(gap: Gap) -> Self {
+        Self {
+            rules: gap.rules.iter().map(|rule| rule.name()).collect(),
+            extent: if gap.weakly { "weakly" } else { "not" },
+            reason: gap.reason.code(),
+            message: gap.reason.to_string(),
+            processors: indices(&gap.processors),
+        }
+    }
+}
+
+impl<'a> From<&'a Finding> for FindingMembers<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            id: finding.id.name(),
+            severity: finding.severity.to_string(),
+            message: &finding.sentence,
+            processors: indices(&finding.processors),
+            values: finding.values.iter().map(Into::into).collect(),
+            others: finding.others.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Evidence> for EvidenceMembers<'a> {
+    fn from(evidence: &'a Evidence) -> Self {
+        Self {
+            field: evidence.field.name(),
+            processors: indices(&evidence.processors),
+            value: Hex(evidence.value),
+            witness: evidence.witness.map(Hex),
+            place: evidence.place.as_deref(),
+        }
+    }
+}

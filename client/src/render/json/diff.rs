@@ -1,0 +1,98 @@
+//! Differences in JSON.
+
+use serde::Serialize;
+
+use super::{indices, number};
+use crate::{checks::Diff, model::Error};
+
+#[derive(Serialize)]
+struct DiffMembers<'a> {
+    changes: Vec<ChangeMembers<'a>>,
+    processors: Vec<ProcessorMembers<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel: Option<KernelMembers<'a>>,
+    relocated: bool,
+    same_in_canonical_form: Vec<FormMembers>,
+    not_compared: Vec<LackMembers>,
+}
+
+#[derive(Serialize)]
+struct ChangeMembers<'a> {
+    field: &'static str,
+    processors: Vec<u32>,
+    before: String,
+    after: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before_place: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after_place: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProcessorMembers<'a> {
+    processors: Vec<u32>,
+    before: &'a str,
+    after: &'a str,
+}
+
+#[derive(Serialize)]
+struct KernelMembers<'a> {
+    before: &'a str,
+    after: &'a str,
+}
+
+#[derive(Serialize)]
+struct FormMembers {
+    field: &'static str,
+    processors: Vec<u32>,
+}
+
+#[derive(Serialize)]
+struct LackMembers {
+    field: &'static str,
+    reason: &'static str,
+    processors: Vec<u32>,
+}
+
+/// The differences as a document.
+pub(crate) fn diff(diff: &Diff) -> Result<String, Error> {
+    super::document(&DiffMembers::from(diff))
+}
+
+impl<'a> From<&'a Diff> for DiffMembers<'a> {
+    fn from(diff: &'a Diff) -> Self {
+        let changes = diff.changes.iter().map(|change| ChangeMembers {
+            field: change.field.name(),
+            processors: indices(&change.processors),
+            before: number(change.field, change.before),
+            after: number(change.field, change.after),
+            before_place: change.before_place.as_deref(),
+            after_place: change.after_place.as_deref(),
+        });
+        let processors = diff.processors.iter().map(|change| ProcessorMembers {
+            processors: indices(&change.processors),
+            before: &change.before,
+            after: &change.after,
+        });
+        let forms = diff.same_in_canonical_form.iter().map(|form| FormMembers {
+            field: form.field.name(),
+            processors: indices(&form.processors),
+        });
+        let lacks = diff.not_compared.iter().map(|lack| LackMembers {
+            field: lack.field.name(),
+            reason: lack.lack.code(),
+            processors: indices(&lack.processors),
+        });
+        Self {
+            changes: changes.collect(),
+            processors: processors.collect(),
+            kernel: diff
+                .kernel
+                .as_ref()
+                .map(|[before, after]| KernelMembers { before, after }),
+            relocated: diff.is_relocated,
+            same_in_canonical_form: forms.collect(),
+            not_compared: lacks.collect(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Answers as text for people.
+
+mod bench;
+mod check;
+mod colour;
+mod columns;
+mod diff;
+mod groups;
+mod snapshot;
+mod status;
+
+pub(crate) use bench::bench;
+pub(crate) use check::{explanation, findings, kinds};
+pub(crate) use colour::{Paint, Palette};
+pub(crate) use diff::{change_lines, diff};
+pub(crate) use groups::groups;
+pub(crate) use snapshot::{bare, snapshot};
+pub(crate) use status::status;

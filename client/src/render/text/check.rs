@@ -1,0 +1,84 @@
+//! A verdict as text, and what is known about each kind of finding.
+
+use std::fmt::Write as _;
+
+use super::colour::{Paint, Palette};
+use crate::{
+    checks::{Evidence, FindingId, Verdict},
+    model::fold,
+    render::{count, value, verdict, verdict::Selected},
+};
+
+/// Every finding that is shown with its values, what was not judged, and a closing line that counts.
+pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
+    let mut text = String::new();
+    for finding in &selected.findings {
+        let severity = palette.paint(finding.severity.into(), format!("{}", finding.severity));
+        let id = palette.paint(Paint::Heading, finding.id);
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{severity} {id}: {}", finding.sentence);
+        for evidence in &finding.values {
+            let _ = writeln!(text, "  {}", line(evidence));
+        }
+        for evidence in &finding.others {
+            let _ = writeln!(text, "  most have {}", line(evidence));
+        }
+    }
+    for note in verdict::coverage_lines(verdict) {
+        let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
+    }
+    let checked = count::shown(selected.processors, verdict.processors);
+    let paint = match (verdict.findings.is_empty(), verdict.is_complete()) {
+        (true, true) => Paint::Good,
+        (true, false) => Paint::Doubtful,
+        (false, _) => Paint::Bad,
+    };
+    let closing = format!("{checked} checked: {}", verdict::summary(verdict, selected));
+    let _ = writeln!(text, "{}", palette.paint(paint, closing));
+    text
+}
+
+/// `tr.limit 0x00002067: processor 3`.
+fn line(evidence: &Evidence) -> String {
+    let print = |number| value::print(evidence.field, number);
+    let place = evidence
+        .place
+        .as_ref()
+        .map_or(String::new(), |place| format!(" {place}"));
+    let witness = evidence.witness.map_or(String::new(), |number| {
+        format!(" by VMSAVE, {} without it", print(number))
+    });
+    format!(
+        "{} {}{place}{witness}: {}",
+        evidence.field,
+        print(evidence.value),
+        fold::processors(evidence.processors.iter().copied())
+    )
+}
+
+/// What a finding means.
+pub(crate) fn explanation(id: FindingId, palette: Palette) -> String {
+    format!(
+        "{} ({})\n{}\n\n{}\n\nManual: {}\n",
+        palette.paint(Paint::Heading, id),
+        palette.paint(id.severity().into(), id.severity()),
+        id.title(),
+        id.meaning(),
+        id.manual()
+    )
+}
+
+/// A line for each kind of finding.
+pub(crate) fn kinds(palette: Palette) -> String {
+    let mut ids: Vec<FindingId> = FindingId::all().collect();
+    ids.sort_by_key(|id| (id.severity(), *id));
+    let widest = ids.iter().map(|id| id.name().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for id in ids {
+        let severity = format!("{:7}", id.severity().to_string());
+        let severity = palette.paint(id.severity().into(), severity);
+        let name = palette.paint(Paint::Heading, format!("{:widest$}", id.name()));
+        let _ = writeln!(text, "{severity}  {name}  {}", id.title());
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! Differences as text: a line for each change, equal changes of several processors together.
+
+use super::colour::{Paint, Palette};
+use crate::{
+    checks::Diff,
+    model::{ProcessorId, fold},
+    render::{count, value},
+};
+
+/// All that differs, what was not compared, and a closing line that counts the lines of changes.
+pub(crate) fn diff(diff: &Diff, palette: Palette) -> String {
+    let mut lines = change_lines(diff, palette);
+    let notes = notes(diff).into_iter();
+    lines.extend(notes.map(|note| palette.paint(Paint::Faint, note).to_string()));
+    lines.push(match diff.count() {
+        0 if diff.is_complete() => palette.paint(Paint::Good, "no difference").to_string(),
+        0 => {
+            let closing = "no difference in what was compared";
+            palette.paint(Paint::Doubtful, closing).to_string()
+        }
+        some => palette
+            .paint(Paint::Bad, count::plural(some, "difference"))
+            .to_string(),
+    });
+    lines.join("\n") + "\n"
+}
+
+/// What was compared in another way than by numbers, and what was not compared.
+fn notes(diff: &Diff) -> Vec<String> {
+    let place = |ids: &[ProcessorId]| fold::processors(ids.iter().copied());
+    let mut notes = Vec::new();
+    if diff.is_relocated {
+        let note = "the kernel was loaded elsewhere: addresses are compared by place and shape";
+        notes.push(note.to_owned());
+    }
+    let forms: Vec<String> = diff
+        .same_in_canonical_form
+        .iter()
+        .map(|form| format!("{} on {}", form.field, place(&form.processors)))
+        .collect();
+    if !forms.is_empty() {
+        notes.push(format!("the same in canonical form: {}", forms.join(", ")));
+    }
+    let mut lacks: Vec<_> = diff.not_compared.iter().collect();
+    lacks.sort_by_key(|lack| lack.lack);
+    for group in lacks.chunk_by(|one, next| one.lack == next.lack) {
+        let fields: Vec<_> = group
+            .iter()
+            .map(|lack| format!("{} on {}", lack.field, place(&lack.processors)))
+            .collect();
+        notes.extend(group.first().map(|first| {
+            format!(
+                "not compared, because {}: {}",
+                first.lack,
+                fields.join(", ")
+            )
+        }));
+    }
+    notes
+}
+
+/// A line for each change.
+pub(crate) fn change_lines(diff: &Diff, palette: Palette) -> Vec<String> {
+    let arrow = |before: &str, after: &str| {
+        format!(
+            "{} -> {}",
+            palette.paint(Paint::Doubtful, before),
+            palette.paint(Paint::Bad, after)
+        )
+    };
+    let kernel = diff
+        .kernel
+        .iter()
+        .map(|[before, after]| format!("another kernel: {}", arrow(before, after)));
+    let processors = diff.processors.iter().map(|change| {
+        let place = fold::processors(change.processors.iter().copied());
+        format!("{place}: {}", arrow(&change.before, &change.after))
+    });
+    let fields = diff.changes.iter().map(|change| {
+        let print = |number, place: &Option<String>| {
+            value::with_place(change.field, number, place.as_deref())
+        };
+        let place = fold::processors(change.processors.iter().copied());
+        let values = arrow(
+            &print(change.before, &change.before_place),
+            &print(change.after, &change.after_place),
+        );
+        format!("{} on {place}: {values}", change.field)
+    });
+    kernel.chain(processors).chain(fields).collect()
+}

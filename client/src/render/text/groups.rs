@@ -1,0 +1,57 @@
+//! A snapshot folded: each value of each field once, with the processors that have it.
+
+use super::{
+    colour::{Paint, Palette},
+    columns::{self, Alignment, Cell, Column},
+    snapshot::title,
+};
+use crate::{
+    model::{Field, Snapshot, field::Kind, fold},
+    render::value,
+};
+
+/// These fields of a snapshot that may have been narrowed; nothing if it has no captures.
+/// `processors` is how many the machine has.
+pub(crate) fn groups(
+    snapshot: &Snapshot,
+    fields: &[Field],
+    processors: usize,
+    palette: Palette,
+) -> String {
+    let mut names = Vec::new();
+    let mut places = Vec::new();
+    let mut values = Vec::new();
+    for field in fields {
+        let read = snapshot
+            .captures()
+            .filter_map(|(id, capture)| Some((snapshot.value(*field, capture)?, id)));
+        let folded = fold::by_value(read);
+        let usual = fold::majority(&folded).copied();
+        for (row, (value, ids)) in folded.into_iter().enumerate() {
+            let name = if row == 0 { field.heading() } else { "" };
+            names.push(Cell::from(name.to_owned()));
+            places.push(Cell::from(format!("{}:", fold::processors(ids))));
+            let is_outlier =
+                field.kind() == Kind::Shared && usual.is_some_and(|usual| usual != value);
+            values.push(Cell {
+                text: value::describe(*field, value, snapshot),
+                paint: if is_outlier { Paint::Bad } else { Paint::Plain },
+            });
+        }
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    let column = |heading, cells| Column {
+        heading,
+        alignment: Alignment::Left,
+        cells,
+    };
+    let table = columns::blocks(
+        &[column("field", names), column("where", places)],
+        &[vec![column("value", values)]],
+        usize::MAX,
+        palette,
+    );
+    format!("{}\n{table}", title(snapshot, processors))
+}

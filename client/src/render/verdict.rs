@@ -1,0 +1,152 @@
+//! What is shown of a verdict: the findings about the processors that were asked for, and the words
+//! for what was not judged.
+
+use crate::{
+    checks::{Extent, Finding, FindingId, Reason, Verdict},
+    model::{ProcessorId, fold},
+    render::count,
+};
+
+/// The findings that are shown.
+pub(crate) struct Selected<'a> {
+    pub(crate) findings: Vec<&'a Finding>,
+    /// How many more there are, about other processors.
+    pub(crate) elsewhere: usize,
+    /// Processors that were asked for.
+    pub(crate) processors: usize,
+}
+
+impl<'a> Selected<'a> {
+    /// The findings about these processors, or about none in particular.
+    pub(crate) fn new(verdict: &'a Verdict, processors: &[ProcessorId]) -> Self {
+        let findings: Vec<_> = verdict
+            .findings
+            .iter()
+            .filter(|finding| {
+                let mut places = finding.processors.iter();
+                finding.processors.is_empty()
+                    || processors.len() == verdict.processors
+                    || places.any(|id| {
+                        processors
+                            .binary_search_by_key(&id.index, |one| one.index)
+                            .is_ok()
+                    })
+            })
+            .collect();
+        Self {
+            elsewhere: verdict.findings.len() - findings.len(),
+            findings,
+            processors: processors.len(),
+        }
+    }
+}
+
+/// Rules that were judged weakly or not at all, for one reason on the same processors.
+pub(crate) struct Gap {
+    pub(crate) rules: Vec<FindingId>,
+    /// Judged, but not with all that the rules ask for.
+    pub(crate) weakly: bool,
+    pub(crate) reason: Reason,
+    pub(crate) processors: Vec<ProcessorId>,
+}
+
+/// What was not judged, or weakly.
+pub(crate) fn gaps(verdict: &Verdict) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = Vec::new();
+    for coverage in &verdict.coverage {
+        let (weakly, reason) = match coverage.extent {
+            Extent::Judged => continue,
+            Extent::Weakly(reason) => (true, reason),
+            Extent::Not(reason) => (false, reason),
+        };
+        let same = gaps.iter_mut().find(|gap| {
+            (gap.weakly, gap.reason) == (weakly, reason) && gap.processors == coverage.processors
+        });
+        match same {
+            Some(gap) => gap.rules.push(coverage.rule),
+            None => gaps.push(Gap {
+                rules: vec![coverage.rule],
+                weakly,
+                reason,
+                processors: coverage.processors.clone(),
+            }),
+        }
+    }
+    gaps
+}
+
+/// A line for each reason for which rules were judged weakly or not at all, with the rules.
+pub(crate) fn coverage_lines(verdict: &Verdict) -> Vec<String> {
+    gaps(verdict)
+        .into_iter()
+        .map(|gap| {
+            let how = if gap.weakly {
+                "judged weakly"
+            } else {
+                "not judged"
+            };
+            let place = if gap.processors.len() == verdict.processors {
+                String::new()
+            } else {
+                format!(" on {}", fold::processors(gap.processors))
+            };
+            let rules: Vec<_> = gap.rules.iter().map(|rule| rule.name()).collect();
+            format!("{how}{place} ({}): {}", gap.reason, rules.join(", "))
+        })
+        .collect()
+}
+
+/// The verdict in a line, without the processors that it is about.
+pub(crate) fn summary(verdict: &Verdict, selected: &Selected) -> String {
+    let mut parts = vec![match selected.findings.len() {
+        0 if selected.elsewhere > 0 => "nothing found there".to_owned(),
+        0 => "nothing found".to_owned(),
+        some => count::plural(some, "finding"),
+    }];
+    if selected.elsewhere > 0 {
+        parts.push(format!(
+            "{} about other processors",
+            count::plural(selected.elsewhere, "finding")
+        ));
+    }
+    let counts = verdict.counts();
+    let reasons = |wanted: fn(&Extent) -> bool| {
+        let mut reasons: Vec<String> = Vec::new();
+        for coverage in &verdict.coverage {
+            if let Extent::Weakly(reason) | Extent::Not(reason) = coverage.extent
+                && wanted(&coverage.extent)
+            {
+                let reason = reason.to_string();
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        reasons.join(", ")
+    };
+    if counts.not_judged > 0 {
+        parts.push(format!(
+            "{} of {} rules not judged: {}",
+            counts.not_judged,
+            counts.rules,
+            reasons(|extent| matches!(extent, Extent::Not(_)))
+        ));
+    }
+    if counts.weakly > 0 {
+        parts.push(format!(
+            "{} of {} rules judged weakly: {}",
+            counts.weakly,
+            counts.rules,
+            reasons(|extent| matches!(extent, Extent::Weakly(_)))
+        ));
+    }
+    let ignored: Vec<String> = verdict
+        .ignored
+        .iter()
+        .map(|(id, findings)| format!("{id} ({})", count::plural(*findings, "finding")))
+        .collect();
+    if !ignored.is_empty() {
+        parts.push(format!("ignored: {}", ignored.join(", ")));
+    }
+    parts.join("; ")
+}
