@@ -2,7 +2,9 @@
 
 use crate::program::run_client_on;
 
-fuzz_target!(|bytes: &[u8]| run_client_on(
+/// Runs the target on one input.
+pub fn run(bytes: &[u8]) {
+    run_client_on(
     bytes,
     &[
         &["show", "--from"],
@@ -15,4 +17,5 @@ fuzz_target!(|bytes: &[u8]| run_client_on(
         &["check", "--json", "--from"],
         &["decode"],
     ]
-));
+);
+}

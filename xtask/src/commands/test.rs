@@ -123,11 +123,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
                 .filter(|_| program.integration && program.package == "lab")
             })
         })
-        .after(&[
-            "test programs",
-            "svmsave.sys with checks",
-            "the lab's parts",
-        ]),
+        .after(&["minimal driver", "the lab's parts"]),
         Task::new("unit tests", || {
             suite(built, "unit tests", |program| {
                 let here = !boots(program);
