@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::artifact::{self, LabDriver, Profile};
+use crate::artifact::{self, Profile};
 use crate::bench::demo::Times;
-use crate::bench::{self, Figures, HOPPED, PROCESSORS, baseline};
+use crate::bench::{self, Figures, PROCESSORS, baseline};
 use crate::machine::{self, package, target};
 use crate::workspace::Workspace;
 
@@ -53,7 +53,7 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
         println!();
         println!("{}", snapshots(&figures).trim_fmt());
         println!();
-        println!("{}", side_by_side(&figures).trim_fmt());
+        println!("{}", machine(&figures).trim_fmt());
         println!();
         println!("{}", whole(&figures).trim_fmt());
     }
@@ -78,8 +78,7 @@ pub fn measure(workspace: &Workspace) -> Result<Figures> {
     machine::ensure(workspace, package::ALL, target::ALL)?;
     let package = artifact::build_package(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
-    let hopping = LabDriver::Hopping.build(workspace)?;
-    bench::measure(&package, &hopping, &kernel)
+    bench::measure(&package, &kernel)
 }
 
 /// The parts of a DPC, in the order of their execution.
@@ -120,22 +119,10 @@ fn snapshots(figures: &Figures) -> Table {
     by_processors(figures, &PROCESSORS, &COLUMNS)
 }
 
-/// Snapshots beside hopping: the driver's instructions, those of the whole machine, and the skew
-/// by both.
-fn side_by_side(figures: &Figures) -> Table {
-    const COLUMNS: [(&str, &str); 10] = [
-        ("requests by hopping", "hopping.requests"),
-        ("hops", "hopping.hops"),
-        ("driver", "total"),
-        ("by hopping", "hopping.total"),
-        ("skew", "skew"),
-        ("by hopping", "hopping.skew"),
-        ("machine", "machine"),
-        ("by hopping", "hopping.machine"),
-        ("its skew", "machine_skew"),
-        ("by hopping", "hopping.machine_skew"),
-    ];
-    by_processors(figures, &HOPPED, &COLUMNS)
+/// Snapshots, by what the whole machine executes, the system's part included.
+fn machine(figures: &Figures) -> Table {
+    const COLUMNS: [(&str, &str); 2] = [("machine", "machine"), ("its skew", "machine_skew")];
+    by_processors(figures, &PROCESSORS, &COLUMNS)
 }
 
 /// What does not depend on processors: sizes, and times if they were taken.
