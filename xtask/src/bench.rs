@@ -5,7 +5,6 @@
 
 pub mod baseline;
 pub mod demo;
-mod hopping;
 mod round;
 mod snapshot;
 mod trace;
@@ -15,7 +14,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use baseline::Change;
-use hopping::Hopping;
 use lab::mapped_image::MappedImage;
 use round::Round;
 use snapshot::Snapshot;
@@ -25,9 +23,6 @@ use xtask::check::Check;
 
 /// Numbers of processors that a snapshot is measured with.
 pub const PROCESSORS: [u32; 7] = [1, 2, 4, 8, 16, 64, 255];
-
-/// Numbers of processors that hopping is measured with beside it.
-pub const HOPPED: [u32; 5] = [1, 2, 8, 64, 255];
 
 /// Figures by name.
 pub type Figures = BTreeMap<String, u64>;
@@ -51,14 +46,14 @@ const LIMITS: [(&str, u64, &str); 11] = [
         "255 processors have at most 4 times the critical path of 8",
     ),
     (
-        "skew.of_hopping_percent",
-        5,
-        "captures of 255 processors are 20 times closer than by hopping",
+        "skew.255",
+        40,
+        "captures of 255 processors are at most 40 instructions apart",
     ),
     (
-        "machine_skew.of_hopping_percent",
-        5,
-        "so they are if processors take turns and the system's instructions count",
+        "machine_skew.255",
+        2_000_000,
+        "if processors take turns, captures of 255 are at most 2000000 instructions apart",
     ),
     (
         "interrupts.per_processor",
@@ -108,7 +103,7 @@ pub fn judge(figures: &Figures, baseline: &Figures) -> (Vec<Check>, Vec<Change>)
 /// # Errors
 ///
 /// When a lab does not come up, or a log is not as expected.
-pub fn measure(package: &Package, hopping: &Path, kernel: &Path) -> Result<Figures> {
+pub fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
     let image = MappedImage::read(&package.driver)?;
     let mut snapshots = Vec::new();
     for processors in PROCESSORS {
@@ -126,12 +121,6 @@ pub fn measure(package: &Package, hopping: &Path, kernel: &Path) -> Result<Figur
         let round = Round::of(snapshot, &image, entry)?;
         round.report(&mut figures);
     }
-    let image = MappedImage::read(hopping)?;
-    for processors in HOPPED {
-        let what = format!("the same by hopping over {processors} processors");
-        let hopping = step(&what, |_| Hopping::take(processors, kernel, hopping))?;
-        hopping.report(&image, &mut figures)?;
-    }
     per_processor(&mut figures, "caller", "caller.per_processor");
     per_processor(&mut figures, "memory", "memory.per_processor");
     let of = |name: &str| figures.get(name).copied().unwrap_or_default();
@@ -139,14 +128,6 @@ pub fn measure(package: &Package, hopping: &Path, kernel: &Path) -> Result<Figur
         (
             "critical_path.growth_percent",
             of("critical_path.255") * 100 / of("critical_path.8").max(1),
-        ),
-        (
-            "skew.of_hopping_percent",
-            (of("skew.255") * 100).div_ceil(of("hopping.skew.255").max(1)),
-        ),
-        (
-            "machine_skew.of_hopping_percent",
-            (of("machine_skew.255") * 100).div_ceil(of("hopping.machine_skew.255").max(1)),
         ),
         (
             "interrupts.per_processor",

@@ -1,4 +1,4 @@
-//! Drivers that only the lab loads: of faulting frames, and of one register per request.
+//! Drivers that only the lab loads.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,17 +17,14 @@ use crate::needs;
 pub enum LabDriver {
     /// `lab/frames`, for the tests of the unwinder.
     Frames,
-    /// `lab/hopping`, for the bench.
-    Hopping,
 }
 
 impl LabDriver {
-    const ALL: [Self; 2] = [Self::Frames, Self::Hopping];
+    const ALL: [Self; 1] = [Self::Frames];
 
     const fn package(self) -> &'static str {
         match self {
             Self::Frames => "lab-frames",
-            Self::Hopping => "lab-hopping",
         }
     }
 

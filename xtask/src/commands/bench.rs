@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use wdk_linux::host;
 use wdk_linux::host::Workspace;
-use xtask::artifact::{self, LabDriver, Profile};
+use xtask::artifact::{self, Profile};
 use xtask::needs;
 
 use crate::bench::demo::Times;
-use crate::bench::{self, Figures, HOPPED, PROCESSORS, baseline};
+use crate::bench::{self, Figures, PROCESSORS, baseline};
 
 /// Count the instructions of a snapshot in the lab, and compare them with the baseline
 #[derive(clap::Args)]
@@ -54,7 +54,7 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
         println!();
         println!("{}", snapshots(&figures).trim_fmt());
         println!();
-        println!("{}", side_by_side(&figures).trim_fmt());
+        println!("{}", machine(&figures).trim_fmt());
         println!();
         println!("{}", whole(&figures).trim_fmt());
     }
@@ -79,8 +79,7 @@ pub fn measure(workspace: &Workspace) -> Result<Figures> {
     host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     let package = artifact::build_package(workspace, Profile::Release)?;
     let kernel = artifact::build_kernel(workspace)?;
-    let hopping = LabDriver::Hopping.build(workspace)?;
-    bench::measure(&package, &hopping, &kernel)
+    bench::measure(&package, &kernel)
 }
 
 /// The parts of a DPC, in the order of their execution.
@@ -121,22 +120,10 @@ fn snapshots(figures: &Figures) -> Table {
     by_processors(figures, &PROCESSORS, &COLUMNS)
 }
 
-/// Snapshots beside hopping: the driver's instructions, those of the whole machine, and the skew
-/// by both.
-fn side_by_side(figures: &Figures) -> Table {
-    const COLUMNS: [(&str, &str); 10] = [
-        ("requests by hopping", "hopping.requests"),
-        ("hops", "hopping.hops"),
-        ("driver", "total"),
-        ("by hopping", "hopping.total"),
-        ("skew", "skew"),
-        ("by hopping", "hopping.skew"),
-        ("machine", "machine"),
-        ("by hopping", "hopping.machine"),
-        ("its skew", "machine_skew"),
-        ("by hopping", "hopping.machine_skew"),
-    ];
-    by_processors(figures, &HOPPED, &COLUMNS)
+/// Snapshots, by what the whole machine executes, the system's part included.
+fn machine(figures: &Figures) -> Table {
+    const COLUMNS: [(&str, &str); 2] = [("machine", "machine"), ("its skew", "machine_skew")];
+    by_processors(figures, &PROCESSORS, &COLUMNS)
 }
 
 /// What does not depend on processors: sizes, and times if they were taken.

@@ -248,7 +248,6 @@ fn build_package(workspace: &Workspace) -> Result<()> {
 fn build_lab(workspace: &Workspace) -> Result<()> {
     artifact::build_kernel(workspace)?;
     LabDriver::Frames.build(workspace)?;
-    LabDriver::Hopping.build(workspace)?;
     Ok(())
 }
 
