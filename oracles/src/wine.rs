@@ -1,9 +1,9 @@
 //! Wine, a second system: its loader, service control manager, I/O manager and exception
 //! dispatcher run the packaged files.
 //!
-//! Wine 8 lacks four routines that the driver imports. A driver for tests
-//! (`oracles/wine/supplement`) lends them to the loaded image; what it lends is [`LENT`], and what
-//! passes through it proves nothing.
+//! Wine lacks routines that the driver imports ([`LACKING`]). A driver for tests
+//! (`oracles/wine/supplement`) lends the loaded image those that one or the other version lacks, and
+//! what passes through them proves nothing.
 
 mod lifecycle;
 mod prefix;
@@ -26,14 +26,15 @@ use xtask::needs;
 
 use self::prefix::Prefix;
 use crate::Verdict;
+use crate::version::Version;
 
-/// Imports of `svmsave.sys` that Wine 8 lacks. A newer Wine may lack fewer; a driver that needs
-/// more fails here.
-const LENT: [&str; 4] = [
-    "ExAllocatePool2",
-    "KeGetProcessorNumberFromIndex",
-    "KeQueryLogicalProcessorRelationship",
-    "MmAllocateContiguousNodeMemory",
+/// Imports of `svmsave.sys` that Wine 8.0 lacks, each with the version that was seen to have it. A
+/// driver that needs more fails here, and so does a Wine that has other ones.
+const LACKING: [(&str, Option<Version>); 4] = [
+    ("ExAllocatePool2", Some(Version::new(10, 0))),
+    ("KeGetProcessorNumberFromIndex", None),
+    ("KeQueryLogicalProcessorRelationship", None),
+    ("MmAllocateContiguousNodeMemory", None),
 ];
 
 /// How often everything is done, from a fresh prefix each time.
@@ -48,6 +49,7 @@ struct Staged {
     inf: Inf,
     supplement: PathBuf,
     requests: PathBuf,
+    wine: Version,
 }
 
 /// Asks Wine.
@@ -62,7 +64,7 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
         let kernel = fs::read(prefix.file("windows/system32/ntoskrnl.exe"))?;
         verdict.absorb(
             "imports",
-            imports(&fs::read(&staged.package.driver)?, &kernel)?,
+            imports(&fs::read(&staged.package.driver)?, &kernel, staged.wine)?,
         );
         prepare(&prefix, &staged)?;
         prefix.end()
@@ -95,6 +97,7 @@ impl Staged {
             artifact::build_program(workspace, "wine-requests", remarks)
         })?;
         Ok(Self {
+            wine: Version::of("wine")?,
             inf: Inf::read(&read_text(&package.inf)?)?,
             package,
             supplement,
@@ -140,8 +143,8 @@ fn prepare(prefix: &Prefix, staged: &Staged) -> Result<()> {
     lifecycle::put_into_group(prefix, "supplement")
 }
 
-/// What the driver imports, this Wine has, but for what is lent.
-fn imports(driver: &[u8], kernel: &[u8]) -> Result<Verdict> {
+/// What the driver imports, this Wine has, but for what its version lacks.
+fn imports(driver: &[u8], kernel: &[u8], wine: Version) -> Result<Verdict> {
     let exports: BTreeSet<String> = PeFile64::parse(kernel)?
         .exports()?
         .map(|export| Ok(text(export?.name().into_name())))
@@ -149,15 +152,40 @@ fn imports(driver: &[u8], kernel: &[u8]) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for import in PeFile64::parse(driver)?.imports()? {
         let name = text(import?.name().into_name());
-        let there = exports.contains(&name) || LENT.contains(&&*name);
-        verdict.add((!there).then(|| format!("this Wine has no {name}")));
+        let is_there = exports.contains(&name);
+        let violation = match (is_there, lacks(wine, &name)) {
+            (false, false) => Some(format!("Wine {wine} has no {name}")),
+            (true, true) => Some(format!("Wine {wine} has {name}, and was not to have it")),
+            _ => None,
+        };
+        verdict.add(violation);
     }
     Ok(verdict)
+}
+
+fn lacks(wine: Version, routine: &str) -> bool {
+    LACKING
+        .iter()
+        .any(|(name, since)| *name == routine && since.is_none_or(|since| wine < since))
 }
 
 /// A name in an image; the driver imports nothing by number.
 fn text(name: Option<&[u8]>) -> String {
     String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_lacks_what_later_ones_have() {
+        let (old, new) = (Version::new(8, 0), Version::new(10, 0));
+        assert!(lacks(old, "ExAllocatePool2") && !lacks(new, "ExAllocatePool2"));
+        let contiguous = "MmAllocateContiguousNodeMemory";
+        assert!(lacks(old, contiguous) && lacks(new, contiguous));
+        assert!(!lacks(old, "IoCreateDevice"));
+    }
 }
 
 /// Damage that the judge has to notice, in copies of the packaged files.

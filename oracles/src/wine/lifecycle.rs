@@ -64,7 +64,7 @@ pub fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
     client_exits(prefix, "started again", &["status"], 5, &mut verdict)?;
     stop(prefix, &mut verdict)?;
     remove(prefix, &mut verdict)?;
-    Trace::of(prefix)?.compare(&before, &mut verdict);
+    Trace::of(prefix)?.compare(&before, staged.wine, &mut verdict);
     Ok(verdict)
 }
 

@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 
 use super::prefix::Prefix;
 use crate::Verdict;
+use crate::version::Version;
 
 /// The roots of the registry; the other ones show parts of these.
 const ROOTS: [&str; 2] = ["HKLM", "HKU"];
@@ -22,16 +23,32 @@ const LEFT: [&str; 2] = [
     r"C:\windows\system32\unknown\svmsave.sys",
 ];
 
-/// Keys that change whether or not there is a package, with all below them.
+/// Keys of a control set that change whether or not there is a package, with all below them.
 const RESTLESS: [&str; 4] = [
     // The display, which Wine describes anew, with another identifier, at each start.
-    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Class\{4D36E968-E325-11CE-BFC1-08002BE10318}\0000",
-    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Video",
+    r"Control\Class\{4D36E968-E325-11CE-BFC1-08002BE10318}\0000",
+    r"Control\Video",
     // How many processes the service control manager has started since then; this is not kept.
-    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\ServiceCurrent",
+    r"Control\ServiceCurrent",
     // Where the driver for tests says what it saw.
-    r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services\supplement",
+    r"Services\supplement",
 ];
+
+/// What the control sets are in.
+const SYSTEM: &str = r"HKEY_LOCAL_MACHINE\System\";
+
+/// The names of the one control set.
+const CONTROL_SETS: [&str; 2] = ["ControlSet001", "CurrentControlSet"];
+
+/// The names by which an export has it. Wine 8.0 has but the second; in Wine 10.0 that is a link to
+/// the first, as in Windows, and what is below is exported twice.
+fn control_sets(wine: Version) -> &'static [&'static str] {
+    if wine < Version::new(10, 0) {
+        &CONTROL_SETS[1..]
+    } else {
+        &CONTROL_SETS
+    }
+}
 
 /// A prefix's registry and drive C at one moment.
 #[derive(Default)]
@@ -62,8 +79,9 @@ impl Trace {
         })
     }
 
-    /// Compares with what was there before.
-    pub fn compare(&self, before: &Self, verdict: &mut Verdict) {
+    /// Compares with what was there before, in a Wine of that version.
+    pub fn compare(&self, before: &Self, wine: Version, verdict: &mut Verdict) {
+        verdict.same("control sets", self.control_sets(), control_sets(wine));
         for (what, found, expected) in [
             ("registry", &self.registry, &before.registry),
             ("drive C", &self.drive, &before.drive),
@@ -72,6 +90,16 @@ impl Trace {
             let violation = format!("the {what} is not as it was:\n  {}", changes.join("\n  "));
             verdict.add((!changes.is_empty()).then_some(violation));
         }
+    }
+
+    /// The names of the control sets.
+    fn control_sets(&self) -> Vec<&str> {
+        let keys = self.registry.iter().filter_map(Entry::in_system);
+        let sets: BTreeSet<&str> = keys
+            .filter_map(|key| key.split('\\').next())
+            .filter(|name| name.contains("ControlSet"))
+            .collect();
+        sets.into_iter().collect()
     }
 }
 
@@ -86,16 +114,33 @@ impl Entry {
     fn may_change(&self) -> bool {
         LEFT.iter()
             .any(|left| self.place.eq_ignore_ascii_case(left))
-            || RESTLESS.iter().any(|key| self.is_in(key))
+            || self
+                .in_control_set()
+                .is_some_and(|key| RESTLESS.iter().any(|restless| is_in(key, restless)))
     }
 
-    /// Whether this is the key itself or below it.
-    fn is_in(&self, key: &str) -> bool {
-        let Some((start, rest)) = self.place.split_at_checked(key.len()) else {
-            return false;
-        };
-        start.eq_ignore_ascii_case(key) && (rest.is_empty() || rest.starts_with('\\'))
+    /// The key below [`SYSTEM`], if it is there.
+    fn in_system(&self) -> Option<&str> {
+        let (start, rest) = self.place.split_at_checked(SYSTEM.len())?;
+        start.eq_ignore_ascii_case(SYSTEM).then_some(rest)
     }
+
+    /// The key below a control set, whichever, if it is there.
+    fn in_control_set(&self) -> Option<&str> {
+        let (set, key) = self.in_system()?.split_once('\\')?;
+        CONTROL_SETS
+            .iter()
+            .any(|name| set.eq_ignore_ascii_case(name))
+            .then_some(key)
+    }
+}
+
+/// Whether this is the key itself or below it.
+fn is_in(place: &str, key: &str) -> bool {
+    let Some((start, rest)) = place.split_at_checked(key.len()) else {
+        return false;
+    };
+    start.eq_ignore_ascii_case(key) && (rest.is_empty() || rest.starts_with('\\'))
 }
 
 /// What is gone and what has come, but for what may.
@@ -208,18 +253,56 @@ mod tests {
     }
 
     #[test]
+    fn the_control_sets_are_those_of_the_version() {
+        let export = |sets: &[&str]| {
+            let keys = sets
+                .iter()
+                .map(|set| format!(r"[HKEY_LOCAL_MACHINE\System\{set}\Services]"));
+            Trace {
+                registry: entries(&keys.collect::<Vec<_>>().join("\r\n"))
+                    .into_iter()
+                    .collect(),
+                ..Trace::default()
+            }
+        };
+        let (old, new) = (Version::new(8, 0), Version::new(10, 0));
+        let found = |sets: &[&str], wine| {
+            let mut verdict = Verdict::default();
+            export(sets).compare(&export(sets), wine, &mut verdict);
+            verdict.violations().len()
+        };
+        assert_eq!(found(&["CurrentControlSet"], old), 0);
+        assert_eq!(found(&["CurrentControlSet"], new), 1);
+        assert_eq!(found(&["CurrentControlSet", "ControlSet001"], new), 0);
+        assert_eq!(found(&["CurrentControlSet", "ControlSet001"], old), 1);
+    }
+
+    #[test]
     fn nothing_but_what_is_listed_may_change() {
-        let services = r"HKEY_LOCAL_MACHINE\System\CurrentControlSet\Services";
+        let system = r"HKEY_LOCAL_MACHINE\SYSTEM";
         for (place, may) in [
             (LEFT[1].to_owned(), true),
             (format!("{}.bak", LEFT[1]), false),
             (format!(r"{}\other.sys", LEFT[0]), false),
             (r"C:\windows\system32\drivers\svmsave.sys".to_owned(), false),
-            (format!(r"{}\{{0}}\0000", RESTLESS[1]), true),
-            (format!(r"{services}\Supplement"), true),
-            (format!(r"{services}\supplements"), false),
-            (format!(r"{services}\svmsave"), false),
-            (services.to_owned(), false),
+            (
+                format!(r"{system}\CurrentControlSet\Control\Video\{{0}}\0000"),
+                true,
+            ),
+            (format!(r"{system}\ControlSet001\Control\Video"), true),
+            (format!(r"{system}\ControlSet002\Control\Video"), false),
+            (format!(r"{system}\ControlSet001\Services\Supplement"), true),
+            (
+                format!(r"{system}\ControlSet001\Services\supplements"),
+                false,
+            ),
+            (format!(r"{system}\ControlSet001\Services\svmsave"), false),
+            (
+                format!(r"{system}\CurrentControlSet\Services\svmsave"),
+                false,
+            ),
+            (format!(r"{system}\CurrentControlSet\Services"), false),
+            (r"HKEY_USERS\ControlSet001\Control\Video".to_owned(), false),
         ] {
             let changed = BTreeSet::from([entry(&place, "")]);
             let found = changes(&BTreeSet::new(), &changed);

@@ -25,8 +25,8 @@ use crate::{binding::THIS_PROCESS, registry::keep};
 /// A routine: its name, and where it is.
 type Lent = (&'static [u8], fn() -> usize);
 
-/// Wine 8 has not the first four; it has the others, but runs no DPC, and frees only what it
-/// allocated.
+/// Wine 8.0 has not the first four, and of them Wine 10.0 has the first; lent it is there, too, so
+/// that memory is counted. Both have the others, but run no DPC, and free only what they allocated.
 pub(crate) static LENT: [Lent; 8] = [
     (b"ExAllocatePool2", || allocate_pool as *const () as usize),
     (b"KeGetProcessorNumberFromIndex", || {
