@@ -131,14 +131,14 @@ const RULES: &[Rule] = &[
         id: FindingId::LstarOutsideKernel,
         breaks: |s| {
             every(s, |one| {
-                one.vmsave.system_call.lstar = 0xFFFF_F803_1B04_7000
-            })
+                one.vmsave.system_call.lstar = 0xFFFF_F803_1B04_7000;
+            });
         },
         also: &[],
         keeps: |s| {
             every(s, |one| {
-                one.vmsave.system_call.lstar = 0xFFFF_F803_1B04_6FFF
-            })
+                one.vmsave.system_call.lstar = 0xFFFF_F803_1B04_6FFF;
+            });
         },
         blinds: Some(no_modules),
     },
@@ -146,14 +146,14 @@ const RULES: &[Rule] = &[
         id: FindingId::CstarOutsideKernel,
         breaks: |s| {
             every(s, |one| {
-                one.vmsave.system_call.cstar = 0xFFFF_F803_19FF_FFFF
-            })
+                one.vmsave.system_call.cstar = 0xFFFF_F803_19FF_FFFF;
+            });
         },
         also: &[],
         keeps: |s| {
             every(s, |one| {
-                one.vmsave.system_call.cstar = 0xFFFF_F803_1A00_1000
-            })
+                one.vmsave.system_call.cstar = 0xFFFF_F803_1A00_1000;
+            });
         },
         blinds: Some(no_modules),
     },
@@ -161,14 +161,14 @@ const RULES: &[Rule] = &[
         id: FindingId::SysenterOutsideKernel,
         breaks: |s| {
             every(s, |one| {
-                one.vmsave.system_call.sysenter_eip = 0xFFFF_F803_2000_0000
-            })
+                one.vmsave.system_call.sysenter_eip = 0xFFFF_F803_2000_0000;
+            });
         },
         also: &[],
         keeps: |s| {
             every(s, |one| {
-                one.vmsave.system_call.sysenter_eip = 0xFFFF_F803_1A42_0000
-            })
+                one.vmsave.system_call.sysenter_eip = 0xFFFF_F803_1A42_0000;
+            });
         },
         blinds: Some(|s| s.modules.remove(0).size = 0),
     },
@@ -176,14 +176,14 @@ const RULES: &[Rule] = &[
         id: FindingId::EntryInHeaders,
         breaks: |s| {
             every(s, |one| {
-                one.vmsave.system_call.lstar = 0xFFFF_F803_1A00_0FFF
-            })
+                one.vmsave.system_call.lstar = 0xFFFF_F803_1A00_0FFF;
+            });
         },
         also: &[],
         keeps: |s| {
             every(s, |one| {
-                one.vmsave.system_call.lstar = 0xFFFF_F803_1A00_1000
-            })
+                one.vmsave.system_call.lstar = 0xFFFF_F803_1A00_1000;
+            });
         },
         blinds: Some(no_modules),
     },
@@ -379,12 +379,12 @@ const RULES: &[Rule] = &[
         id: FindingId::KernelNameTwice,
         breaks: |s| {
             s.modules
-                .push(module("NTOSKRNL.EXE", 0xFFFF_F803_3000_0000, 0x1000))
+                .push(module("NTOSKRNL.EXE", 0xFFFF_F803_3000_0000, 0x1000));
         },
         also: &[],
         keeps: |s| {
             s.modules
-                .push(module("ntoskrnl.sys", 0xFFFF_F803_3000_0000, 0x1000))
+                .push(module("ntoskrnl.sys", 0xFFFF_F803_3000_0000, 0x1000));
         },
         blinds: Some(no_modules),
     },
@@ -392,12 +392,12 @@ const RULES: &[Rule] = &[
         id: FindingId::ModuleNameDeceptive,
         breaks: |s| {
             s.modules
-                .push(module("ntoskrn1.exe", 0xFFFF_F803_3000_0000, 0x1000))
+                .push(module("ntoskrn1.exe", 0xFFFF_F803_3000_0000, 0x1000));
         },
         also: &[],
         keeps: |s| {
             s.modules
-                .push(module("ntoskrnl2.exe", 0xFFFF_F803_3000_0000, 0x1000))
+                .push(module("ntoskrnl2.exe", 0xFFFF_F803_3000_0000, 0x1000));
         },
         blinds: Some(no_modules),
     },

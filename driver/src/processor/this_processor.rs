@@ -144,6 +144,10 @@ impl Processor for ThisProcessor {
         intrinsics::rdtsc()
     }
 
+    fn cycles(&mut self) -> u32 {
+        intrinsics::rdtsc_lower()
+    }
+
     fn selectors(&mut self) -> Selectors {
         let (fs, gs, tr, ldtr): (u16, u16, u16, u16);
         // SAFETY: reads a segment register, and nothing else.

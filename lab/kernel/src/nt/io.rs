@@ -6,7 +6,7 @@
 //! | [`call`] | calling a driver's routines |
 //! | [`device`] | device objects |
 //! | [`driver`] | loading and unloading the driver |
-//! | [`file`] | file objects and the system calls on them |
+//! | [`mod@file`] | file objects and the system calls on them |
 //! | [`irp`] | I/O requests |
 //! | [`major`] | major function codes |
 //! | [`name`] | comparing and splitting object names |
