@@ -1,4 +1,4 @@
-"""Asks signify, which nobody here wrote, whether Windows could trust a driver package.
+"""Asks signify, which was written elsewhere, whether Windows could trust a driver package.
 
 verify.py FOLDER CERTIFICATE: writes a line for each thing that holds to standard output, and a line
 for each that doesn't to standard error; ends with 2 if there is one. The certificate in

@@ -28,7 +28,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// If it cannot be made; nobody then takes what there is of it for whole.
+    /// If it cannot be made; what there is of it is then not taken for whole.
     pub fn ensure(workspace: &Workspace, name: &str, requirements: &Path) -> Result<Self> {
         let folder = workspace.target().join("python").join(name);
         let wanted = read_text(requirements)?;
@@ -104,7 +104,7 @@ mod tests {
                     start.wait();
                     once(&folder, "a==1", || {
                         made.fetch_add(1, Ordering::SeqCst);
-                        // Whoever came too early would find half of it.
+                        // A program that came too early would find half of it.
                         fs::write(folder.join("first"), "")?;
                         thread::yield_now();
                         fs::write(folder.join("second"), "")?;

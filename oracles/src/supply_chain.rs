@@ -112,7 +112,7 @@ mod tests {
     }
 }
 
-/// Damage that the judge has to notice: a package whose licence nobody decided on.
+/// Damage that the judge has to notice: a package whose licence was not decided on.
 #[cfg(all(test, feature = "boot"))]
 mod damage {
     use super::*;

@@ -73,8 +73,8 @@ const LIMITS: [(&str, u64, &str); 11] = [
     ),
     (
         "size.client.exe",
-        1024 * 1024,
-        "client.exe is at most 1 MiB",
+        1536 * 1024,
+        "client.exe is at most 1.5 MiB",
     ),
 ];
 

@@ -2,7 +2,7 @@
 //! runs as on a new machine. It does not know what the command is for.
 //!
 //! Mounts and processes are in namespaces of their own (`unshare`): when the command ends, when its
-//! time is over or when whoever started it is killed, the kernel takes both away.
+//! time is over or when the program that started it is killed, the kernel takes both away.
 
 use std::env;
 use std::ffi::OsString;

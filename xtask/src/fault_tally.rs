@@ -57,7 +57,7 @@ pub fn add_up(output: &str) -> BTreeMap<&str, Survival> {
     let mut sums = BTreeMap::<&str, Survival>::new();
     let lines = output.lines().filter_map(|line| line.strip_prefix(MARK));
     for (what, counts) in lines.filter_map(|line| line.split_once(": ")) {
-        // A line that says something else counts as a point that nobody survived.
+        // A line that says something else counts as a point that was not survived.
         let counted = Survival::parse(counts).unwrap_or(Survival {
             points: 1,
             ..Survival::default()

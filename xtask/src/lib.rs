@@ -1,4 +1,4 @@
-//! What this repository makes, and how: the driver package and the lab kernel. Whoever judges or
+//! What this repository makes, and how: the driver package and the lab kernel. What judges or
 //! signs them builds on this; the commands of `cargo xtask` are in the program.
 
 pub mod artifact;

@@ -7,6 +7,7 @@ mod bench;
 mod chroot;
 mod commands;
 mod decoders;
+mod doc_figures;
 mod doc_references;
 mod fault_tally;
 mod fuzzing;

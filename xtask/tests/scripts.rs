@@ -146,7 +146,7 @@ fn the_scripts_know_each_file_by_its_name() {
     }
 }
 
-/// Whoever moves a tag of an action can't change what runs here.
+/// A tag of an action that is moved can't change what runs here.
 #[test]
 fn every_action_is_pinned_by_the_hash_of_a_commit() {
     let workflow = source(".github/workflows/ci.yml");

@@ -1,5 +1,5 @@
-//! What the rules could judge, and what they could not: a verdict says nothing of values that
-//! nobody looked at.
+//! What the rules could judge, and what they could not: a verdict says nothing of values that no
+//! rule looked at.
 
 use std::{collections::BTreeMap, fmt};
 

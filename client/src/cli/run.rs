@@ -68,7 +68,7 @@ fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Ex
         _ => {}
     }
     for complaint in complaints {
-        // If this fails too, there is nobody left to tell; the exit code remains.
+        // If this fails too, the exit code is all that remains.
         let _ = writeln!(stderr, "client: {}", in_one_line(&complaint));
     }
     exit

@@ -82,12 +82,12 @@ fn a_file_is_summed_up_without_a_round_trip() {
     let folder = Folder::new();
     let path = folder.path("a.json");
     output(&["save", &path], &mut uneven(5));
-    let mut nobody = Driver::with_processors(1);
-    let text = output(&["bench", "--from", &path], &mut nobody);
+    let mut unasked = Driver::with_processors(1);
+    let text = output(&["bench", "--from", &path], &mut unasked);
     // Without a time, the columns are the same each time, too.
     insta::assert_snapshot!(text);
-    assert!(nobody.requests.is_empty());
-    let wrong = run(&["bench", "--from", &path, "--rounds", "2"], &mut nobody);
+    assert!(unasked.requests.is_empty());
+    let wrong = run(&["bench", "--from", &path, "--rounds", "2"], &mut unasked);
     assert_eq!((wrong.exit, wrong.stdout.as_str()), (2, ""));
 }
 

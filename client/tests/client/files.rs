@@ -73,9 +73,9 @@ fn every_command_answers_from_a_file_as_from_the_driver() {
         let asked = run(command, &mut driver);
         let mut from_file = command.to_vec();
         from_file.extend(["--from", &path]);
-        let mut nobody = Driver::with_processors(1);
-        let read = run(&from_file, &mut nobody);
-        assert!(nobody.requests.is_empty());
+        let mut unasked = Driver::with_processors(1);
+        let read = run(&from_file, &mut unasked);
+        assert!(unasked.requests.is_empty());
         assert_eq!(
             (asked.exit, asked.stdout),
             (read.exit, read.stdout),

@@ -81,7 +81,7 @@ fn groups_that_dont_hold_all_processors_are_refused() {
     );
 }
 
-/// A timer that firmware has started ticks 18 times a second and is nobody's business. Where time is
+/// A timer that firmware has started ticks 18 times a second and is not waited for. Where time is
 /// counted in instructions, firmware itself is done before the first tick.
 #[test]
 fn the_old_timer_interrupts_nobody() {

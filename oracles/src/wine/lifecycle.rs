@@ -133,7 +133,7 @@ fn stop(prefix: &Prefix, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-/// Wine takes a device away some time after it has called the service stopped. Whoever opens the
+/// Wine takes a device away some time after it has called the service stopped. A program that opens the
 /// device in between gets an error of neither state.
 fn wait_for_removal(prefix: &Prefix) -> Result<()> {
     for _ in 0..10 {

@@ -165,7 +165,7 @@ impl Prefix {
 
 impl Drop for Prefix {
     fn drop(&mut self) {
-        // Whoever needs to know whether it worked has called it.
+        // A caller that needs to know whether it worked has called it.
         let _ = self.end();
     }
 }

@@ -77,7 +77,7 @@ enum Privilege {
 impl Privilege {
     /// # Errors
     ///
-    /// If there is no apt-get, or no right to use it without asking somebody.
+    /// If there is no apt-get, or no right to use it without a password.
     fn acquire() -> Result<Self> {
         if !on_path("apt-get") {
             bail!("there is no apt-get here");

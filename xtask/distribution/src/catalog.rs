@@ -108,7 +108,7 @@ impl Catalog {
         Ok(Self { list })
     }
 
-    /// The catalog in a message that nobody has signed yet.
+    /// The catalog in a message that is not signed yet.
     pub fn unsigned(&self) -> Result<Vec<u8>> {
         let message = SignedData {
             version: CmsVersion::V1,
@@ -128,7 +128,7 @@ impl Catalog {
         Ok(content.to_der()?)
     }
 
-    /// Reads the catalog from a message, whoever signed it.
+    /// Reads the catalog from a message, by whatever signer.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let message = signed_data(bytes)?;
         ensure!(

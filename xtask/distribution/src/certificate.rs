@@ -39,7 +39,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// The one in `file`, or else a test certificate of this workspace, which is made when it is
-    /// first asked for and which nobody trusts until it is installed.
+    /// first asked for and which is not trusted until it is installed.
     ///
     /// # Errors
     ///

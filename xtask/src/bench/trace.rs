@@ -49,7 +49,7 @@ impl Dpc {
         else {
             bail!("a DPC without the stamps of a capture");
         };
-        // Whoever does not have to wait reads no time stamp for it.
+        // A processor that does not have to wait reads no time stamp for it.
         let joined = waiting.first().copied().unwrap_or(begun);
         let waited_until = waiting.last().copied().unwrap_or(joined);
         let queued = at(IMPORT_JUMP).into_iter().filter(|index| *index < joined);

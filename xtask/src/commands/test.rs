@@ -18,7 +18,7 @@ use crate::outcome::Outcome;
 use crate::quick::{self, Plan};
 use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
-use crate::{decoders, doc_references, fuzzing, lints};
+use crate::{decoders, doc_figures, doc_references, fuzzing, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
@@ -233,9 +233,15 @@ fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Ve
         })
         .after(&["the lab's parts"])
         .at(CROSS),
-        Task::new("documents", || match doc_references::checks(workspace) {
-            Ok(checks) => Outcome::of_checks(checks),
-            Err(error) => Outcome::of("documents", Err(error)),
+        Task::new("documents", || {
+            let checks = doc_references::checks(workspace).and_then(|mut checks| {
+                checks.extend(doc_figures::checks(workspace)?);
+                Ok(checks)
+            });
+            match checks {
+                Ok(checks) => Outcome::of_checks(checks),
+                Err(error) => Outcome::of("documents", Err(error)),
+            }
         }),
     ]
 }

@@ -57,6 +57,6 @@ fn process_token() -> Option<OwnedHandle> {
     let mut token = ptr::null_mut();
     // SAFETY: the handle is written to `token`.
     let opened = unsafe { OpenProcessToken(process, TOKEN_ADJUST_PRIVILEGES, &raw mut token) };
-    // SAFETY: on success the handle is open, and nobody else's.
+    // SAFETY: on success the handle is open, and owned by nothing else.
     (opened != 0).then(|| unsafe { OwnedHandle::from_raw_handle(token) })
 }

@@ -48,7 +48,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the handle is open, and nobody uses it after this.
+        // SAFETY: the handle is open, and not used after this.
         unsafe { CloseServiceHandle(self.0) };
     }
 }

@@ -79,7 +79,7 @@ pub fn enable() {
     write(register::TIMER_DIVIDE, DIVIDE_BY_ONE);
     write(register::TIMER, Vector::Clock as u32);
     // Firmware leaves the boot processor's first line to the old interrupt controllers (ExtINT).
-    // Nobody has programmed those: what they send for a tick of their timer is vector 0.
+    // Those are not programmed: what they send for a tick of their timer is vector 0.
     write(register::LINE_0, MASKED);
 }
 

@@ -41,7 +41,7 @@ impl Page {
 
     /// What it holds now.
     pub fn read(&self) -> [u8; VMCB_SIZE] {
-        // SAFETY: as above.
+        // SAFETY: the page belongs to this value, and there is no reference to it.
         unsafe { self.0.get().read() }
     }
 

@@ -126,13 +126,14 @@ pub fn apic_identifier() -> usize {
 
 /// Lets the local APIC take interrupts.
 pub fn enable_apic() {
-    // SAFETY: as above; the spurious vector has a gate.
+    // SAFETY: the local APIC is there and mapped; the spurious vector has a gate.
     unsafe { apic(APIC_SPURIOUS).write_volatile(0x141) };
 }
 
 /// Sends an interprocessor interrupt.
 pub fn send_interrupt(command: u32) {
-    // SAFETY: as above; what is sent starts other processors at our first byte, or is handled.
+    // SAFETY: the local APIC is there and mapped; what is sent starts other processors at our first
+    // byte, or is handled.
     unsafe { apic(APIC_COMMAND).write_volatile(command) };
 }
 

@@ -142,7 +142,8 @@ pub fn attempt_on_ring_3<F: Attempt>(function: F) -> Result<(), Trap> {
         stack[(place - stack.as_ptr().addr()) / size_of::<usize>()] = word;
     }
     stack.as_mut_ptr().expose_provenance();
-    // SAFETY: as above; the stack is as a called function expects it, and memory is open to ring 3.
+    // SAFETY: whatever is called may fault, and returns through the guard; the stack is as a called
+    // function expects it, and memory is open to ring 3.
     let result = unsafe { guard_call_user(call::<F>, argument, guard(), top) };
     core::hint::black_box(&stack);
     outcome(result)

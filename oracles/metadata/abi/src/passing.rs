@@ -55,7 +55,7 @@ impl Passed for () {
     const AS: Passing = Passing::Nothing;
 }
 
-/// `windows-sys` has this for pointers to what nobody may look into; no routine that is compared
+/// `windows-sys` has this for pointers to what is opaque; no routine that is compared
 /// here takes an integer of that type.
 impl Passed for isize {
     const AS: Passing = Passing::Address;

@@ -64,7 +64,7 @@ unsafe fn write_slot(slot: *mut usize, routine: usize) {
     }
     // SAFETY: the caller vouches for the slot.
     unsafe { slot.write(routine) };
-    // SAFETY: as above; this is how the page was.
+    // SAFETY: the page is the one whose protection was changed, and this is how it was.
     let _ = unsafe {
         ZwProtectVirtualMemory(
             THIS_PROCESS,

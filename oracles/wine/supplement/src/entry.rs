@@ -26,7 +26,7 @@ pub unsafe extern "system" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
     _registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
-    // SAFETY: the system passes a driver object, and nobody else uses it during this call.
+    // SAFETY: the system passes a driver object, and does not use it during this call.
     let Some(driver) = (unsafe { driver.as_mut() }) else {
         return STATUS_INVALID_PARAMETER;
     };

@@ -28,7 +28,7 @@ pub(crate) unsafe fn try_all(base: *mut u8, image: &Image<'_>) {
     if !in_user_mode() {
         return;
     }
-    // A table that ends in the middle lacks functions, which whoever reads the values misses.
+    // A table that ends in the middle lacks functions, which a reader of the values misses.
     let _ = image.each_guarded_function(|offset, body| {
         let has = |code: &[u8]| body.windows(code.len()).any(|bytes| bytes == code);
         let name = match (has(VMSAVE), has(WRMSR), has(RDMSR)) {

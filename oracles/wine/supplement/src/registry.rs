@@ -10,7 +10,7 @@ pub(crate) fn keep(name: &str, mut value: u32) {
     widen("supplement", &mut key);
     widen(name, &mut value_name);
     // SAFETY: the strings end with a zero, the data is as long as said. A value that cannot be
-    // written is missed by whoever reads it.
+    // written is missed by its reader.
     let _ = unsafe {
         RtlWriteRegistryValue(
             RTL_REGISTRY_SERVICES,

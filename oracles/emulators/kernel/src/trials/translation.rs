@@ -44,7 +44,7 @@ pub fn run() {
     unsafe { directory.write_volatile(table.expose_provenance() | FLAGS) };
     // The large page that was there has never been used, so that no translation is stale yet.
     let first = look();
-    // SAFETY: as above.
+    // SAFETY: the table has no other user, and its first entry is in it.
     unsafe { table.write_volatile(NEW.address() | FLAGS) };
     let stale = look();
     match Invlpga.attempt(WINDOW) {
