@@ -388,20 +388,17 @@ fn each_finding_has_its_cells_and_each_coloured_cell_its_finding() {
         let mut coloured = 0;
         for cell in &cells {
             let place = (cell.processor, cell.heading.as_str());
-            match named.get(&place) {
-                Some((severity, findings)) => {
-                    assert_eq!(cell.colour, colour_of(*severity), "{name}: {cell:?}");
-                    assert_eq!(&cell.findings, findings, "{name}: {cell:?}");
-                    coloured += 1;
-                }
-                None => {
-                    let severities = [Severity::Alarm, Severity::Warning, Severity::Notice];
-                    assert!(
-                        severities.iter().all(|one| cell.colour != colour_of(*one)),
-                        "{name}: {cell:?}"
-                    );
-                    assert_eq!(cell.findings, Vec::<String>::new(), "{name}: {cell:?}");
-                }
+            if let Some((severity, findings)) = named.get(&place) {
+                assert_eq!(cell.colour, colour_of(*severity), "{name}: {cell:?}");
+                assert_eq!(&cell.findings, findings, "{name}: {cell:?}");
+                coloured += 1;
+            } else {
+                let severities = [Severity::Alarm, Severity::Warning, Severity::Notice];
+                assert!(
+                    severities.iter().all(|one| cell.colour != colour_of(*one)),
+                    "{name}: {cell:?}"
+                );
+                assert_eq!(cell.findings, Vec::<String>::new(), "{name}: {cell:?}");
             }
             let is_hatched = cell.image != "none";
             assert!(!(is_hatched && cell.colour == GREEN), "{name}: {cell:?}");

@@ -55,9 +55,7 @@ fn cargo(workspace: &Workspace, subcommand: &str) -> Command {
         .args(["--package", "lab-kernel", "--target", needs::KERNEL_TARGET])
         .arg("--target-dir")
         .arg(workspace.target())
-        // It is compiled more often than it is waited for: in parts, without what a debugger needs.
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        // A debugger has nothing to look at: what the lab tells of a fault, it tells by symbols.
         .env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     cargo
 }
