@@ -1,14 +1,15 @@
 //! What the driver sends back: a header and one record for each processor.
 
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, mem::offset_of};
 
 use amd_svm::{
     capture::Cycles,
-    fields::{FieldKind, SegmentRegister, VmsaveField},
+    fields::VmsaveField,
+    msr::Msr,
     vmcb::VmsaveState,
-    witness::Witness,
+    witness::{REGISTERS, Witness},
 };
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
 
 use crate::Outcome;
 
@@ -153,39 +154,65 @@ impl SnapshotRecord {
 
     /// Sets everything to zero that is an address: of the kernel, or of another process.
     pub fn redact(&mut self) {
-        for field in Self::REDACTED_FIELDS {
-            field.write(&mut self.state, 0);
-            redact_witness(&mut self.witness, field);
-        }
+        let state: &mut [u64; KEPT_OF_STATE.len()] = transmute_mut!(&mut self.state);
+        keep(state, &KEPT_OF_STATE);
+        let witness: &mut [u64; KEPT_OF_WITNESS.len()] = transmute_mut!(&mut self.witness);
+        keep(witness, &KEPT_OF_WITNESS);
     }
 }
 
-/// The bits of a descriptor that hold the lower half of the base: 16 to 39 and 56 to 63.
-const DESCRIPTOR_BASE: u64 = 0xFF00_00FF_FFFF_0000;
+/// The bits of a state that belong to no address.
+const KEPT_OF_STATE: [u64; size_of::<VmsaveState>() / 8] = {
+    let mut kept = [u64::MAX; _];
+    let mut at = 0;
+    while at < SnapshotRecord::REDACTED_FIELDS.len() {
+        let field = SnapshotRecord::REDACTED_FIELDS[at];
+        assert!(field.size() == 8 && field.offset_in_state().is_multiple_of(8));
+        kept[field.offset_in_state() / 8] = 0;
+        at += 1;
+    }
+    kept
+};
 
-/// Sets to zero what a witness says of a field that holds an address.
-fn redact_witness(witness: &mut Witness, field: VmsaveField) {
-    match field.kind() {
-        FieldKind::Register(_) => {
-            if let Some(register) = field.register_mut(&mut witness.system_call) {
-                *register = 0;
-            }
+/// The bits of a witness that belong to no address: its registers come first, and of the
+/// descriptors the bases are addresses.
+const KEPT_OF_WITNESS: [u64; size_of::<Witness>() / 8] = {
+    // Where a descriptor of 8 bytes holds the base: bits 16 to 39 and 56 to 63.
+    const DESCRIPTOR_BASE: u64 = 0xFF00_00FF_FFFF_0000;
+    let mut kept = [u64::MAX; _];
+    let mut at = 0;
+    while at < REGISTERS.len() {
+        if is_redacted(REGISTERS[at]) {
+            kept[at] = 0;
         }
-        FieldKind::Segment(SegmentRegister::Fs, _) => {
-            witness.fs_base = 0;
-            witness.fs_descriptor &= !DESCRIPTOR_BASE;
+        at += 1;
+    }
+    kept[offset_of!(Witness, fs_descriptor) / 8] = !DESCRIPTOR_BASE;
+    kept[offset_of!(Witness, gs_descriptor) / 8] = !DESCRIPTOR_BASE;
+    kept[offset_of!(Witness, tr_descriptor) / 8] = !DESCRIPTOR_BASE;
+    kept[offset_of!(Witness, tr_descriptor) / 8 + 1] = 0;
+    kept
+};
+
+/// Whether a register holds the value of a redacted field.
+const fn is_redacted(register: Msr) -> bool {
+    let mut at = 0;
+    while at < SnapshotRecord::REDACTED_FIELDS.len() {
+        if let Some(msr) = SnapshotRecord::REDACTED_FIELDS[at].msr()
+            && msr.number() == register.number()
+        {
+            return true;
         }
-        FieldKind::Segment(SegmentRegister::Gs, _) => {
-            witness.gs_base = 0;
-            witness.gs_descriptor &= !DESCRIPTOR_BASE;
-        }
-        FieldKind::Segment(SegmentRegister::Tr, _) => {
-            let [low, high] = &mut witness.tr_descriptor;
-            *low &= !DESCRIPTOR_BASE;
-            *high = 0;
-        }
-        // A witness says nothing of LDTR but its selector.
-        FieldKind::Segment(SegmentRegister::Ldtr, _) => {}
+        at += 1;
+    }
+    false
+}
+
+/// Clears all bits but those to be kept.
+#[inline]
+fn keep<const WORDS: usize>(words: &mut [u64; WORDS], kept: &[u64; WORDS]) {
+    for (word, kept) in words.iter_mut().zip(kept) {
+        *word &= kept;
     }
 }
 
@@ -392,6 +419,11 @@ mod tests {
         let mut record = SnapshotRecord::read_from_bytes(&[0xFF; 320]).unwrap();
         record.redact();
         let state = &record.state;
+        for field in VmsaveField::ALL {
+            let all_ones = u64::MAX >> (64 - 8 * field.size());
+            let expected = if field.is_address() { 0 } else { all_ones };
+            assert_eq!(field.read(state), expected, "{field}");
+        }
         for segment in [state.fs, state.gs, state.ldtr, state.tr] {
             assert_eq!(segment.base, 0);
             assert_eq!(segment.limit, u32::MAX);
