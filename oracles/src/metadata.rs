@@ -69,7 +69,7 @@ fn rows(cross_build: &CrossBuild) -> Result<Vec<Row>> {
         // Objects, and not what the linker makes objects of. Nothing of them is executed.
         cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
         cross_build.run(&mut cargo, &mut String::new())?;
-        Ok(cross_build.output(true).join("libwdk_abi.rlib"))
+        Ok(cross_build.output().join("libwdk_abi.rlib"))
     })?;
     table::read(&library)
 }

@@ -91,7 +91,7 @@ impl Staged {
             let mut cargo = cross_build.cargo("build");
             cargo.args(["--release", "--package", "wine-supplement"]);
             cross_build.run(&mut cargo, &mut String::new())?;
-            Ok(cross_build.output(true).join("wine_supplement.dll"))
+            Ok(cross_build.output().join("wine_supplement.dll"))
         })?;
         let requests = step("wine-requests.exe", |remarks| {
             artifact::build_program(workspace, "wine-requests", remarks)

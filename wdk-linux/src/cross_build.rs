@@ -14,6 +14,17 @@ use crate::image::identity;
 use crate::needs::{PACKAGES, TARGET};
 use crate::staged_workspace::{Sources, Stage};
 
+/// What makes a build without optimisation and with all checks of the profile `release`. A profile of
+/// its own would build bindgen and all macros once more, which takes longer than the driver.
+const CHECKED: [&str; 6] = [
+    "opt-level=0",
+    "codegen-units=256",
+    "debug-assertions=true",
+    "overflow-checks=true",
+    "build-override.debug-assertions=false",
+    "build-override.overflow-checks=false",
+];
+
 /// Everything that is needed to compile drivers.
 #[derive(Debug)]
 pub struct CrossBuild {
@@ -56,13 +67,19 @@ impl CrossBuild {
     /// If it does not compile or link; the error has what the compiler said.
     pub fn build(&self, package: &str, release: bool, remarks: &mut String) -> Result<Image> {
         let mut cargo = self.cargo("build");
-        cargo.args(["--package", package]);
-        if release {
-            cargo.arg("--release");
+        cargo.args(["--release", "--package", package]);
+        if !release {
+            for setting in CHECKED {
+                cargo
+                    .arg("--config")
+                    .arg(format!("profile.release.{setting}"));
+            }
+            let own = format!("profile.release.package.{package}.opt-level=0");
+            cargo.args(["--config", &own]);
         }
         self.run(&mut cargo, remarks)?;
         let name = package.replace('-', "_");
-        let folder = self.output(release);
+        let folder = self.output();
         let mut built = Image {
             image: read(&folder.join(format!("{name}.dll")))?,
             debug_info: read(&folder.join(format!("{name}.pdb")))?,
@@ -71,11 +88,10 @@ impl CrossBuild {
         Ok(built)
     }
 
-    /// The folder that a build leaves its files in.
+    /// The folder that every build leaves its files in.
     #[must_use]
-    pub fn output(&self, release: bool) -> PathBuf {
-        let profile = if release { "release" } else { "debug" };
-        self.stage.target().join(TARGET).join(profile)
+    pub fn output(&self) -> PathBuf {
+        self.stage.target().join(TARGET).join("release")
     }
 
     /// Cargo with `subcommand`, ready for [`CrossBuild::run`].

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wdk_linux::host::package::{Package, entries, on_path};
+use wdk_linux::host::package::{self, Package, entries, on_path};
 use wdk_linux::host::process::{self, QUERY_LIMIT};
 use wdk_linux::needs;
 
@@ -98,7 +98,7 @@ pub const C_COMPILER: Package = Package {
 
 /// Linux' own description of SVM. Debian's package has another name and provides this one.
 pub const LINUX_HEADERS: Package = Package {
-    name: "linux-headers-generic",
+    name: package::LINUX_HEADERS,
     found: || linux_headers().is_some(),
 };
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::mem;
 use std::num::NonZero;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
@@ -17,6 +18,7 @@ pub struct Task<'a> {
     name: &'static str,
     after: &'static [&'static str],
     place: Option<&'static str>,
+    vital: bool,
     work: Box<dyn FnOnce() -> Outcome + Send + 'a>,
 }
 
@@ -27,6 +29,7 @@ impl<'a> Task<'a> {
             name,
             after: &[],
             place: None,
+            vital: false,
             work: Box::new(work),
         }
     }
@@ -40,6 +43,14 @@ impl<'a> Task<'a> {
     pub fn at(self, place: &'static str) -> Self {
         Self {
             place: Some(place),
+            ..self
+        }
+    }
+
+    /// The same, without which no other can succeed: if it fails, none begins any more.
+    pub fn vital(self) -> Self {
+        Self {
+            vital: true,
             ..self
         }
     }
@@ -123,6 +134,10 @@ fn work(state: &Mutex<State<'_>>, changed: &Condvar, tell: &(impl Fn(&str) + Syn
         guard.done.insert(task.name);
         if let Some(place) = task.place {
             guard.places.remove(place);
+        }
+        if task.vital && outcome.failed > 0 {
+            let left = mem::take(&mut guard.waiting).len();
+            tell(&format!("{left} tasks are left out: {} failed", task.name));
         }
         guard.summary.passed += outcome.passed;
         guard.summary.failed += outcome.failed;
@@ -212,6 +227,26 @@ mod tests {
             vec![Task::new("a", || counted(1)).after(&["nothing there"])],
             1,
             |_| {},
+        );
+    }
+
+    #[test]
+    fn after_a_vital_task_that_fails_none_begins() {
+        let failed = || Outcome {
+            failed: 1,
+            ..Outcome::default()
+        };
+        let told = Mutex::new(String::new());
+        let tasks = vec![
+            Task::new("vital", failed).vital(),
+            Task::new("b", || counted(1)).after(&["vital"]),
+            Task::new("c", || counted(1)).after(&["b"]),
+        ];
+        let summary = run(tasks, 2, |text| told.lock().unwrap().push_str(text));
+        assert_eq!((summary.passed, summary.failed), (0, 1));
+        assert_eq!(
+            told.into_inner().unwrap(),
+            "2 tasks are left out: vital failed"
         );
     }
 

@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use super::process::{self, BUILD_LIMIT, QUERY_LIMIT};
 use super::step;
 
+/// Linux' headers of the release's own kernel, in Debian and Ubuntu.
+pub const LINUX_HEADERS: &str = "linux-headers-generic";
+
 /// A package of the distribution.
 pub struct Package {
     /// Its name, the same in Debian and Ubuntu.
@@ -33,23 +36,25 @@ pub fn ensure(packages: &[Package]) -> Result<()> {
     );
     let privilege = Privilege::acquire()
         .map_err(|error| anyhow!("missing {}: {error}; {by_hand}", missing.join(", ")))?;
-    step(
-        &format!("installing {} with apt-get", missing.join(", ")),
-        |_| {
-            // Without the archive's lists, or with old ones, a package may be there all the same.
-            let _ = process::run(privilege.apt_get().arg("update"), BUILD_LIMIT);
-            process::run(
-                privilege
-                    .apt_get()
-                    // Another apt-get may be at work.
-                    .args(["-o", "DPkg::Lock::Timeout=600"])
-                    .args(["install", "--yes", "--no-install-recommends"])
-                    .args(&missing),
-                BUILD_LIMIT,
-            )
-            .with_context(|| format!("apt-get did not; {by_hand}"))
-        },
-    )?;
+    eprintln!("missing: {}", missing.join(", "));
+    let what = match missing.len() {
+        1 => "installing a package with apt-get".to_owned(),
+        count => format!("installing {count} packages with apt-get"),
+    };
+    step(&what, |_| {
+        // Without the archive's lists, or with old ones, a package may be there all the same.
+        let _ = process::run(privilege.apt_get().arg("update"), BUILD_LIMIT);
+        process::run(
+            privilege
+                .apt_get()
+                // Another apt-get may be at work.
+                .args(["-o", "DPkg::Lock::Timeout=600"])
+                .args(["install", "--yes", "--no-install-recommends"])
+                .args(missing.iter().map(|name| without_kernel(name))),
+            BUILD_LIMIT,
+        )
+        .with_context(|| format!("apt-get did not; {by_hand}"))
+    })?;
     let still = self::missing(packages);
     if !still.is_empty() {
         bail!(
@@ -66,6 +71,29 @@ fn missing(packages: &[Package]) -> Vec<&'static str> {
         .filter(|package| !(package.found)())
         .map(|package| package.name)
         .collect()
+}
+
+/// What to ask apt for: on Debian 13, the headers of Linux bring a kernel with them, but for the part
+/// that all builds of that kernel have in common.
+fn without_kernel(name: &str) -> String {
+    if name != LINUX_HEADERS {
+        return name.to_owned();
+    }
+    let mut apt_cache = Command::new("apt-cache");
+    // Debian's own name for it; Ubuntu has no package of that name, and needs none.
+    apt_cache.args(["depends", "--recurse", "--important", "linux-headers-amd64"]);
+    let listed = process::run(&mut apt_cache, QUERY_LIMIT);
+    let listed = listed.map(|said| said.stdout).unwrap_or_default();
+    common_headers(&listed).unwrap_or(name).to_owned()
+}
+
+/// The package with the common headers in a list of packages and dependencies; Ubuntu has none.
+fn common_headers(listed: &str) -> Option<&str> {
+    listed.lines().find(|line| {
+        let version = line.strip_prefix("linux-headers-");
+        let version = version.and_then(|rest| rest.strip_suffix("-common"));
+        version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+    })
 }
 
 /// How packages may be installed here.
@@ -157,5 +185,19 @@ mod tests {
         };
         assert_eq!(missing(&[HERE, GONE]), ["gone"]);
         assert!(ensure(&[HERE]).is_ok());
+    }
+
+    #[test]
+    fn the_headers_that_bring_no_kernel_are_found_where_there_are_some() {
+        let debian = "linux-headers-amd64\n  Depends: linux-headers-6.12.117+deb13-amd64\n\
+                      linux-headers-6.12.117+deb13-amd64\n  \
+                      Depends: linux-headers-6.12.117+deb13-common\n\
+                      linux-headers-6.12.117+deb13-common\nlinux-kbuild-6.12.117+deb13\n";
+        let common = Some("linux-headers-6.12.117+deb13-common");
+        assert_eq!(common_headers(debian), common);
+        let ubuntu = "linux-headers-generic\n  Depends: linux-headers-6.8.0-50-generic\n\
+                      linux-headers-6.8.0-50-generic\nlinux-headers-6.8.0-50\n";
+        assert_eq!(common_headers(ubuntu), None);
+        assert_eq!(without_kernel("wine"), "wine");
     }
 }

@@ -62,7 +62,6 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
         let summary = quick::run(workspace, &Plan::of_changes(workspace)?);
         return Ok(close(&summary, started));
     }
-    host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     let lock = workspace.root().join("Cargo.lock");
     let committed = read_text(&lock)?;
     let built = OnceLock::new();
@@ -94,12 +93,16 @@ fn close(summary: &Summary, started: Instant) -> ExitCode {
 /// Everything there is to do. What others wait for comes first.
 fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     let mut tasks = vec![
-        Task::new("formatting", || {
-            Outcome::of("formatting", lints::format(workspace))
-        }),
+        // What needs no package is compiled meanwhile.
+        Task::new("packages and targets", || {
+            let installed = host::ensure(workspace, needs::ALL, needs::TARGETS);
+            Outcome::of("packages and targets", installed)
+        })
+        .vital(),
         Task::new("svmsave.sys and its package", || {
             Outcome::of("the package", build_package(workspace))
         })
+        .after(&["packages and targets"])
         .at(STAGE),
         Task::new("test programs", || match suites::build(workspace) {
             Ok(programs) => {
@@ -130,7 +133,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
                 here.then(|| program.command(&["--skip", suites::DAMAGE]))
             })
         })
-        .after(&["test programs"]),
+        .after(&["packages and targets", "test programs"]),
         Task::new("svmsave.sys with checks", || {
             let built = artifact::build_checked_driver(workspace);
             Outcome::of("svmsave.sys with checks", built.map(drop))
@@ -170,7 +173,7 @@ fn judges<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<
             "judge: image" | "judge: Wine" => task(judge).after(LAB).at(STAGE),
             "judge: built twice" => task(judge).after(LAB),
             "judge: emulators" => task(judge).after(LAB).at(CROSS),
-            _ => task(judge).after(&["test programs"]),
+            _ => task(judge).after(&["packages and targets", "test programs"]),
         })
         .collect()
 }
@@ -211,6 +214,10 @@ fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Ve
         .after(LAB),
         Task::new("fuzzing the decoders", || {
             Outcome::of("fuzzing the decoders", decoders::check(workspace))
+        })
+        .after(&["packages and targets"]),
+        Task::new("formatting", || {
+            Outcome::of("formatting", lints::format(workspace))
         }),
         Task::new("documentation", || {
             Outcome::of("documentation", lints::document(workspace))
