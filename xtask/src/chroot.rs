@@ -185,6 +185,11 @@ impl Chroot {
             self.path("etc/apt/apt.conf.d/50network"),
             network_settings(&settings),
         )?;
+        // As Debian's images for containers have it: a system for one run needs no fsync.
+        fs::write(
+            self.path("etc/dpkg/dpkg.cfg.d/50unsafe-io"),
+            "force-unsafe-io\n",
+        )?;
         let own = Path::new("usr/local/share/ca-certificates");
         let here = Path::new("/").join(own);
         if here.exists() {
@@ -273,6 +278,7 @@ impl Chroot {
     fn inside(&self) -> Command {
         const ENTER: &str = "mount -t proc proc \"$1/proc\"\n\
                              mount --rbind /dev \"$1/dev\"\n\
+                             mount --rbind /sys \"$1/sys\"\n\
                              exec chroot \"$@\"\n";
         let tree = if self.path(TREE).exists() { TREE } else { "" };
         let mut command = isolated();

@@ -34,6 +34,10 @@ const RESTLESS: [&str; 4] = [
     r"Services\supplement",
 ];
 
+/// The machine as Wine finds it at each start, the clock of its processors among it.
+const HARDWARE: &str = r"HKEY_LOCAL_MACHINE\Hardware\Description\System\CentralProcessor";
+const CLOCK: &str = r#""~MHz"="#;
+
 /// What the control sets are in.
 const SYSTEM: &str = r"HKEY_LOCAL_MACHINE\System\";
 
@@ -117,6 +121,7 @@ impl Entry {
             || self
                 .in_control_set()
                 .is_some_and(|key| RESTLESS.iter().any(|restless| is_in(key, restless)))
+            || (is_in(&self.place, HARDWARE) && self.content.starts_with(CLOCK))
     }
 
     /// The key below [`SYSTEM`], if it is there.
@@ -250,6 +255,14 @@ mod tests {
                 r#"left: HKEY_USERS\a "x"=hex:01,03"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_clock_that_runs_faster_is_no_trace() {
+        let processor = format!(r"{HARDWARE}\0");
+        assert!(entry(&processor, r#""~MHz"=dword:0000098c"#).may_change());
+        assert!(!entry(&processor, r#""Identifier"="AMD64""#).may_change());
+        assert!(!entry(r"HKEY_USERS\a", r#""~MHz"=dword:0000098c"#).may_change());
     }
 
     #[test]

@@ -26,8 +26,9 @@ use crate::{binding::THIS_PROCESS, registry::keep};
 type Lent = (&'static [u8], fn() -> usize);
 
 /// Wine 8.0 has not the first four, and of them Wine 10.0 has the first; lent it is there, too, so
-/// that memory is counted. Both have the others, but run no DPC, and free only what they allocated.
-pub(crate) static LENT: [Lent; 8] = [
+/// that memory is counted. Both have the others, but run no DPC, return no status where one is
+/// expected (`KeSetTargetProcessorDpcEx` leaves what was in EAX), and free only what they allocated.
+pub(crate) static LENT: [Lent; 9] = [
     (b"ExAllocatePool2", || allocate_pool as *const () as usize),
     (b"KeGetProcessorNumberFromIndex", || {
         processor_number as *const () as usize
@@ -41,6 +42,9 @@ pub(crate) static LENT: [Lent; 8] = [
     (b"ExFreePool", || free as *const () as usize),
     (b"MmFreeContiguousMemory", || free as *const () as usize),
     (b"KeInitializeDpc", || initialize_dpc as *const () as usize),
+    (b"KeSetTargetProcessorDpcEx", || {
+        target_dpc as *const () as usize
+    }),
     (b"KeInsertQueueDpc", || run_dpc as *const () as usize),
 ];
 
@@ -136,6 +140,11 @@ extern "system" fn initialize_dpc(dpc: *mut KDPC, routine: PKDEFERRED_ROUTINE, c
         dpc.DeferredRoutine = routine;
         dpc.DeferredContext = context;
     }
+}
+
+/// Every DPC runs where it is queued.
+extern "system" fn target_dpc(_dpc: *mut KDPC, _number: *mut PROCESSOR_NUMBER) -> NTSTATUS {
+    STATUS_SUCCESS
 }
 
 extern "system" fn run_dpc(dpc: *mut KDPC, first: PVOID, second: PVOID) -> u8 {
