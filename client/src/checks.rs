@@ -6,15 +6,20 @@ mod catalogue;
 mod coverage;
 mod diff;
 mod entry_points;
+mod finding_id;
 mod machine;
 mod modules;
 mod processors;
 mod segments;
+mod severity;
 
+pub(crate) use self::coverage::has_swapped;
 pub use self::{
-    catalogue::{FindingId, Severity, UnknownFinding},
+    catalogue::FindingId,
     coverage::{Coverage, Extent, Reason},
     diff::{Change, Comparison, Diff, Form, Lack, NotCompared, ProcessorChange},
+    finding_id::UnknownFinding,
+    severity::Severity,
 };
 use self::{
     coverage::{Class, Kernel},
@@ -66,7 +71,7 @@ pub struct Verdict {
     pub ignored: Vec<(FindingId, usize)>,
     /// How far each rule was judged, on which processors.
     pub coverage: Vec<Coverage>,
-    /// Processors of the machine.
+    /// Processors of the machine, with those that are known and not in the snapshot.
     pub processors: usize,
 }
 
@@ -135,7 +140,7 @@ impl Judge {
             findings,
             ignored,
             coverage: coverage::of(&machine.classes, machine.kernel),
-            processors: snapshot.processors.len(),
+            processors: machine.classes.values().map(Vec::len).sum(),
         }
     }
 }
@@ -261,6 +266,22 @@ fn finding_of(
     Some(finding)
 }
 
+/// The values of a field as evidence, each under the name of the register that has it.
+fn evidence<'s, 'm: 's>(
+    machine: &Machine,
+    field: Field,
+    subjects: impl Iterator<Item = &'s Subject<'m>>,
+) -> Vec<Evidence> {
+    let values = subjects.filter_map(|subject| {
+        let value = subject.value(field)?;
+        Some(((subject.class.judged_for(field), value), subject.id))
+    });
+    fold::by_value(values)
+        .into_iter()
+        .map(|((field, value), ids)| Evidence::new(machine.snapshot, field, value, ids))
+        .collect()
+}
+
 /// The captures of which something is true, with the values of the fields that it rests on.
 fn unfit_captures(
     machine: &Machine,
@@ -276,14 +297,9 @@ fn unfit_captures(
     if found.is_empty() {
         return None;
     }
-    let evidence = fields.iter().flat_map(|field| {
-        let values = found
-            .iter()
-            .filter_map(|subject| Some((subject.value(*field)?, subject.id)));
-        fold::by_value(values)
-            .into_iter()
-            .map(|(value, ids)| Evidence::new(machine.snapshot, *field, value, ids))
-    });
+    let evidence = fields
+        .iter()
+        .flat_map(|field| evidence(machine, *field, found.iter().copied()));
     let processors: Vec<_> = found.iter().map(|subject| subject.id).collect();
     let sentence = sentence(&fold::processors(processors.iter().copied()));
     Some(Finding {

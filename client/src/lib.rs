@@ -31,5 +31,5 @@ pub use driver_io::{Device, open};
 pub use model::{
     Capture, CaptureDetails, Cycles, DeviceError, Disagreement, Driver, DriverVersion, Error,
     Field, FileError, Guest, KernelModule, ProcessorId, ProcessorSnapshot, ProcessorStatus,
-    Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
+    Recorded, Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
 };

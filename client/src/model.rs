@@ -24,7 +24,7 @@ pub use snapshot::{
     Capture, CaptureDetails, Cycles, Disagreement, Guest, ProcessorSnapshot, Snapshot,
 };
 pub use status::{ProcessorStatus, Status};
-pub use unavailable::Unavailable;
+pub use unavailable::{Recorded, Unavailable};
 
 /// Version of the JSON form: changes when a program that reads it has to change too. New members
 /// do not count.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use client::{Field, Severity, Snapshot, Unavailable};
+use client::{Field, Guest, Severity, Snapshot, Unavailable};
 use wait_timeout::ChildExt as _;
 
 /// A first start on a slow machine.
@@ -106,7 +106,7 @@ fn the_page_opens_without_a_complaint_and_shows_every_finding_and_value() {
         assert!(seen.dom.contains(&finding.sentence), "{}", finding.sentence);
     }
     for processor in &snapshot.processors {
-        let lstar = processor.result.unwrap().vmsave.system_call.lstar;
+        let lstar = processor.result.as_ref().unwrap().vmsave.system_call.lstar;
         assert!(seen.dom.contains(&format!(">{lstar:#018x}</td>")));
     }
 }
@@ -210,6 +210,28 @@ fn the_page_can_be_printed() {
     assert!(fs::read(&paper).unwrap().starts_with(b"%PDF-"));
 }
 
+/// Pages of guests that were stopped in user mode; one has a program's base where SWAPGS takes the
+/// kernel's from.
+fn stop_in_user_mode(machine: &mut Snapshot) {
+    machine.driver = None;
+    for processor in &mut machine.processors {
+        let capture = processor.result.as_mut().unwrap();
+        capture.details = None;
+        capture.witness = None;
+        capture.guest = Some(Guest {
+            cpl: 3,
+            efer: 0x1D01.into(),
+            cr0: 0x8005_003B,
+            cr4: 0x77_0EF0,
+            ..Guest::default()
+        });
+        let state = &mut capture.vmsave;
+        std::mem::swap(&mut state.gs.base, &mut state.system_call.kernel_gs_base);
+    }
+    let one = machine.processors[1].result.as_mut().unwrap();
+    one.vmsave.system_call.kernel_gs_base = 0x5E_1F30_C000;
+}
+
 /// Machines on which something is found, hidden or not judged: each is the example, changed.
 fn machines() -> Vec<(&'static str, Snapshot)> {
     let healthy = || {
@@ -274,6 +296,10 @@ fn machines() -> Vec<(&'static str, Snapshot)> {
                     let capture = processor.result.as_mut().unwrap();
                     capture.vmsave.system_call.lstar = 0;
                     capture.vmsave.gs.base = 0;
+                    if let Some(Ok(witness)) = &mut capture.witness {
+                        witness.system_call.lstar = 0;
+                        witness.gs_base = 0;
+                    }
                 }
                 machine.processors[2].result = Err(Unavailable::NotReached);
             }),
@@ -289,6 +315,10 @@ fn machines() -> Vec<(&'static str, Snapshot)> {
                     capture.vmsave.fs.attributes.set_reserved(4);
                 }
             }),
+        ),
+        (
+            "guests in user mode, one with a program's base in the kernel's place",
+            changed(stop_in_user_mode),
         ),
     ]
 }

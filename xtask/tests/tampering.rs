@@ -138,7 +138,7 @@ fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
         assert!(page.contains(id.name()), "{id} is not in the report");
     }
     for value in [3, 2, 1].map(|processor| {
-        let capture = saved.processors[processor].result.unwrap();
+        let capture = saved.processors[processor].result.as_ref().unwrap();
         match processor {
             3 => format!("{:#018x}", capture.vmsave.system_call.lstar),
             2 => format!("{:#018x}", capture.vmsave.gs.base),

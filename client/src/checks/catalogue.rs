@@ -1,30 +1,8 @@
-//! Every kind of finding: its stable name, how bad it is, what it means and where the manual
-//! says so.
+//! The catalogue: every kind of finding with its stable name, how bad it is, what it means and where
+//! the manual says so.
 
-use std::{fmt, str::FromStr};
-
+use super::Severity;
 use crate::model::Field;
-
-/// How bad a finding is; the worst comes first.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Severity {
-    /// No healthy machine shows this: it was changed, or is emulated wrongly.
-    Alarm,
-    /// Unusual; there may be a good reason.
-    Warning,
-    /// Worth knowing.
-    Notice,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Alarm => "alarm",
-            Self::Warning => "warning",
-            Self::Notice => "notice",
-        })
-    }
-}
 
 /// What a rule presumes, beside the values of its fields.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,18 +34,18 @@ pub(super) enum Basis {
 }
 
 /// What is known about a kind of finding.
-struct Entry {
-    id: FindingId,
+pub(super) struct Entry {
+    pub(super) id: FindingId,
     /// Never changes.
-    name: &'static str,
-    severity: Severity,
-    basis: Basis,
+    pub(super) name: &'static str,
+    pub(super) severity: Severity,
+    pub(super) basis: Basis,
     /// What the rule looks at.
-    fields: &'static [Field],
-    title: &'static str,
+    pub(super) fields: &'static [Field],
+    pub(super) title: &'static str,
     /// Lines of at most 79 characters.
-    meaning: &'static str,
-    manual: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) manual: &'static str,
 }
 
 macro_rules! catalogue {
@@ -80,14 +58,14 @@ macro_rules! catalogue {
         meaning: $meaning:literal,
         manual: $manual:literal,
     })*) => {
-        /// A kind of finding. Its name, as [`Display`](fmt::Display) writes it, never changes.
+        /// A kind of finding. Its name, as [`Display`](std::fmt::Display) writes it, never changes.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[expect(clippy::doc_markdown, reason = "the titles are text for people too")]
         pub enum FindingId {
             $(#[doc = $title] $id,)*
         }
 
-        static CATALOGUE: &[Entry] = &[$(Entry {
+        pub(super) static CATALOGUE: &[Entry] = &[$(Entry {
             id: FindingId::$id,
             name: $name,
             severity: Severity::$severity,
@@ -479,101 +457,5 @@ SEV-ES is enabled: the registers are in a page of the guest's own, the VMSA,
 encrypted with its key. What the save area of the VMCB holds is empty, or left
 from before the guest ran.",
         manual: "APM volume 2, section 15.35 (SEV-ES)",
-    }
-}
-
-impl FindingId {
-    /// Every kind of finding.
-    pub fn all() -> impl Iterator<Item = Self> {
-        CATALOGUE.iter().map(|entry| entry.id)
-    }
-
-    /// The name that never changes.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.entry().name
-    }
-
-    /// How bad such a finding is.
-    #[must_use]
-    pub fn severity(self) -> Severity {
-        self.entry().severity
-    }
-
-    /// The finding in one sentence, without its values.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        self.entry().title
-    }
-
-    /// What the rule presumes.
-    pub(super) fn basis(self) -> Basis {
-        self.entry().basis
-    }
-
-    /// The fields whose values the rule judges.
-    #[must_use]
-    pub fn fields(self) -> &'static [Field] {
-        self.entry().fields
-    }
-
-    /// What it means, in lines of at most 79 characters.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        self.entry().meaning
-    }
-
-    /// The section of AMD's manual that says how it should be.
-    #[must_use]
-    pub fn manual(self) -> &'static str {
-        self.entry().manual
-    }
-
-    fn entry(self) -> &'static Entry {
-        // The enumeration and the catalogue come out of one list.
-        &CATALOGUE[self as usize]
-    }
-}
-
-/// Text that names no kind of finding.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no finding of this name")]
-pub struct UnknownFinding;
-
-impl FromStr for FindingId {
-    type Err = UnknownFinding;
-
-    fn from_str(name: &str) -> Result<Self, UnknownFinding> {
-        Self::all()
-            .find(|id| id.name() == name)
-            .ok_or(UnknownFinding)
-    }
-}
-
-impl fmt::Display for FindingId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_name_is_unique_stands_for_its_kind_and_is_explained() {
-        let names: BTreeSet<_> = FindingId::all().map(FindingId::name).collect();
-        assert_eq!(names.len(), CATALOGUE.len());
-        for id in FindingId::all() {
-            assert_eq!(id.name().parse(), Ok(id));
-            assert_eq!(id.entry().id, id);
-            assert!(id.title().ends_with('.') && id.meaning().ends_with('.'));
-            assert!(id.meaning().lines().all(|line| line.len() < 80));
-            assert!(id.manual().starts_with("APM volume "));
-        }
-        assert_eq!(names.len(), 31);
-        assert_eq!("lstar".parse::<FindingId>(), Err(UnknownFinding));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{FindingId, catalogue::Basis};
+use super::{FindingId, catalogue::Basis, is_upper_half};
 use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot};
 
 /// How far a rule was judged on some processors.
@@ -23,6 +23,8 @@ pub enum Extent {
 pub enum Reason {
     /// VMSAVE was not completed on the processor.
     NotCaptured,
+    /// The snapshot was saved without the processor.
+    NotInSnapshot,
     /// The driver hid the values from its caller.
     Hidden,
     /// The driver hid some of the values from its caller.
@@ -45,10 +47,12 @@ pub enum Reason {
     NotWindows,
     /// The guest was not in long mode.
     NotLongMode,
-    /// The guest's state is encrypted.
+    /// The guest's state is encrypted: what values there are are not the guest's.
     Encrypted,
     /// VMSAVE's part of the page is empty.
     Empty,
+    /// The page is the save area of an encrypted guest (VMSA), and no VMCB.
+    Vmsa,
 }
 
 impl Reason {
@@ -57,6 +61,7 @@ impl Reason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotCaptured => "not-captured",
+            Self::NotInSnapshot => "not-in-snapshot",
             Self::Hidden => "hidden",
             Self::PartlyHidden => "partly-hidden",
             Self::NoModules => "no-modules",
@@ -70,6 +75,7 @@ impl Reason {
             Self::NotLongMode => "not-long-mode",
             Self::Encrypted => "encrypted",
             Self::Empty => "empty",
+            Self::Vmsa => "vmsa",
         }
     }
 }
@@ -78,11 +84,12 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotCaptured => "no capture",
+            Self::NotInSnapshot => "not in the snapshot",
             Self::Hidden => "hidden from this caller",
             Self::PartlyHidden => "some values are hidden from this caller",
             Self::NoModules => "no module list",
             Self::ByAddress => "no module list, so by address alone",
-            Self::NoKernel => "no module has the kernel's name, so by address alone",
+            Self::NoKernel => "no module has the kernel's name",
             Self::NoWitness => "no values that were read without VMSAVE",
             Self::WitnessUnread => "the registers could not be read without VMSAVE",
             Self::ListedOnly => "by the disagreements that the file lists, without their values",
@@ -91,6 +98,7 @@ impl fmt::Display for Reason {
             Self::NotLongMode => "not in long mode",
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing stored",
+            Self::Vmsa => "a SEV-ES save area (VMSA), which is not decoded",
         })
     }
 }
@@ -111,6 +119,10 @@ type Fields = u64;
 
 /// What decides which rules can be judged: the same for nearly all processors of a machine.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact by itself, and they occur in any combination"
+)]
 pub(super) struct Class {
     mode: Mode,
     windows: bool,
@@ -119,15 +131,23 @@ pub(super) struct Class {
     has_efer: bool,
     witness: WitnessState,
     hidden: Fields,
+    /// The kernel's GS base is in `KernelGsBase`, where SWAPGS put it.
+    has_swapped: bool,
+    /// There are values, but the guest's own are encrypted, and elsewhere.
+    is_stale: bool,
 }
 
 /// In which mode the captured state is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Mode {
+    /// None: the processor is not in the snapshot.
+    Absent,
     /// None: there is no capture.
     Uncaptured,
     Empty,
     Encrypted,
+    /// Not known: the page has another layout.
+    Vmsa,
     /// Real mode, or protected mode without long mode.
     NotLong,
     /// Long mode, in the kernel as far as anything tells.
@@ -160,6 +180,20 @@ fn bit(field: Field) -> Fields {
 }
 
 impl Class {
+    /// A processor of the machine that is not in the snapshot.
+    pub(super) fn absent() -> Self {
+        Self {
+            mode: Mode::Absent,
+            windows: false,
+            from_driver: false,
+            has_efer: false,
+            witness: WitnessState::Absent,
+            hidden: 0,
+            has_swapped: false,
+            is_stale: false,
+        }
+    }
+
     pub(super) fn of(
         snapshot: &Snapshot,
         id: ProcessorId,
@@ -170,44 +204,35 @@ impl Class {
         let Some(capture) = capture else {
             return Self {
                 mode: Mode::Uncaptured,
-                windows: false,
                 from_driver,
-                has_efer: false,
-                witness: WitnessState::Absent,
-                hidden: 0,
+                ..Self::absent()
             };
         };
         let hidden = snapshot
             .redacted
             .iter()
-            .filter(|field| field.of(capture) == Some(0));
+            .filter(|field| snapshot.hides(**field, capture));
         Self {
-            mode: if from_driver {
-                // The driver runs in the kernel of a running Windows, whatever a file adds.
-                Mode::Kernel
-            } else {
-                Mode::of(capture)
-            },
+            mode: Mode::of(snapshot, capture),
             windows: from_driver || insists_on_windows,
             from_driver,
             has_efer: capture.details.is_some()
                 || capture.guest.is_some_and(|guest| guest.efer != 0.into()),
-            witness: match capture.witness {
+            witness: match &capture.witness {
                 Some(Ok(_)) => WitnessState::There,
                 _ if snapshot.listed.contains_key(&id.index) => WitnessState::Listed,
                 Some(Err(_)) => WitnessState::Unread,
                 None => WitnessState::Absent,
             },
-            hidden: hidden.map(|field| bit(*field)).sum(),
+            // A file may name a field twice.
+            hidden: hidden.fold(0, |all, field| all | bit(*field)),
+            has_swapped: has_swapped(snapshot, capture),
+            is_stale: !from_driver && capture.guest.is_some_and(|guest| guest.encrypted),
         }
     }
 
     pub(super) fn is_hidden(&self, field: Field) -> bool {
         self.hidden & bit(field) != 0
-    }
-
-    pub(super) fn is_in_user_mode(&self) -> bool {
-        self.mode == Mode::User
     }
 
     pub(super) fn is_windows(&self) -> bool {
@@ -224,8 +249,14 @@ impl Class {
         if let Some(reason) = self.by_mode(basis, kernel) {
             return Extent::Not(reason);
         }
-        self.by_basis(basis, kernel)
-            .unwrap_or_else(|| self.by_hidden(rule.fields()))
+        let extent = self
+            .by_basis(basis, kernel)
+            .unwrap_or_else(|| self.by_hidden(rule));
+        let is_about_values = !matches!(basis, Basis::Always | Basis::Modules);
+        if self.is_stale && is_about_values && extent == Extent::Judged {
+            return Extent::Weakly(Reason::Encrypted);
+        }
+        extent
     }
 
     /// Why nothing that rests on a basis can be judged in this mode.
@@ -234,12 +265,15 @@ impl Class {
             (_, Basis::Modules | Basis::KernelImage) if matches!(kernel, Kernel::NoList) => {
                 Some(Reason::NoModules)
             }
+            (Mode::Absent, Basis::Modules) => None,
+            (Mode::Absent, _) => Some(Reason::NotInSnapshot),
             (_, Basis::Always | Basis::Modules)
             | (Mode::NotLong, Basis::Captured)
             | (Mode::Kernel | Mode::User, _) => None,
             (Mode::Uncaptured, _) => Some(Reason::NotCaptured),
             (Mode::Encrypted, _) => Some(Reason::Encrypted),
             (Mode::Empty, _) => Some(Reason::Empty),
+            (Mode::Vmsa, _) => Some(Reason::Vmsa),
             (Mode::NotLong, _) => Some(Reason::NotLongMode),
         }
     }
@@ -278,24 +312,52 @@ impl Class {
         (!self.has_efer).then_some(Extent::Not(Reason::EferNotRecorded))
     }
 
-    fn by_hidden(&self, fields: &[Field]) -> Extent {
-        let hidden = fields
-            .iter()
-            .filter(|field| self.is_hidden(self.judged_for(**field)))
+    fn by_hidden(&self, rule: FindingId) -> Extent {
+        let hidden = rule
+            .looks_at(self.has_swapped)
+            .filter(|field| self.is_hidden(*field))
             .count();
         match hidden {
             0 => Extent::Judged,
-            some if some == fields.len() => Extent::Not(Reason::Hidden),
+            some if some == rule.fields().len() => Extent::Not(Reason::Hidden),
             _ => Extent::Weakly(Reason::PartlyHidden),
         }
     }
 
     /// The field that has what another has in the kernel: SWAPGS exchanges the two bases.
     pub(super) fn judged_for(&self, field: Field) -> Field {
-        match field {
-            Field::GsBase if self.is_in_user_mode() => Field::KernelGsBase,
-            other => other,
+        judged_for(field, self.has_swapped)
+    }
+}
+
+fn judged_for(field: Field, has_swapped: bool) -> Field {
+    match field {
+        Field::GsBase if has_swapped => Field::KernelGsBase,
+        other => other,
+    }
+}
+
+/// Whether the kernel's GS base is in `KernelGsBase`: a guest may have been stopped in user mode, or
+/// in the kernel before SWAPGS. The driver itself always runs behind it.
+pub(crate) fn has_swapped(snapshot: &Snapshot, capture: &Capture) -> bool {
+    match Mode::of(snapshot, capture) {
+        Mode::User => true,
+        Mode::Kernel if snapshot.driver.is_none() => {
+            let registers = &capture.vmsave.system_call;
+            !is_upper_half(capture.vmsave.gs.base) && is_upper_half(registers.kernel_gs_base)
         }
+        _ => false,
+    }
+}
+
+impl FindingId {
+    /// The fields that the rule looks at on a processor: what it asks of GS base it asks of
+    /// `KernelGsBase` where SWAPGS put the kernel's base there. Rules that look at each register by
+    /// itself look at both as they are.
+    pub(crate) fn looks_at(self, has_swapped: bool) -> impl Iterator<Item = Field> {
+        let by_itself = self.fields().contains(&Field::KernelGsBase);
+        let fields = self.fields().iter();
+        fields.map(move |field| judged_for(*field, has_swapped && !by_itself))
     }
 }
 
@@ -304,8 +366,11 @@ fn unless_windows(is_windows: bool) -> Option<Extent> {
 }
 
 impl Mode {
-    fn of(capture: &Capture) -> Self {
+    fn of(snapshot: &Snapshot, capture: &Capture) -> Self {
         match capture.guest {
+            // The driver runs in the kernel of a running Windows, whatever a file adds.
+            _ if snapshot.driver.is_some() => Self::Kernel,
+            Some(guest) if guest.vmsa => Self::Vmsa,
             Some(guest) if guest.encrypted && capture.is_empty() => Self::Encrypted,
             _ if capture.is_empty() => Self::Empty,
             Some(guest) if !guest.is_in_long_mode() => Self::NotLong,

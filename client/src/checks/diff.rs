@@ -308,7 +308,7 @@ fn shape(address: u64) -> (bool, bool, u64) {
 fn canonical(field: Field, capture: &Capture) -> Option<u64> {
     field.of(&Capture {
         vmsave: witness::canonical(&capture.vmsave),
-        ..*capture
+        ..capture.clone()
     })
 }
 
@@ -334,10 +334,7 @@ fn line_up<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<(ProcessorId, P
 
 fn processor_changes(pairs: &[(ProcessorId, Pair)]) -> Vec<ProcessorChange> {
     let changed = pairs.iter().filter(|(_, [before, after])| {
-        !matches!(
-            (before.map(|one| one.result), after.map(|one| one.result)),
-            (Some(Ok(_)), Some(Ok(_)))
-        )
+        !matches!((capture(*before), capture(*after)), (Some(_), Some(_)))
     });
     let told = changed.filter_map(|(id, [before, after])| {
         let words = (standing(*before), standing(*after));
@@ -355,7 +352,7 @@ fn processor_changes(pairs: &[(ProcessorId, Pair)]) -> Vec<ProcessorChange> {
 
 /// What is said of a processor instead of its values.
 fn standing(processor: Option<&ProcessorSnapshot>) -> String {
-    match processor.map(|processor| processor.result) {
+    match processor.map(|processor| &processor.result) {
         None => "absent".to_owned(),
         Some(Ok(_)) => "captured".to_owned(),
         Some(Err(reason)) => format!("not captured: {reason}"),

@@ -38,6 +38,9 @@ impl<'a> Machine<'a> {
             classes.entry(class).or_default().push(id);
             subjects.extend(capture.map(|capture| Subject { id, capture, class }));
         }
+        for id in snapshot.absent() {
+            classes.entry(Class::absent()).or_default().push(id);
+        }
         Self {
             snapshot,
             kernel: modules::kernel(&snapshot.modules),

@@ -105,18 +105,34 @@ fn is_deceptive(name: &str) -> bool {
     let lower = name.trim().to_lowercase();
     let is_invisible = |character: char| {
         character.is_control()
+            || character.is_whitespace() && character != ' '
             || INVISIBLE
                 .iter()
                 .any(|(first, last)| (*first..=*last).contains(&character))
     };
-    if name.chars().any(is_invisible) {
+    if name != name.trim() || name.chars().any(is_invisible) {
         return true;
     }
     let looks = looks_of(&lower);
     let is_known = KNOWN.contains(&lower.as_str());
     let mixes_scripts =
         !lower.is_ascii() && lower.chars().any(|letter| look_alike(letter).is_some());
-    !is_known && (mixes_scripts || KNOWN.iter().any(|known| looks_of(known) == looks))
+    let reads_as = |known: &&str| looks_of(known) == looks || differs_in_foreign(&lower, known);
+    !is_known && (mixes_scripts || KNOWN.iter().any(reads_as))
+}
+
+/// Whether a name is another but for letters that ASCII does not have: whatever they look like,
+/// most of the name reads as the other.
+fn differs_in_foreign(name: &str, known: &str) -> bool {
+    let is_mark = |letter: &char| ('\u{300}'..='\u{36F}').contains(letter);
+    let letters = name.chars().filter(|letter| !is_mark(letter));
+    let foreign = letters.clone().filter(|letter| !letter.is_ascii()).count();
+    let has_length = letters.clone().count() == known.len();
+    has_length
+        && 2 * foreign < known.len()
+        && letters
+            .zip(known.chars())
+            .all(|(letter, other)| letter == other || !letter.is_ascii())
 }
 
 /// The name in letters of which no two look alike.
@@ -209,6 +225,7 @@ mod tests {
             "kbd101.sys",
             "mlx4_bus.sys",
             "größe.sys",
+            "ndiß.sys2",
             "драйвер",
         ] {
             let foreign = honest == "драйвер";
@@ -223,6 +240,12 @@ mod tests {
             "ntoskrnl\u{200b}.exe",
             "ha1.dll",
             "vvin32k.sys",
+            "nt\u{f8}skrnl.exe",
+            "\u{1d5c7}tos\u{1d5c4}rnl.exe",
+            "ntoskrnl\u{301}.exe",
+            "ntoskrnl.exe\u{a0}",
+            " ntoskrnl.exe",
+            "ntoskrnl.exe ",
         ] {
             assert!(is_deceptive(double), "{}", double.escape_unicode());
         }

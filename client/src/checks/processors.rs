@@ -12,7 +12,7 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
     let silent = snapshot
         .processors
         .iter()
-        .filter_map(|processor| Some((processor.result.err()?, processor.id)));
+        .filter_map(|processor| Some((processor.result.as_ref().err()?, processor.id)));
     findings.extend(by_reason(
         FindingId::NotCaptured,
         silent,
@@ -20,7 +20,7 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
     ));
     let unread = snapshot
         .captures()
-        .filter_map(|(id, capture)| Some((capture.witness?.err()?, id)));
+        .filter_map(|(id, capture)| Some((capture.witness.as_ref()?.as_ref().err()?, id)));
     findings.extend(by_reason(
         FindingId::WitnessUnread,
         unread,
@@ -44,12 +44,12 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
 }
 
 /// A finding for each reason, with the processors on which it is the reason.
-fn by_reason(
+fn by_reason<'a>(
     id: FindingId,
-    met: impl Iterator<Item = (Unavailable, ProcessorId)>,
-    sentence: impl Fn(&str, Unavailable) -> String,
+    met: impl Iterator<Item = (&'a Unavailable, ProcessorId)>,
+    sentence: impl Fn(&str, &Unavailable) -> String,
 ) -> Vec<Finding> {
-    fold::by_key(met, Unavailable::to_string)
+    fold::by_key(met, ToString::to_string)
         .into_iter()
         .map(|(reason, ids)| {
             let place = fold::processors(ids.iter().copied());
@@ -65,12 +65,10 @@ fn contradicted(machine: &Machine, findings: &mut Vec<Finding>) {
     for subject in machine.subjects(id) {
         let all = machine.snapshot.disagreements(subject.id, subject.capture);
         for one in all.into_iter().flatten() {
-            if !subject.class.is_hidden(one.field) {
-                by_field
-                    .entry(one.field)
-                    .or_default()
-                    .push((one, subject.id));
-            }
+            by_field
+                .entry(one.field)
+                .or_default()
+                .push((one, subject.id));
         }
     }
     for (field, disagreements) in by_field {

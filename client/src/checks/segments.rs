@@ -1,13 +1,15 @@
 //! Segment registers: one task state segment and one GS base for each processor, and hidden
 //! parts that a processor could have loaded.
 
+use std::collections::BTreeSet;
+
 use amd_svm::{descriptor::Selector, segment::Segment};
 
 use super::{
-    Finding, FindingId, MOST_ADDRESS_BITS, Machine, Subject, finding_of, is_canonical,
+    Finding, FindingId, MOST_ADDRESS_BITS, Machine, Subject, evidence, finding_of, is_canonical,
     is_upper_half, unfit, unfit_captures,
 };
-use crate::model::{Field, fold};
+use crate::model::{Field, Guest, fold};
 
 /// Offset of the last byte of a 64-bit task state segment without an I/O permission map.
 const TSS_LIMIT: u32 = 0x67;
@@ -19,13 +21,14 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
     ] {
         findings.extend(shared(machine, id, field));
     }
-    findings.extend(unfit_captures(
+    let outside = unfit_captures(
         machine,
         FindingId::GsBaseOutsideKernel,
         &[Field::GsBase],
-        |subject| !has_kernels_base(subject),
-        |place| format!("GS base is no address of the kernel on {place}"),
-    ));
+        |subject| !subject.value(Field::GsBase).is_some_and(is_upper_half),
+        |place| format!("is no address of the kernel on {place}"),
+    );
+    findings.extend(outside.map(named));
     findings.extend(unfit_captures(
         machine,
         FindingId::TssInvalid,
@@ -101,11 +104,17 @@ fn hidden_parts(machine: &Machine, findings: &mut Vec<Finding>) {
 fn noncanonical(machine: &Machine, findings: &mut Vec<Finding>) {
     const IMAGE_ADDRESS_BITS: u32 = 48;
     let id = FindingId::AddressNoncanonical;
-    for field in id.fields() {
+    // The base of a local table says something while one is loaded.
+    for field in id.fields().iter().chain(&[Field::LdtrBase]) {
         let unfit = machine.subjects(id).filter_map(|subject| {
             // Each register by its own name: SWAPGS is no matter here.
             let value = machine.snapshot.value(*field, subject.capture)?;
-            let known = subject.capture.guest.and_then(|guest| guest.address_bits());
+            let ldtr = Selector(subject.capture.vmsave.ldtr.selector);
+            if *field == Field::LdtrBase && ldtr.is_null() {
+                // Nothing was loaded: processors leave here what they like.
+                return None;
+            }
+            let known = subject.capture.vmcb().and_then(Guest::address_bits);
             let bits = if field.is_entry_point() {
                 IMAGE_ADDRESS_BITS
             } else {
@@ -127,24 +136,37 @@ fn noncanonical(machine: &Machine, findings: &mut Vec<Finding>) {
 fn shared(machine: &Machine, id: FindingId, field: Field) -> Option<Finding> {
     let mut shared = machine.values(id, field);
     shared.retain(|(_, ids)| ids.len() > 1);
+    if shared.is_empty() {
+        return None;
+    }
     let places: Vec<String> = shared
         .iter()
         .map(|(_, ids)| fold::processors(ids.iter().copied()))
         .collect();
-    finding_of(machine, id, field, shared, |_| {
-        format!(
-            "{} is the same on {}",
-            field.heading(),
-            places.join(" and on ")
-        )
-    })
+    let values: BTreeSet<u64> = shared.into_iter().map(|(value, _)| value).collect();
+    let subjects = machine.subjects(id).filter(|subject| {
+        let value = subject.value(field);
+        value.is_some_and(|value| values.contains(&value))
+    });
+    let sentence = format!("is the same on {}", places.join(" and on "));
+    let finding = Finding::new(id, sentence, evidence(machine, field, subjects));
+    Some(named(finding))
 }
 
-/// Whether GS has the kernel's base. A guest may have been stopped in the kernel before SWAPGS:
-/// there the base that waits in `KernelGsBase` is the kernel's.
-fn has_kernels_base(subject: &Subject) -> bool {
-    let is_kernels = |field| subject.value(field).is_some_and(is_upper_half);
-    is_kernels(Field::GsBase) || !subject.class.is_from_driver() && is_kernels(Field::KernelGsBase)
+/// The finding with the registers that it rests on before its sentence: what is said of GS base
+/// holds for `KernelGsBase` where SWAPGS put the kernel's base there.
+fn named(finding: Finding) -> Finding {
+    let mut registers: Vec<_> = finding
+        .values
+        .iter()
+        .map(|value| value.field.heading())
+        .collect();
+    registers.sort_unstable();
+    registers.dedup();
+    Finding {
+        sentence: format!("{} {}", registers.join(" or "), finding.sentence),
+        ..finding
+    }
 }
 
 fn is_task_state_segment(tr: &Segment) -> bool {

@@ -1,4 +1,4 @@
-//! What to do next about an error or an reason: the end of each line on standard error.
+//! What to do next about an error or a reason: the end of each line on standard error.
 
 use std::cmp::Ordering;
 
@@ -49,9 +49,9 @@ fn next_step(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// What to do about an reason, given the hypervisor by the name with which it signs.
-pub(crate) fn about_unavailable(reason: Unavailable, hypervisor: Option<&str>) -> String {
-    match reason {
+/// What to do about a reason, given the hypervisor by the name with which it signs.
+pub(crate) fn about_unavailable(reason: &Unavailable, hypervisor: Option<&str>) -> String {
+    match reason.known() {
         Unavailable::Refused(Refusal::NotAmd) => {
             "run this on a machine whose processor is".to_owned()
         }
@@ -73,7 +73,9 @@ pub(crate) fn about_unavailable(reason: Unavailable, hypervisor: Option<&str>) -
             Some(_) => about_hypervisor(hypervisor),
         },
         Unavailable::NotReached => "try again".to_owned(),
-        Unavailable::Unknown => "use the client.exe of the driver's release".to_owned(),
+        Unavailable::Unknown | Unavailable::Recorded(_) => {
+            "use the client.exe of the driver's release".to_owned()
+        }
     }
 }
 

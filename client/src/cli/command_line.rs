@@ -248,7 +248,8 @@ pub(crate) struct WatchOptions {
     /// Time from one sign of life to the next while nothing changes
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
     pub(crate) heartbeat: Duration,
-    /// Print a line of JSON for the beginning, each change, each sign of life and the end
+    /// Print a line of JSON for the beginning, what is not compared, each change, each sign of life
+    /// and the end
     #[arg(long)]
     pub(crate) jsonl: bool,
     #[command(flatten)]

@@ -28,6 +28,7 @@ impl Snapshot {
                 Vec::new()
             },
             modules: device.kernel_modules(),
+            active_processors: Some(received.header.active_processors),
             processors: received.records.iter().map(Into::into).collect(),
             listed: BTreeMap::new(),
         })
@@ -63,7 +64,7 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                     efer_found: record.efer_found.into(),
                     efer_left: record.efer_left.into(),
                     cycles: Some(Cycles {
-                        gate: record.cycles.prepare,
+                        support_check: record.cycles.prepare,
                         vmsave: record.cycles.vmsave,
                         restore: record.cycles.restore,
                         witness: record.witness_cycles,

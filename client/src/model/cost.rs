@@ -29,7 +29,7 @@ pub(crate) struct Figures {
 /// The parts of a processor's work, over all processors and snapshots.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts {
-    pub(crate) gate: Spread,
+    pub(crate) support_check: Spread,
     pub(crate) vmsave: Spread,
     pub(crate) restore: Spread,
     pub(crate) witness: Spread,
@@ -66,7 +66,7 @@ impl Samples {
             snapshots: self.snapshots,
             processors: last.captures().count(),
             cycles: Parts {
-                gate: part(|cycles| cycles.gate)?,
+                support_check: part(|cycles| cycles.support_check)?,
                 vmsave: part(|cycles| cycles.vmsave)?,
                 restore: part(|cycles| cycles.restore)?,
                 witness: part(|cycles| cycles.witness)?,

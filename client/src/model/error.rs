@@ -181,6 +181,24 @@ pub enum FileError {
     /// It says nothing, or two contrary things, about a processor.
     #[error("it has neither `vmsave` nor `error` about processor {0}, or both")]
     Ambiguous(ProcessorId),
+    /// It has values beside the reason why there are none.
+    #[error(
+        "it has values of processor {0} beside its `error`: remove the one or the other, so that it \
+         is clear what there is to judge"
+    )]
+    ValuesBesideError(ProcessorId),
+    /// It has the witness, and the reason why there is none.
+    #[error(
+        "it has both `witness` and `witness_error` about processor {0}: remove `witness_error`, and \
+         the values are judged"
+    )]
+    TwoWitnesses(ProcessorId),
+    /// It has some of what the driver noted.
+    #[error(
+        "of `tsc`, `efer_found` and `efer_left`, which the driver notes together, it has not all \
+         about processor {0}"
+    )]
+    PartlyNoted(ProcessorId),
     /// The snapshot cannot be written as pages.
     #[error(
         "a file of pages cannot say that processor {0} has none: save JSON, or name the other \

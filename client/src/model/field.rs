@@ -3,7 +3,13 @@
 
 use std::{fmt, str::FromStr};
 
-use amd_svm::{fields::VmsaveField, segment::SegmentAttributes};
+use amd_svm::{
+    descriptor::Descriptor,
+    fields::{FieldKind, SegmentPart, VmsaveField},
+    msr::Msr,
+    segment::SegmentAttributes,
+    vmcb::VmsaveState,
+};
 use protocol::SnapshotRecord;
 
 use super::{Capture, Snapshot};
@@ -24,100 +30,117 @@ pub(crate) enum Kind {
 /// What is known about a field.
 struct Entry {
     field: Field,
-    name: &'static str,
+    source: Source,
     heading: &'static str,
     block: u8,
     digits: usize,
     kind: Kind,
-    read: fn(&Capture) -> Option<u64>,
+}
+
+/// Where a value comes from.
+enum Source {
+    /// VMSAVE stored it: the list of what it stores has the name.
+    Stored(VmsaveField),
+    /// It came beside what VMSAVE stored.
+    Beside {
+        name: &'static str,
+        read: fn(&Capture) -> Option<u64>,
+    },
 }
 
 macro_rules! fields {
-    ($($field:ident, $name:literal, $heading:literal, block $block:literal, $digits:literal digits,
-       $kind:ident, $read:expr;)*) => {
+    (
+        stored {
+            $($stored:ident = $of:ident, $stored_heading:literal, block $stored_block:literal,
+              $stored_digits:literal digits, $stored_kind:ident;)*
+        }
+        beside {
+            $($beside:ident = $name:literal, $heading:literal, block $block:literal,
+              $digits:literal digits, $kind:ident, $read:expr;)*
+        }
+    ) => {
         /// A value that every capture has, or that comes with it. Its name, as
         /// [`Display`](fmt::Display) writes it, never changes.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[non_exhaustive]
         pub enum Field {
-            $(#[doc = concat!("`", $name, "`")] $field,)*
+            $(#[doc = concat!("What VMSAVE stores as [`VmsaveField::", stringify!($of), "`].")]
+            $stored,)*
+            $(#[doc = concat!("`", $name, "`")] $beside,)*
         }
 
-        static FIELDS: &[Entry] = &[$(Entry {
-            field: Field::$field,
-            name: $name,
-            heading: $heading,
-            block: $block,
-            digits: $digits,
-            kind: Kind::$kind,
-            read: $read,
-        },)*];
+        static FIELDS: &[Entry] = &[
+            $(Entry {
+                field: Field::$stored,
+                source: Source::Stored(VmsaveField::$of),
+                heading: $stored_heading,
+                block: $stored_block,
+                digits: $stored_digits,
+                kind: Kind::$stored_kind,
+            },)*
+            $(Entry {
+                field: Field::$beside,
+                source: Source::Beside { name: $name, read: $read },
+                heading: $heading,
+                block: $block,
+                digits: $digits,
+                kind: Kind::$kind,
+            },)*
+        ];
+
+        impl From<VmsaveField> for Field {
+            fn from(field: VmsaveField) -> Self {
+                match field {
+                    $(VmsaveField::$of => Self::$stored,)*
+                }
+            }
+        }
     };
 }
 
 fields! {
-    FsSelector, "fs.selector", "FS", block 0, 4 digits, Shared,
-        |capture| Some(capture.vmsave.fs.selector.into());
-    FsAttrib, "fs.attrib", "FS attributes", block 0, 3 digits, Shared,
-        |capture| Some(u16::from(capture.vmsave.fs.attributes).into());
-    FsLimit, "fs.limit", "FS limit", block 0, 8 digits, Shared,
-        |capture| Some(capture.vmsave.fs.limit.into());
-    FsBase, "fs.base", "FS base", block 0, 16 digits, Passing,
-        |capture| Some(capture.vmsave.fs.base);
-    GsSelector, "gs.selector", "GS", block 1, 4 digits, Shared,
-        |capture| Some(capture.vmsave.gs.selector.into());
-    GsAttrib, "gs.attrib", "GS attributes", block 1, 3 digits, Shared,
-        |capture| Some(u16::from(capture.vmsave.gs.attributes).into());
-    GsLimit, "gs.limit", "GS limit", block 1, 8 digits, Shared,
-        |capture| Some(capture.vmsave.gs.limit.into());
-    GsBase, "gs.base", "GS base", block 1, 16 digits, Own,
-        |capture| Some(capture.vmsave.gs.base);
-    LdtrSelector, "ldtr.selector", "LDTR", block 2, 4 digits, Shared,
-        |capture| Some(capture.vmsave.ldtr.selector.into());
-    LdtrAttrib, "ldtr.attrib", "LDTR attributes", block 2, 3 digits, Shared,
-        |capture| Some(u16::from(capture.vmsave.ldtr.attributes).into());
-    LdtrLimit, "ldtr.limit", "LDTR limit", block 2, 8 digits, Own,
-        |capture| Some(capture.vmsave.ldtr.limit.into());
-    LdtrBase, "ldtr.base", "LDTR base", block 2, 16 digits, Own,
-        |capture| Some(capture.vmsave.ldtr.base);
-    TrSelector, "tr.selector", "TR", block 3, 4 digits, Shared,
-        |capture| Some(capture.vmsave.tr.selector.into());
-    TrAttrib, "tr.attrib", "TR attributes", block 3, 3 digits, Shared,
-        |capture| Some(u16::from(capture.vmsave.tr.attributes).into());
-    TrLimit, "tr.limit", "TR limit", block 3, 8 digits, Shared,
-        |capture| Some(capture.vmsave.tr.limit.into());
-    TrBase, "tr.base", "TR base", block 3, 16 digits, Own,
-        |capture| Some(capture.vmsave.tr.base);
-    Star, "star", "STAR", block 4, 16 digits, Shared,
-        |capture| Some(capture.vmsave.system_call.star);
-    Lstar, "lstar", "LSTAR", block 4, 16 digits, Shared,
-        |capture| Some(capture.vmsave.system_call.lstar);
-    Cstar, "cstar", "CSTAR", block 4, 16 digits, Shared,
-        |capture| Some(capture.vmsave.system_call.cstar);
-    Sfmask, "sfmask", "SFMASK", block 5, 8 digits, Shared,
-        |capture| Some(capture.vmsave.system_call.sfmask);
-    KernelGsBase, "kernel_gs_base", "KernelGsBase", block 6, 16 digits, Passing,
-        |capture| Some(capture.vmsave.system_call.kernel_gs_base);
-    SysenterCs, "sysenter_cs", "SYSENTER_CS", block 7, 8 digits, Shared,
-        |capture| Some(capture.vmsave.system_call.sysenter_cs);
-    SysenterEsp, "sysenter_esp", "SYSENTER_ESP", block 8, 16 digits, Own,
-        |capture| Some(capture.vmsave.system_call.sysenter_esp);
-    SysenterEip, "sysenter_eip", "SYSENTER_EIP", block 9, 16 digits, Shared,
-        |capture| Some(capture.vmsave.system_call.sysenter_eip);
-    Tsc, "tsc", "TSC", block 10, 16 digits, Clock,
-        |capture| capture.details.map(|details| details.tsc);
-    EferFound, "efer_found", "EFER found", block 11, 8 digits, Shared,
-        |capture| capture.details.map(|details| details.efer_found.into());
-    EferLeft, "efer_left", "EFER left", block 11, 8 digits, Shared,
-        |capture| capture.details.map(|details| details.efer_left.into());
-    Cpl, "cpl", "CPL", block 12, 1 digits, Passing,
-        |capture| capture.guest.map(|guest| guest.cpl.into());
-    Efer, "efer", "EFER", block 12, 8 digits, Shared,
-        |capture| capture.guest.map(|guest| guest.efer.into());
-    Cr0, "cr0", "CR0", block 12, 8 digits, Passing,
-        |capture| capture.guest.map(|guest| guest.cr0);
-    Cr4, "cr4", "CR4", block 12, 8 digits, Shared,
-        |capture| capture.guest.map(|guest| guest.cr4);
+    stored {
+        FsSelector = FsSelector, "FS", block 0, 4 digits, Shared;
+        FsAttrib = FsAttributes, "FS attributes", block 0, 3 digits, Shared;
+        FsLimit = FsLimit, "FS limit", block 0, 8 digits, Shared;
+        FsBase = FsBase, "FS base", block 0, 16 digits, Passing;
+        GsSelector = GsSelector, "GS", block 1, 4 digits, Shared;
+        GsAttrib = GsAttributes, "GS attributes", block 1, 3 digits, Shared;
+        GsLimit = GsLimit, "GS limit", block 1, 8 digits, Shared;
+        GsBase = GsBase, "GS base", block 1, 16 digits, Own;
+        LdtrSelector = LdtrSelector, "LDTR", block 2, 4 digits, Shared;
+        LdtrAttrib = LdtrAttributes, "LDTR attributes", block 2, 3 digits, Shared;
+        LdtrLimit = LdtrLimit, "LDTR limit", block 2, 8 digits, Own;
+        LdtrBase = LdtrBase, "LDTR base", block 2, 16 digits, Own;
+        TrSelector = TrSelector, "TR", block 3, 4 digits, Shared;
+        TrAttrib = TrAttributes, "TR attributes", block 3, 3 digits, Shared;
+        TrLimit = TrLimit, "TR limit", block 3, 8 digits, Shared;
+        TrBase = TrBase, "TR base", block 3, 16 digits, Own;
+        Star = Star, "STAR", block 4, 16 digits, Shared;
+        Lstar = Lstar, "LSTAR", block 4, 16 digits, Shared;
+        Cstar = Cstar, "CSTAR", block 4, 16 digits, Shared;
+        Sfmask = Sfmask, "SFMASK", block 5, 8 digits, Shared;
+        KernelGsBase = KernelGsBase, "KernelGsBase", block 6, 16 digits, Passing;
+        SysenterCs = SysenterCs, "SYSENTER_CS", block 7, 8 digits, Shared;
+        SysenterEsp = SysenterEsp, "SYSENTER_ESP", block 8, 16 digits, Own;
+        SysenterEip = SysenterEip, "SYSENTER_EIP", block 9, 16 digits, Shared;
+    }
+    beside {
+        Tsc = "tsc", "TSC", block 10, 16 digits, Clock,
+            |capture| capture.details.map(|details| details.tsc);
+        EferFound = "efer_found", "EFER found", block 11, 8 digits, Shared,
+            |capture| capture.details.map(|details| details.efer_found.into());
+        EferLeft = "efer_left", "EFER left", block 11, 8 digits, Shared,
+            |capture| capture.details.map(|details| details.efer_left.into());
+        Cpl = "cpl", "CPL", block 12, 1 digits, Passing,
+            |capture| capture.vmcb().map(|guest| guest.cpl.into());
+        Efer = "efer", "EFER", block 12, 8 digits, Shared,
+            |capture| capture.vmcb().map(|guest| guest.efer.into());
+        Cr0 = "cr0", "CR0", block 12, 8 digits, Passing,
+            |capture| capture.vmcb().map(|guest| guest.cr0);
+        Cr4 = "cr4", "CR4", block 12, 8 digits, Shared,
+            |capture| capture.vmcb().map(|guest| guest.cr4);
+    }
 }
 
 /// Text that names no field.
@@ -153,7 +176,7 @@ pub(crate) fn chosen(list: &[Choice], snapshot: &Snapshot) -> Vec<Field> {
     }
     let has_guests = snapshot
         .captures()
-        .any(|(_, capture)| capture.guest.is_some());
+        .any(|(_, capture)| capture.vmcb().is_some());
     Field::all()
         .filter(|field| has_guests || !field.is_guests())
         .collect()
@@ -166,9 +189,7 @@ pub(crate) fn listed(list: &[Choice]) -> Vec<Field> {
 
 /// The fields that the driver takes out for a caller who may not see addresses.
 pub(crate) fn redactable() -> impl Iterator<Item = Field> {
-    SnapshotRecord::REDACTED_FIELDS
-        .into_iter()
-        .filter_map(Field::of_vmsave)
+    SnapshotRecord::REDACTED_FIELDS.into_iter().map(Field::from)
 }
 
 fn names() -> String {
@@ -176,11 +197,6 @@ fn names() -> String {
 }
 
 impl Field {
-    /// The field of this name in the list of what VMSAVE stores: there is one for each.
-    pub(crate) fn of_vmsave(field: VmsaveField) -> Option<Self> {
-        field.name().parse().ok()
-    }
-
     /// Every field, in the order of the save area.
     pub fn all() -> impl Iterator<Item = Self> + Clone {
         FIELDS.iter().map(|entry| entry.field)
@@ -189,7 +205,10 @@ impl Field {
     /// The name that users type and programs read: `tr.limit`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.entry().name
+        match self.entry().source {
+            Source::Stored(field) => field.name(),
+            Source::Beside { name, .. } => name,
+        }
     }
 
     /// The name over a column: `TR limit`.
@@ -201,7 +220,38 @@ impl Field {
     /// The value, if the capture has it.
     #[must_use]
     pub fn of(self, capture: &Capture) -> Option<u64> {
-        (self.entry().read)(capture)
+        match self.entry().source {
+            Source::Stored(field) => Some(field.read(&capture.vmsave)),
+            Source::Beside { read, .. } => read(capture),
+        }
+    }
+
+    /// The same register or base as it was read without VMSAVE, if it was.
+    pub(crate) fn of_witness(self, capture: &Capture) -> Option<u64> {
+        let Source::Stored(field) = self.entry().source else {
+            return None;
+        };
+        let witness = capture.witness()?;
+        let descriptor = |[low, high]: [u64; 2]| Descriptor { low, high };
+        Some(match field {
+            VmsaveField::FsBase => witness.fs_base,
+            VmsaveField::GsBase => witness.gs_base,
+            VmsaveField::TrBase => descriptor(witness.tr_descriptor).base(),
+            _ => match field.kind() {
+                FieldKind::Register(_) => field.read(&VmsaveState {
+                    system_call: witness.system_call,
+                    ..VmsaveState::default()
+                }),
+                FieldKind::Segment(..) => return None,
+            },
+        })
+    }
+
+    fn stored_kind(self) -> Option<FieldKind> {
+        match self.entry().source {
+            Source::Stored(field) => Some(field.kind()),
+            Source::Beside { .. } => None,
+        }
     }
 
     /// What stands side by side in a table has the same number.
@@ -225,14 +275,19 @@ impl Field {
 
     /// Whether the value is the address of an instruction of the kernel.
     pub(crate) fn is_entry_point(self) -> bool {
-        matches!(self, Self::Lstar | Self::Cstar | Self::SysenterEip)
+        matches!(
+            self.stored_kind(),
+            Some(FieldKind::Register(
+                Msr::Lstar | Msr::Cstar | Msr::SysenterEip
+            ))
+        )
     }
 
     /// The value as attributes, if that is what it is.
     pub(crate) fn attributes(self, value: u64) -> Option<SegmentAttributes> {
         let is_attributes = matches!(
-            self,
-            Self::FsAttrib | Self::GsAttrib | Self::LdtrAttrib | Self::TrAttrib
+            self.stored_kind(),
+            Some(FieldKind::Segment(_, SegmentPart::Attributes))
         );
         is_attributes
             .then(|| u16::try_from(value).ok())
@@ -289,8 +344,8 @@ mod tests {
     #[test]
     fn there_is_a_field_for_everything_that_vmsave_stores() {
         for field in VmsaveField::ALL {
-            let found = Field::of_vmsave(field).map(Field::name);
-            assert_eq!(found, Some(field.name()));
+            assert_eq!(Field::from(field).name(), field.name());
+            assert_eq!(field.name().parse(), Ok(Field::from(field)));
         }
     }
 
@@ -321,7 +376,7 @@ mod tests {
         let names: Vec<_> = compared.chain(SnapshotRecord::REDACTED_FIELDS).collect();
         assert_eq!(names.len(), 21 + 9);
         for field in names {
-            assert!(Field::of_vmsave(field).is_some(), "{}", field.name());
+            assert_eq!(Field::from(field).name(), field.name());
         }
     }
 

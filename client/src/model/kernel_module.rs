@@ -41,15 +41,7 @@ impl KernelModule {
     /// and what looks like another letter is spelt out.
     #[must_use]
     pub fn printable_name(&self) -> String {
-        let mut name = String::with_capacity(self.name.len());
-        for character in self.name.chars() {
-            if character.is_ascii_graphic() || character == ' ' {
-                name.push(character);
-            } else {
-                name.extend(character.escape_unicode());
-            }
-        }
-        name
+        printable(&self.name)
     }
 
     /// Whether the address lies in the image.
@@ -59,6 +51,19 @@ impl KernelModule {
             .checked_sub(self.base)
             .is_some_and(|offset| offset < self.size.into())
     }
+}
+
+/// A text from elsewhere in printable ASCII: what is not is spelt out.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printed = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_graphic() || character == ' ' {
+            printed.push(character);
+        } else {
+            printed.extend(character.escape_unicode());
+        }
+    }
+    printed
 }
 
 /// The address as module and offset, safe to print.

@@ -19,11 +19,14 @@ pub struct Snapshot {
     pub driver: Option<Driver>,
     /// The fields of VMSAVE's state that the driver set to zero, because they hold addresses and
     /// the caller does not hold `SeDebugPrivilege`. Mostly there are none. A value of such a field
-    /// that is not zero is not hidden.
+    /// that is not zero is not hidden: see [`Snapshot::hides`].
     pub redacted: Vec<Field>,
     /// What the system had loaded into the kernel's address space, in the system's order; empty if
     /// the system does not tell.
     pub modules: Vec<KernelModule>,
+    /// Logical processors that were active on the machine, in all groups; none if the source does
+    /// not tell. A snapshot that was saved of some of them has fewer.
+    pub active_processors: Option<u32>,
     /// The processors, by index.
     pub processors: Vec<ProcessorSnapshot>,
     /// Contradictions between VMSAVE and the registers that a file lists, by processor index. A
@@ -33,7 +36,7 @@ pub struct Snapshot {
 }
 
 /// One processor of a [`Snapshot`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProcessorSnapshot {
     /// The processor.
     pub id: ProcessorId,
@@ -42,7 +45,7 @@ pub struct ProcessorSnapshot {
 }
 
 /// A completed capture.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Capture {
     /// What the driver noted around VMSAVE; a bare VMCB page does not tell.
     pub details: Option<CaptureDetails>,
@@ -72,8 +75,9 @@ pub struct CaptureDetails {
 /// What the parts of a processor's work took, in cycles of its time-stamp counter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Cycles {
-    /// Asking whether VMSAVE may be used, and setting `EFER.SVME` if it was clear.
-    pub gate: u32,
+    /// The support check: asking whether VMSAVE may be used, and setting `EFER.SVME` if it was
+    /// clear.
+    pub support_check: u32,
     /// VMSAVE.
     pub vmsave: u32,
     /// Putting `EFER` back, and reading it.
@@ -97,6 +101,9 @@ pub struct Guest {
     pub cr4: u64,
     /// SEV-ES is enabled: the registers are encrypted, and elsewhere.
     pub encrypted: bool,
+    /// The page is no VMCB but the save area of an encrypted guest, the VMSA, which has a layout of
+    /// its own: nothing of it is decoded.
+    pub vmsa: bool,
 }
 
 /// A value that VMSAVE stored and that was read differently without it.
@@ -140,20 +147,27 @@ impl Capture {
     /// them.
     pub fn disagreements(&self) -> impl Iterator<Item = Disagreement> + use<> {
         let compared = self
-            .witness
-            .and_then(Result::ok)
-            .map(|witness| witness::compare(&self.vmsave, &witness));
+            .witness()
+            .map(|witness| witness::compare(&self.vmsave, witness));
         compared
             .into_iter()
             .flatten()
             .filter(|comparison| !comparison.agrees)
-            .filter_map(|comparison| {
-                Some(Disagreement {
-                    field: Field::of_vmsave(comparison.field)?,
-                    vmsave: comparison.vmsave,
-                    witness: comparison.witness,
-                })
+            .map(|comparison| Disagreement {
+                field: comparison.field.into(),
+                vmsave: comparison.vmsave,
+                witness: comparison.witness,
             })
+    }
+
+    /// What was read without VMSAVE, if it was.
+    pub(crate) fn witness(&self) -> Option<&Witness> {
+        self.witness.as_ref()?.as_ref().ok()
+    }
+
+    /// What a VMCB says of its guest, if this is one.
+    pub(crate) fn vmcb(&self) -> Option<&Guest> {
+        self.guest.as_ref().filter(|guest| !guest.vmsa)
     }
 
     /// Whether VMSAVE stored nothing but zeros.
@@ -168,6 +182,22 @@ impl Snapshot {
     #[must_use]
     pub fn symbolic(&self, address: u64) -> Option<String> {
         kernel_module::symbolic(&self.modules, address)
+    }
+
+    /// Processors of the machine that are not in the snapshot, as far as the number of active ones
+    /// and the gaps between indices tell, by index. A hostile file may claim any number: no more
+    /// are named than a machine can have.
+    pub(crate) fn absent(&self) -> Vec<ProcessorId> {
+        const MOST: usize = 16384;
+        let behind_last = self.processors.last().map(|last| last.id.index);
+        let behind_last = behind_last.map_or(0, |last| last.saturating_add(1));
+        let end = behind_last.max(self.active_processors.unwrap_or(0));
+        let mut present = self.processors.iter().map(|one| one.id.index).peekable();
+        (0..end)
+            .filter(|index| present.next_if_eq(index).is_none())
+            .take(MOST)
+            .map(ProcessorId::in_full_groups)
+            .collect()
     }
 
     /// The captures that there are.
@@ -187,10 +217,14 @@ impl Snapshot {
         (stamps().count() > 1).then_some(last - first)
     }
 
-    /// Whether the driver took out the value of a field: it is among the redacted, and zero.
+    /// Whether the driver took out the value of a field: it is among the redacted, and zero. The
+    /// driver takes it out of what was read without VMSAVE too: where that is not zero, nothing is
+    /// hidden.
     #[must_use]
     pub fn hides(&self, field: Field, capture: &Capture) -> bool {
-        self.redacted.contains(&field) && field.of(capture) == Some(0)
+        self.redacted.contains(&field)
+            && field.of(capture) == Some(0)
+            && field.of_witness(capture).is_none_or(|value| value == 0)
     }
 
     /// The value of a field, if the capture has it and the driver did not take it out.
@@ -198,7 +232,7 @@ impl Snapshot {
     pub fn value(&self, field: Field, capture: &Capture) -> Option<u64> {
         field
             .of(capture)
-            .filter(|value| *value != 0 || !self.redacted.contains(&field))
+            .filter(|value| *value != 0 || !self.hides(field, capture))
     }
 
     /// What contradicts VMSAVE on a processor: what is seen in the values, and what a file lists
@@ -209,8 +243,7 @@ impl Snapshot {
         capture: &Capture,
     ) -> Option<Vec<Disagreement>> {
         let listed = self.listed.get(&id.index);
-        let compared = capture.witness.is_some_and(|witness| witness.is_ok());
-        if listed.is_none() && !compared {
+        if listed.is_none() && capture.witness().is_none() {
             return None;
         }
         let mut all: Vec<Disagreement> = capture.disagreements().collect();
@@ -229,6 +262,6 @@ impl AboutProcessor for ProcessorSnapshot {
     }
 
     fn unavailable(&self) -> Option<Unavailable> {
-        self.result.err()
+        self.result.as_ref().err().cloned()
     }
 }

@@ -35,7 +35,7 @@ pub struct ProcessorStatus {
     pub hypervisor: Option<String>,
     /// What the processor says about its SVM, if it says that it has one.
     pub svm: Option<SvmIdentity>,
-    /// `EFER` as found; none if the gate was closed before it was read.
+    /// `EFER` as found; none if the support check ended before it was read.
     pub efer: Option<Efer>,
     /// Whether VMSAVE is possible, or why not; none where only a VMCB page is there to tell.
     pub result: Option<Result<(), Unavailable>>,
@@ -104,15 +104,16 @@ impl AboutProcessor for ProcessorStatus {
     }
 
     fn unavailable(&self) -> Option<Unavailable> {
-        self.result.and_then(Result::err)
+        self.result.clone()?.err()
     }
 }
 
 impl ProcessorStatus {
     /// What a snapshot tells. That a driver took it tells that VMSAVE was possible.
     fn recorded(processor: &ProcessorSnapshot, by_driver: bool) -> Self {
-        let details = processor.result.ok().and_then(|capture| capture.details);
-        let result = processor.result.map(|_| ());
+        let capture = processor.result.as_ref();
+        let details = capture.ok().and_then(|capture| capture.details);
+        let result = capture.map(|_| ()).map_err(Clone::clone);
         Self {
             id: processor.id,
             vendor: None,

@@ -1,11 +1,14 @@
 //! Why VMSAVE is unavailable on a processor, so that it has no capture to show.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use amd_svm::support::Refusal;
 use protocol::Outcome;
+
+use super::kernel_module::printable;
+
 /// What kept VMSAVE from being possible, or from being completed, on a processor.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Unavailable {
     /// The processor, or a hypervisor beneath it, refused.
     Refused(Refusal),
@@ -13,6 +16,23 @@ pub enum Unavailable {
     NotReached,
     /// A newer driver gave a reason that this client does not know.
     Unknown,
+    /// A file tells the reason in words of its own.
+    Recorded(Arc<Recorded>),
+}
+
+/// A reason as a file tells it, where its words or its code are not those of this client.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Recorded {
+    /// What this client understands of it: [`Unavailable::Unknown`] if it does not know the code.
+    pub(crate) known: Unavailable,
+    /// The file's code.
+    pub(crate) code: String,
+    /// The step at which the processor raised an exception, if the file names one.
+    pub(crate) step: Option<String>,
+    /// The exception, if the file names one.
+    pub(crate) fault: Option<String>,
+    /// The file's words; empty if it has none.
+    pub(crate) message: String,
 }
 
 impl Unavailable {
@@ -27,9 +47,18 @@ impl Unavailable {
         }
     }
 
-    /// The name by which programs recognise this reason: it never changes.
+    /// What this client understands of the reason, whoever tells it.
+    pub(crate) fn known(&self) -> &Self {
+        match self {
+            Self::Recorded(recorded) => &recorded.known,
+            own => own,
+        }
+    }
+
+    /// The name by which programs recognise this reason: it never changes. Of a reason that a file
+    /// tells, the file's.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Refused(Refusal::NotAmd) => "not-amd",
             Self::Refused(Refusal::NoSvm { hypervisor: false }) => "no-svm",
@@ -40,6 +69,7 @@ impl Unavailable {
             Self::Refused(Refusal::Fault { .. }) => "fault",
             Self::NotReached => "not-reached",
             Self::Unknown => "unknown",
+            Self::Recorded(recorded) => &recorded.code,
         }
     }
 }
@@ -50,6 +80,22 @@ impl fmt::Display for Unavailable {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::NotReached => f.write_str("the system did not let the driver reach it"),
             Self::Unknown => f.write_str("the driver's reason is one that this client cannot read"),
+            Self::Recorded(recorded) => write!(f, "{recorded}"),
+        }
+    }
+}
+
+impl fmt::Display for Recorded {
+    /// The file's words in printable ASCII, with the code where it says more to a program than to
+    /// this client.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.message.is_empty() {
+            return write!(f, "the file's reason is `{}`", printable(&self.code));
+        }
+        f.write_str(&printable(&self.message))?;
+        match self.known {
+            Unavailable::Unknown => write!(f, " (`{}`)", printable(&self.code)),
+            _ => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A snapshot as comma-separated values, for spreadsheets.
 
 use super::value;
-use crate::model::{Error, Field, Snapshot, Unavailable};
+use crate::model::{Error, Field, Snapshot, Unavailable, kernel_module::printable};
 
 /// A line for each processor; of one without a capture the reason's code stands in the last
 /// column. A value that the driver hid, or that is not there, is empty.
@@ -21,7 +21,11 @@ pub(crate) fn csv(snapshot: &Snapshot, fields: &[Field]) -> Result<String, Error
                 .map(|value| value::number(*field, value)),
             Err(_) => None,
         };
-        let error = processor.result.err().map_or("", Unavailable::code);
+        let error = processor
+            .result
+            .as_ref()
+            .err()
+            .map_or("", Unavailable::code);
         writer.write_record(
             [
                 id.index.to_string(),
@@ -30,7 +34,7 @@ pub(crate) fn csv(snapshot: &Snapshot, fields: &[Field]) -> Result<String, Error
             ]
             .into_iter()
             .chain(fields.iter().map(|field| cell(field).unwrap_or_default()))
-            .chain([error.to_owned()]),
+            .chain([printable(error)]),
         )?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error);

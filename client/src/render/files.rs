@@ -4,10 +4,15 @@ use std::{
     borrow::Cow,
     fs::File,
     io::{self, Read},
+    mem::offset_of,
     path::Path,
 };
 
-use amd_svm::vmcb::{VMCB_SIZE, Vmcb, VmsaveState};
+use amd_svm::{
+    fields::VmsaveField,
+    segment::Segment,
+    vmcb::{VMCB_SIZE, Vmcb, VmsaveState},
+};
 use zerocopy::FromBytes as _;
 
 use super::json;
@@ -68,6 +73,7 @@ impl Snapshot {
         for processor in &self.processors {
             let capture = processor
                 .result
+                .as_ref()
                 .map_err(|_| FileError::NoPage(processor.id))?;
             let mut page = [0; VMCB_SIZE];
             capture.vmsave.write_to(&mut page);
@@ -79,15 +85,41 @@ impl Snapshot {
 
 /// A page by itself does not say whose it is: processors are counted from 0.
 fn from_page((index, page): (u32, &[u8; VMCB_SIZE])) -> ProcessorSnapshot {
+    let (vmsave, guest) = if is_vmsa(page) {
+        let vmsa = Guest {
+            vmsa: true,
+            ..Guest::default()
+        };
+        (VmsaveState::default(), Some(vmsa))
+    } else {
+        (VmsaveState::read_from(page), guest(page))
+    };
     ProcessorSnapshot {
         id: ProcessorId::in_full_groups(index),
         result: Ok(Capture {
             details: None,
-            vmsave: VmsaveState::read_from(page),
+            vmsave,
             witness: None,
-            guest: guest(page),
+            guest,
         }),
     }
+}
+
+/// Whether the page is the save area of an encrypted guest: that begins where the page does, and
+/// has a task register where a VMCB has reserved bits of `NESTED_CONTROL`.
+///
+/// Source: APM volume 2, appendix B, table B-4 (VMSA Layout).
+fn is_vmsa(page: &[u8; VMCB_SIZE]) -> bool {
+    const TR: usize = VmsaveField::TrSelector.offset() - offset_of!(Vmcb, save);
+    /// Task state segments of 16 bits and of more, available and busy.
+    const TYPES: [u8; 4] = [0x1, 0x3, 0x9, 0xB];
+    let Ok((tr, _)) = Segment::read_from_prefix(&page[TR..]) else {
+        return false;
+    };
+    tr.attributes.present()
+        && !tr.attributes.code_or_data()
+        && tr.attributes.reserved() == 0
+        && TYPES.contains(&tr.attributes.segment_type())
 }
 
 /// The bytes as UTF-8, if they are text: in UTF-16 with its mark, as Windows PowerShell redirects
@@ -120,6 +152,7 @@ fn guest(page: &[u8; VMCB_SIZE]) -> Option<Guest> {
         cr0: vmcb.save.cr0,
         cr4: vmcb.save.cr4,
         encrypted: vmcb.control.nested_control.sev_es(),
+        vmsa: false,
     };
     (guest != Guest::default()).then_some(guest)
 }

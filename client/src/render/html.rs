@@ -9,7 +9,7 @@ use askama::Template;
 
 use super::{value, verdict, verdict::Selected, words};
 use crate::{
-    checks::{Evidence, Extent, Severity, Verdict},
+    checks::{self, Evidence, Extent, Severity, Verdict},
     model::{Error, Field, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, fold},
 };
 
@@ -59,7 +59,7 @@ struct Column {
 /// A row of the grid: a processor.
 struct Row<'a> {
     id: ProcessorId,
-    result: Result<Vec<Cell<'a>>, Unavailable>,
+    result: Result<Vec<Cell<'a>>, &'a Unavailable>,
 }
 
 /// A value in its place.
@@ -88,7 +88,7 @@ impl Snapshot {
     /// [`Error::Page`], if memory is short.
     pub fn to_html(&self) -> Result<String, Error> {
         let ids: Vec<_> = self.processors.iter().map(|one| one.id).collect();
-        html(self, &crate::checks::check(self), &ids)
+        html(self, &checks::check(self), &ids)
     }
 }
 
@@ -199,7 +199,7 @@ fn row<'a>(
         id: *id,
         result: match result {
             Ok(_) => Ok(columns.iter().map(cell).collect()),
-            Err(reason) => Err(*reason),
+            Err(reason) => Err(reason),
         },
     }
 }
@@ -248,27 +248,53 @@ impl Marks {
             }
             marks.compared.extend(cells(&places, &finding.others));
         }
+        let swapped: BTreeSet<usize> = (0..)
+            .zip(&snapshot.processors)
+            .filter(|(_, processor)| {
+                let capture = processor.result.as_ref();
+                capture.is_ok_and(|capture| checks::has_swapped(snapshot, capture))
+            })
+            .map(|(at, _)| at)
+            .collect();
         for coverage in &verdict.coverage {
             let one = match coverage.extent {
                 Extent::Judged => Judged::Fully,
                 Extent::Weakly(_) => Judged::Partly,
                 Extent::Not(_) => Judged::Not,
             };
-            for field in coverage.rule.fields() {
-                let all = marks.judged.entry(*field);
-                let all = all.or_insert_with(|| vec![None; snapshot.processors.len()]);
-                for id in &coverage.processors {
-                    let judged = places.get(&id.index).and_then(|at| all.get_mut(*at));
-                    if let Some(judged) = judged {
-                        *judged = Some(match judged {
-                            Some(before) if *before != one => Judged::Partly,
-                            _ => one,
-                        });
-                    }
+            let at = coverage.processors.iter();
+            let (after, before): (Vec<usize>, Vec<usize>) = at
+                .filter_map(|id| places.get(&id.index).copied())
+                .partition(|at| swapped.contains(at));
+            marks.judge(coverage.rule.looks_at(false), &before, one, places.len());
+            marks.judge(coverage.rule.looks_at(true), &after, one, places.len());
+        }
+        marks
+    }
+
+    /// Notes how far a rule that looks at these fields was judged at these places.
+    fn judge(
+        &mut self,
+        fields: impl Iterator<Item = Field>,
+        places: &[usize],
+        one: Judged,
+        processors: usize,
+    ) {
+        if places.is_empty() {
+            return;
+        }
+        for field in fields {
+            let all = self.judged.entry(field);
+            let all = all.or_insert_with(|| vec![None; processors]);
+            for at in places {
+                if let Some(judged) = all.get_mut(*at) {
+                    *judged = Some(match judged {
+                        Some(before) if *before != one => Judged::Partly,
+                        _ => one,
+                    });
                 }
             }
         }
-        marks
     }
 
     fn class(&self, field: Field, at: usize) -> &'static str {

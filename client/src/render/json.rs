@@ -15,7 +15,7 @@ mod watch;
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use self::hex::Hex;
 pub(crate) use self::{
@@ -25,7 +25,7 @@ pub(crate) use self::{
     hex::padded,
     snapshot::{Detail, parse as parse_snapshot, print as snapshot},
     status::status,
-    watch::{Moment, baseline, changes, counts},
+    watch::{Moment, baseline, changes, counts, lacks},
 };
 use crate::model::{Error, Field, ProcessorId, SCHEMA};
 
@@ -81,6 +81,13 @@ fn finish(text: String) -> String {
 /// A value with the digits that its field has in every form of output.
 fn number(field: Field, value: u64) -> String {
     padded(value, field.digits())
+}
+
+/// A member that may be absent, and is not null where it is there.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn indices(ids: &[ProcessorId]) -> Vec<u32> {

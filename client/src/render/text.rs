@@ -12,7 +12,7 @@ mod status;
 pub(crate) use bench::bench;
 pub(crate) use check::{explanation, findings, kinds};
 pub(crate) use colour::{Paint, Palette};
-pub(crate) use diff::{change_lines, diff};
+pub(crate) use diff::{change_lines, diff, lack_lines};
 pub(crate) use groups::groups;
 pub(crate) use snapshot::{bare, snapshot};
 pub(crate) use status::status;

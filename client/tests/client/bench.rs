@@ -66,7 +66,7 @@ fn programs_get_the_same_in_json() {
         "snapshots": 100,
         "processors": 3,
         "cycles": {
-            "gate": spread(1000),
+            "support_check": spread(1000),
             "vmsave": spread(100),
             "restore": spread(10),
             "witness": spread(1),
@@ -122,7 +122,7 @@ fn processors_that_refuse_are_left_out_and_named() {
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.exit, document["processors"].as_u64()), (1, Some(2)));
     assert_eq!(
-        document["cycles"]["gate"],
+        document["cycles"]["support_check"],
         json!({"min": 1000, "median": 1000, "max": 3000})
     );
     assert!(ran.stderr.contains("processor 1"), "{}", ran.stderr);

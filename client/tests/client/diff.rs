@@ -134,7 +134,7 @@ fn later(snapshot: &Snapshot, moment: u64, forms: &[bool]) -> Snapshot {
             state.gs.attributes = 0x4F2.into();
             assert_eq!(
                 witness::canonical(state).tr.attributes,
-                witness::canonical(&snapshot.processors[0].result.unwrap().vmsave)
+                witness::canonical(&snapshot.processors[0].result.as_ref().unwrap().vmsave)
                     .tr
                     .attributes
             );

@@ -27,7 +27,7 @@ impl Folder {
     }
 }
 
-fn schema() -> jsonschema::Validator {
+pub fn schema() -> jsonschema::Validator {
     let schema = include_str!("../../../docs/snapshot.schema.json");
     jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
 }
@@ -175,14 +175,17 @@ fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
             let mut driver = Driver::with_processors(0);
             driver.add(protocol::ProcessorId::default());
             *driver.snapshot(0) = record;
-            let mut processor = Snapshot::take(&mut &mut driver).unwrap().processors[0];
+            let mut processor = Snapshot::take(&mut &mut driver)
+                .unwrap()
+                .processors
+                .remove(0);
             let capture = processor.result.as_mut().unwrap();
             capture.details = capture.details.filter(|_: &CaptureDetails| noted);
-            capture.witness = match witness {
-                None => None,
-                Some(None) => capture.witness,
-                Some(Some(reason)) => Some(Err(reason)),
-            };
+            match witness {
+                None => capture.witness = None,
+                Some(None) => {}
+                Some(Some(reason)) => capture.witness = Some(Err(reason)),
+            }
             if let Some(reason) = refused {
                 processor.result = Err(reason);
             }
@@ -218,6 +221,7 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
                 driver: known.driver.filter(|_| driver),
                 redacted,
                 modules,
+                active_processors: None,
                 processors,
                 listed: BTreeMap::new(),
             }
@@ -243,7 +247,7 @@ proptest! {
         prop_assert_eq!(read.to_pages().unwrap(), pages);
         let states = |snapshot: &Snapshot| -> Vec<_> {
             let all = snapshot.processors.iter();
-            all.map(|one| one.result.unwrap().vmsave).collect()
+            all.map(|one| one.result.as_ref().unwrap().vmsave).collect()
         };
         prop_assert_eq!(states(&read), states(&snapshot));
     }

@@ -78,7 +78,7 @@ fn comma_separated_values_are_what_a_reader_of_them_finds() {
     for (row, processor) in rows.iter().zip(&snapshot.processors) {
         assert_eq!(row[0], processor.id.index.to_string());
         let number = |name| u64::from_str_radix(row[column(name)].strip_prefix("0x").unwrap(), 16);
-        match processor.result {
+        match &processor.result {
             Ok(capture) => {
                 let state = capture.vmsave;
                 assert_eq!(number("lstar"), Ok(state.system_call.lstar));

@@ -7,6 +7,7 @@ mod diff;
 mod failures;
 mod fake;
 mod files;
+mod guests;
 mod hostile;
 mod layers;
 mod layouts;
@@ -20,6 +21,7 @@ mod rules;
 mod show;
 mod status;
 mod watch;
+mod words;
 
 use client::Terminal;
 

@@ -127,7 +127,7 @@ fn outcomes(field: Field) -> Vec<([String; 2], Vec<u32>)> {
     let mut places = BTreeMap::new();
     for bit in 0..bits(field) {
         let mut alone = healthy();
-        let Some(changed) = flip(alone.processors[2], field, bit) else {
+        let Some(changed) = flip(alone.processors[2].clone(), field, bit) else {
             return Vec::new();
         };
         alone.processors[2] = changed;

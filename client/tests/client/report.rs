@@ -39,6 +39,7 @@ fn names_from_a_hostile_file_stay_text() {
         name: "<script>alert(1)</script>\" onfocus=\"x".to_owned(),
         base: snapshot.processors[0]
             .result
+            .as_ref()
             .unwrap()
             .vmsave
             .system_call

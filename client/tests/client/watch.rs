@@ -1,6 +1,7 @@
 //! `watch`: changes as they come, and an end at the end.
 
 use client::{Device, DeviceError, KernelModule, Terminal};
+use protocol::ReplyHeader;
 use serde_json::{Value, json};
 
 use crate::{Ran, fake::Driver};
@@ -146,6 +147,107 @@ fn a_quiet_watch_gives_signs_of_life() {
 fn only_the_named_fields_are_watched() {
     let ran = watch(&["--columns", "star"], Terminal::default());
     assert!(ran.stdout.ends_with(" s, 0 changes\n"), "{}", ran.stdout);
+}
+
+/// The same of a device that stays as it is, or changes by itself.
+fn watch_device<'device>(device: impl Device + 'device, duration: &str, arguments: &[&str]) -> Ran {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let all = ["client", "watch", "--every", "10ms", "--for", duration];
+    let exit = client::run(
+        all.iter().chain(arguments).map(Into::into),
+        || Ok(Box::new(device)),
+        &mut stdout,
+        &mut stderr,
+        Terminal::default(),
+    );
+    assert_eq!(String::from_utf8_lossy(&stderr), "");
+    Ran {
+        exit,
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::new(),
+    }
+}
+
+#[test]
+fn what_is_hidden_is_not_watched_and_that_is_said_once() {
+    let mut driver = Driver::with_processors(2);
+    driver.flags = ReplyHeader::REDACTED;
+    for index in 0..2 {
+        driver.snapshot(index).redact();
+    }
+    let ran = watch_device(&mut driver, "50ms", &[]);
+    assert_eq!(ran.exit, 7);
+    let told = "\nnot compared, because hidden by the driver: gs.base on processors 0-1, ";
+    assert_eq!(ran.stdout.matches(told).count(), 1, "{}", ran.stdout);
+    let ran = watch_device(&mut driver, "50ms", &["--jsonl", "--columns", "lstar"]);
+    assert_eq!(ran.exit, 7);
+    let lines: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 3, "{}", ran.stdout);
+    assert_eq!(
+        (&lines[1]["type"], &lines[1]["field"], &lines[1]["reason"]),
+        (&json!("not-compared"), &json!("lstar"), &json!("hidden"))
+    );
+    assert_eq!(lines[1]["processors"], json!([0, 1]));
+    let ran = watch_device(&mut driver, "50ms", &["--columns", "star"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stdout);
+}
+
+#[test]
+fn the_baseline_judges_processors_that_are_not_watched_too() {
+    let mut driver = Driver::with_processors(3);
+    let record = driver.snapshot(2);
+    record.state.system_call.lstar += 0x40;
+    record.witness.system_call.lstar += 0x40;
+    let ran = watch_device(&mut driver, "50ms", &["--jsonl", "-p", "0"]);
+    let first: Value = serde_json::from_str(ran.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(first["findings"], json!(["lstar-differs"]));
+    assert_eq!((ran.exit, &first["processors"]), (0, &json!(1)));
+}
+
+/// A machine whose kernel is another one from the second snapshot on.
+struct OtherKernel(Driver);
+
+impl Device for &mut OtherKernel {
+    fn control(
+        &mut self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        (&mut self.0).control(code, input, output)
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        let mut modules = self.0.modules.clone();
+        if self.0.requests.len() > 1 {
+            modules[0].size += 0x1000;
+        }
+        modules
+    }
+}
+
+#[test]
+fn another_kernel_has_its_line() {
+    let machine = || OtherKernel(Driver::with_processors(1));
+    let ran = watch_device(&mut machine(), "2s", &[]);
+    assert_eq!(ran.exit, 6);
+    let told = "another kernel: ntoskrnl.exe of 0x1047000 bytes -> ntoskrnl.exe of 0x1048000 bytes";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    let ran = watch_device(&mut machine(), "2s", &["--jsonl"]);
+    let change: Value = serde_json::from_str(ran.stdout.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (&change["type"], &change["field"], &change["new"]),
+        (
+            &json!("change"),
+            &json!("kernel"),
+            &json!("ntoskrnl.exe of 0x1048000 bytes")
+        )
+    );
+    assert!(change.get("processor").is_none());
 }
 
 #[cfg(unix)]

@@ -20,7 +20,7 @@ fn read(bytes: &[u8]) {
         let states = |snapshot: &Snapshot| -> Vec<_> {
             let captures = snapshot.processors.iter();
             captures
-                .map(|processor| processor.result.map(|capture| capture.vmsave))
+                .map(|processor| processor.result.as_ref().ok().map(|capture| capture.vmsave))
                 .collect()
         };
         assert_eq!(states(&bare), states(&snapshot));

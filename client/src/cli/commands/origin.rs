@@ -138,7 +138,12 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn of(processors: &[impl AboutProcessor]) -> Self {
-        let refuses = |reason| matches!(reason, Unavailable::Refused(_) | Unavailable::Unknown);
+        let refuses = |reason: Unavailable| {
+            matches!(
+                reason.known(),
+                Unavailable::Refused(_) | Unavailable::Unknown
+            )
+        };
         Self {
             processors: processors.len(),
             ids: processors.iter().map(AboutProcessor::id).collect(),
@@ -174,7 +179,7 @@ impl Machine {
             } else {
                 fold::processors(ids)
             };
-            let advice = advice::about_unavailable(reason, hypervisor);
+            let advice = advice::about_unavailable(&reason, hypervisor);
             format!("VMSAVE is not available on {place}: {reason}; {advice}")
         });
         Answer {

@@ -12,13 +12,13 @@ use std::{
 
 use super::Origin;
 use crate::{
-    checks::{self, Comparison, Diff},
+    checks::{self, Comparison, Diff, Verdict},
     cli::{
         command_line::WatchOptions,
         exit::Exit,
         run::{Answer, Streams},
     },
-    model::{Error, Snapshot, field},
+    model::{Error, Snapshot, field, processor_list},
     render::{
         count::plural,
         json::{self, Moment},
@@ -43,8 +43,14 @@ pub(super) fn watch(
     };
     interrupt::listen();
     let mut log = Log::new(options);
-    let (mut latest, machine) = origin.snapshot(&options.source.processors)?;
-    let mut outcome = log.begin(&latest, machine.processors, streams);
+    let (mut latest, machine) = origin.whole()?;
+    let verdict = checks::check(&latest);
+    processor_list::narrow(&mut latest.processors, &options.source.processors)?;
+    // What cannot be compared with itself will never be compared.
+    let itself = Diff::compare(&latest, &latest, &comparison);
+    let mut outcome = log
+        .begin(&latest, machine.processors, &verdict, streams)
+        .and_then(|()| log.tell_lacks(&itself, streams));
     let end = options.duration.map(|duration| log.started + duration);
     let mut due = log.started;
     while outcome.is_ok() {
@@ -61,7 +67,8 @@ pub(super) fn watch(
         let (next, _) = match origin.snapshot(&options.source.processors) {
             Ok(next) => next,
             Err(error) => {
-                log.clear(streams).map_err(Error::Output)?;
+                // A reader of the lines learns that they end, and how far they went.
+                log.end(streams).map_err(Error::Output)?;
                 return Err(error);
             }
         };
@@ -86,6 +93,8 @@ struct Log {
     host: Option<String>,
     snapshots: usize,
     changes: usize,
+    /// Whether all that was to be compared was.
+    is_complete: bool,
 }
 
 impl Log {
@@ -99,6 +108,7 @@ impl Log {
             host: gethostname::gethostname().into_string().ok(),
             snapshots: 0,
             changes: 0,
+            is_complete: true,
         }
     }
 
@@ -106,12 +116,13 @@ impl Log {
         &mut self,
         first: &Snapshot,
         processors: usize,
+        verdict: &Verdict,
         streams: &mut Streams,
     ) -> io::Result<()> {
         self.snapshots = 1;
         let watched = first.captures().count();
         if self.jsonl {
-            let line = json::baseline(&self.moment(), watched, &checks::check(first));
+            let line = json::baseline(&self.moment(), watched, verdict);
             write(&line, streams)?;
         } else {
             writeln!(
@@ -123,7 +134,26 @@ impl Log {
         streams.stdout.flush()
     }
 
+    /// Tells what is not compared, once.
+    fn tell_lacks(&mut self, diff: &Diff, streams: &mut Streams) -> io::Result<()> {
+        if diff.is_complete() || !self.is_complete {
+            return Ok(());
+        }
+        self.is_complete = false;
+        self.clear(streams)?;
+        if self.jsonl {
+            write(&json::lacks(&self.moment(), diff), streams)?;
+        } else {
+            for line in text::lack_lines(diff) {
+                writeln!(streams.stdout, "{line}")?;
+            }
+        }
+        self.show_live_line(streams)?;
+        streams.stdout.flush()
+    }
+
     fn add(&mut self, diff: &Diff, streams: &mut Streams) -> io::Result<()> {
+        self.tell_lacks(diff, streams)?;
         self.snapshots += 1;
         self.changes += diff.count();
         if !diff.is_empty() {
@@ -240,10 +270,10 @@ impl Log {
 
     fn answer(&self) -> Answer {
         Answer {
-            exit: if self.changes == 0 {
-                Exit::Done
-            } else {
-                Exit::Found
+            exit: match (self.changes, self.is_complete) {
+                (0, true) => Exit::Done,
+                (0, false) => Exit::Incomplete,
+                _ => Exit::Found,
             },
             ..Answer::text("")
         }

@@ -22,7 +22,7 @@ struct FigureMembers {
 
 #[derive(Serialize)]
 struct PartMembers {
-    gate: SpreadMembers,
+    support_check: SpreadMembers,
     vmsave: SpreadMembers,
     restore: SpreadMembers,
     witness: SpreadMembers,
@@ -50,7 +50,7 @@ pub(crate) fn cost(figures: &Figures) -> Result<String, Error> {
 impl From<Parts> for PartMembers {
     fn from(parts: Parts) -> Self {
         Self {
-            gate: parts.gate.into(),
+            support_check: parts.support_check.into(),
             vmsave: parts.vmsave.into(),
             restore: parts.restore.into(),
             witness: parts.witness.into(),

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::{indices, number};
-use crate::{checks::Diff, model::Error};
+use crate::{
+    checks::{Diff, NotCompared},
+    model::Error,
+};
 
 #[derive(Serialize)]
 struct DiffMembers<'a> {
@@ -48,7 +51,7 @@ struct FormMembers {
 }
 
 #[derive(Serialize)]
-struct LackMembers {
+pub(super) struct LackMembers {
     field: &'static str,
     reason: &'static str,
     processors: Vec<u32>,
@@ -78,11 +81,6 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
             field: form.field.name(),
             processors: indices(&form.processors),
         });
-        let lacks = diff.not_compared.iter().map(|lack| LackMembers {
-            field: lack.field.name(),
-            reason: lack.lack.code(),
-            processors: indices(&lack.processors),
-        });
         Self {
             changes: changes.collect(),
             processors: processors.collect(),
@@ -92,7 +90,17 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
                 .map(|[before, after]| KernelMembers { before, after }),
             relocated: diff.is_relocated,
             same_in_canonical_form: forms.collect(),
-            not_compared: lacks.collect(),
+            not_compared: diff.not_compared.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&NotCompared> for LackMembers {
+    fn from(lack: &NotCompared) -> Self {
+        Self {
+            field: lack.field.name(),
+            reason: lack.lack.code(),
+            processors: indices(&lack.processors),
         }
     }
 }

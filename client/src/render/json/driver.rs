@@ -29,8 +29,13 @@ impl<'de> Deserialize<'de> for Driver {
 impl<'de> Deserialize<'de> for DriverVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let numbers: Option<Vec<u16>> = text.split('.').map(|part| part.parse().ok()).collect();
-        match numbers.as_deref() {
+        // The standard library would take a sign too.
+        let is_plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let numbers = text.split('.').map(|part| part.parse().ok());
+        let numbers: Option<Vec<u16>> = numbers.collect();
+        match numbers.as_deref().filter(|_| is_plain) {
             Some(&[major, minor, patch]) => Ok([major, minor, patch].into()),
             _ => Err(de::Error::custom(format_args!(
                 "`{}` is no version",

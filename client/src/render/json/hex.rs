@@ -48,16 +48,19 @@ impl<T: TryFrom<u64>> de::Visitor<'_> for HexVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Hex<T>, E> {
-        parse(text)
+        parse(text, 2 * size_of::<T>())
             .and_then(|value| T::try_from(value).ok())
             .map(Hex)
             .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
-/// `0x` and 1 to 16 digits.
-fn parse(text: &str) -> Option<u64> {
+/// `0x` and 1 digit to as many as the type has.
+fn parse(text: &str, most: usize) -> Option<u64> {
     let digits = text.strip_prefix("0x")?;
+    if digits.len() > most {
+        return None;
+    }
     // The standard library would take a sign too.
     let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     plain
@@ -86,6 +89,7 @@ mod tests {
             "\"2b\"",
             "\"0x+2\"",
             "\"0x10000\"",
+            "\"0x0002b\"",
             "\"0xg\"",
             "43",
             "null",

@@ -1,22 +1,17 @@
 //! A snapshot in JSON: what `docs/snapshot.schema.json` describes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    marker::PhantomData,
-};
+mod lists;
+mod state;
 
-use amd_svm::{
-    segment::Segment,
-    vmcb::{SystemCallRegisters, VmsaveState},
-    witness::Witness,
-};
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, SeqAccess},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Hex;
+use serde::{Deserialize, Serialize};
+
+use self::{
+    lists::{at_most, some_at_most},
+    state::{StateMembers, WitnessMembers},
+};
+use super::{Hex, present};
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Driver, Error, Field, FileError, Guest,
     KernelModule, OLDEST_SCHEMA, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot, Unavailable,
@@ -51,6 +46,7 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
             Detail::Brief => Vec::new(),
             Detail::Full => snapshot.modules.iter().map(Into::into).collect(),
         },
+        active_processors: snapshot.active_processors,
         processors: snapshot
             .processors
             .iter()
@@ -104,6 +100,8 @@ struct SnapshotMembers {
         deserialize_with = "at_most::<_, _, MOST_MODULES>"
     )]
     modules: Vec<ModuleMembers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_processors: Option<u32>,
     #[serde(deserialize_with = "at_most::<_, _, MOST_PROCESSORS>")]
     processors: Vec<ProcessorMembers>,
 }
@@ -121,29 +119,65 @@ struct ProcessorMembers {
     index: u32,
     group: u16,
     number: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     tsc: Option<Hex<u64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     efer_found: Option<Hex<u64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     efer_left: Option<Hex<u64>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     cycles: Option<CycleMembers>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     vmsave: Option<StateMembers>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     guest: Option<GuestMembers>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     witness: Option<WitnessMembers>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "at_most_or_none"
+        deserialize_with = "some_at_most"
     )]
     disagreements: Option<Vec<DisagreementMembers>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     witness_error: Option<Unavailable>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     error: Option<Unavailable>,
 }
 
@@ -156,7 +190,9 @@ struct DisagreementMembers {
 
 #[derive(Deserialize, Serialize)]
 struct CycleMembers {
-    gate: u32,
+    /// Older clients called it a gate.
+    #[serde(alias = "gate")]
+    support_check: u32,
     vmsave: u32,
     restore: u32,
     witness: u32,
@@ -169,51 +205,8 @@ struct GuestMembers {
     cr0: Hex<u64>,
     cr4: Hex<u64>,
     encrypted: bool,
-}
-
-#[derive(Clone, Copy, Deserialize, Serialize)]
-struct SegmentMembers {
-    selector: Hex<u16>,
-    attrib: Hex<u16>,
-    limit: Hex<u32>,
-    base: Hex<u64>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct StateMembers {
-    fs: SegmentMembers,
-    gs: SegmentMembers,
-    ldtr: SegmentMembers,
-    tr: SegmentMembers,
-    star: Hex<u64>,
-    lstar: Hex<u64>,
-    cstar: Hex<u64>,
-    sfmask: Hex<u64>,
-    kernel_gs_base: Hex<u64>,
-    sysenter_cs: Hex<u64>,
-    sysenter_esp: Hex<u64>,
-    sysenter_eip: Hex<u64>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct WitnessMembers {
-    fs_selector: Hex<u16>,
-    fs_descriptor: Hex<u64>,
-    fs_base: Hex<u64>,
-    gs_selector: Hex<u16>,
-    gs_descriptor: Hex<u64>,
-    gs_base: Hex<u64>,
-    ldtr_selector: Hex<u16>,
-    tr_selector: Hex<u16>,
-    tr_descriptor: [Hex<u64>; 2],
-    star: Hex<u64>,
-    lstar: Hex<u64>,
-    cstar: Hex<u64>,
-    sfmask: Hex<u64>,
-    kernel_gs_base: Hex<u64>,
-    sysenter_cs: Hex<u64>,
-    sysenter_esp: Hex<u64>,
-    sysenter_eip: Hex<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    vmsa: bool,
 }
 
 impl ProcessorMembers {
@@ -225,7 +218,7 @@ impl ProcessorMembers {
         } = processor.id;
         let capture = processor.result.as_ref().ok();
         let details = capture.and_then(|capture| capture.details);
-        let witness = capture.and_then(|capture| capture.witness);
+        let witness = capture.and_then(|capture| capture.witness.as_ref());
         Self {
             index,
             group,
@@ -237,14 +230,14 @@ impl ProcessorMembers {
             vmsave: capture.map(|capture| capture.vmsave.into()),
             guest: capture.and_then(|capture| capture.guest).map(Into::into),
             witness: witness
-                .and_then(Result::ok)
+                .and_then(|witness| witness.as_ref().ok())
                 .filter(|_| detail == Detail::Full)
-                .map(Into::into),
+                .map(|witness| (*witness).into()),
             disagreements: capture
                 .and_then(|capture| snapshot.disagreements(processor.id, capture))
                 .map(|all| all.into_iter().map(Into::into).collect()),
-            witness_error: witness.and_then(Result::err),
-            error: processor.result.err(),
+            witness_error: witness.and_then(|witness| witness.as_ref().err().cloned()),
+            error: processor.result.as_ref().err().cloned(),
         }
     }
 }
@@ -269,10 +262,12 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
                 efer_left: left.into(),
                 cycles: members.cycles.map(Into::into),
             }),
-            _ => None,
+            (None, None, None) if members.cycles.is_none() => None,
+            _ => return Err(FileError::PartlyNoted(id)),
         };
         let witness = match (members.witness, members.witness_error) {
-            (_, Some(reason)) => Some(Err(reason)),
+            (Some(_), Some(_)) => return Err(FileError::TwoWitnesses(id)),
+            (None, Some(reason)) => Some(Err(reason)),
             (Some(witness), None) => Some(Ok(witness.into())),
             (None, None) => None,
         };
@@ -283,7 +278,12 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
                 witness,
                 guest: members.guest.map(Into::into),
             }),
-            (None, Some(reason)) => Err(reason),
+            (None, Some(reason))
+                if details.is_none() && witness.is_none() && members.guest.is_none() =>
+            {
+                Err(reason)
+            }
+            (None, Some(_)) => return Err(FileError::ValuesBesideError(id)),
             _ => return Err(FileError::Ambiguous(id)),
         };
         Ok(Self { id, result })
@@ -301,11 +301,11 @@ impl TryFrom<SnapshotMembers> for Snapshot {
             let has_witness = members.witness.is_some();
             let processor = ProcessorSnapshot::try_from(members)?;
             if let Some(list) = list {
-                let list = read_list(list)?;
-                let seen: Vec<Disagreement> = match &processor.result {
-                    Ok(capture) => capture.disagreements().collect(),
-                    Err(_) => Vec::new(),
+                let Ok(capture) = &processor.result else {
+                    return Err(FileError::ValuesBesideError(processor.id));
                 };
+                let list = read_list(list)?;
+                let seen: Vec<Disagreement> = capture.disagreements().collect();
                 // What follows from the values need not be kept beside them.
                 if !has_witness || list.iter().any(|one| !seen.contains(one)) {
                     listed.insert(processor.id.index, list);
@@ -337,6 +337,7 @@ impl TryFrom<SnapshotMembers> for Snapshot {
             driver: members.driver,
             redacted: redacted.collect::<Result<_, _>>()?,
             modules: members.modules.into_iter().map(Into::into).collect(),
+            active_processors: members.active_processors,
             processors,
             listed,
         })
@@ -390,7 +391,7 @@ impl From<Disagreement> for DisagreementMembers {
 impl From<Cycles> for CycleMembers {
     fn from(cycles: Cycles) -> Self {
         Self {
-            gate: cycles.gate,
+            support_check: cycles.support_check,
             vmsave: cycles.vmsave,
             restore: cycles.restore,
             witness: cycles.witness,
@@ -401,7 +402,7 @@ impl From<Cycles> for CycleMembers {
 impl From<CycleMembers> for Cycles {
     fn from(members: CycleMembers) -> Self {
         Self {
-            gate: members.gate,
+            support_check: members.support_check,
             vmsave: members.vmsave,
             restore: members.restore,
             witness: members.witness,
@@ -417,6 +418,7 @@ impl From<Guest> for GuestMembers {
             cr0: Hex(guest.cr0),
             cr4: Hex(guest.cr4),
             encrypted: guest.encrypted,
+            vmsa: guest.vmsa,
         }
     }
 }
@@ -429,158 +431,7 @@ impl From<GuestMembers> for Guest {
             cr0: members.cr0.0,
             cr4: members.cr4.0,
             encrypted: members.encrypted,
+            vmsa: members.vmsa,
         }
     }
-}
-
-impl From<Segment> for SegmentMembers {
-    fn from(segment: Segment) -> Self {
-        Self {
-            selector: Hex(segment.selector),
-            attrib: Hex(segment.attributes.into()),
-            limit: Hex(segment.limit),
-            base: Hex(segment.base),
-        }
-    }
-}
-
-impl From<SegmentMembers> for Segment {
-    fn from(members: SegmentMembers) -> Self {
-        Self {
-            selector: members.selector.0,
-            attributes: members.attrib.0.into(),
-            limit: members.limit.0,
-            base: members.base.0,
-        }
-    }
-}
-
-/// The registers of the system-call instructions stand among the other members.
-macro_rules! system_call {
-    (from $members:ident) => {
-        SystemCallRegisters {
-            star: $members.star.0,
-            lstar: $members.lstar.0,
-            cstar: $members.cstar.0,
-            sfmask: $members.sfmask.0,
-            kernel_gs_base: $members.kernel_gs_base.0,
-            sysenter_cs: $members.sysenter_cs.0,
-            sysenter_esp: $members.sysenter_esp.0,
-            sysenter_eip: $members.sysenter_eip.0,
-        }
-    };
-    (into $type:ident, $registers:expr, { $($member:ident: $value:expr,)* }) => {{
-        let registers = $registers;
-        $type {
-            $($member: $value,)*
-            star: Hex(registers.star),
-            lstar: Hex(registers.lstar),
-            cstar: Hex(registers.cstar),
-            sfmask: Hex(registers.sfmask),
-            kernel_gs_base: Hex(registers.kernel_gs_base),
-            sysenter_cs: Hex(registers.sysenter_cs),
-            sysenter_esp: Hex(registers.sysenter_esp),
-            sysenter_eip: Hex(registers.sysenter_eip),
-        }
-    }};
-}
-
-impl From<VmsaveState> for StateMembers {
-    fn from(state: VmsaveState) -> Self {
-        system_call!(into Self, state.system_call, {
-            fs: state.fs.into(),
-            gs: state.gs.into(),
-            ldtr: state.ldtr.into(),
-            tr: state.tr.into(),
-        })
-    }
-}
-
-impl From<StateMembers> for VmsaveState {
-    fn from(members: StateMembers) -> Self {
-        Self {
-            fs: members.fs.into(),
-            gs: members.gs.into(),
-            ldtr: members.ldtr.into(),
-            tr: members.tr.into(),
-            system_call: system_call!(from members),
-        }
-    }
-}
-
-impl From<Witness> for WitnessMembers {
-    fn from(witness: Witness) -> Self {
-        system_call!(into Self, witness.system_call, {
-            fs_selector: Hex(witness.fs_selector),
-            fs_descriptor: Hex(witness.fs_descriptor),
-            fs_base: Hex(witness.fs_base),
-            gs_selector: Hex(witness.gs_selector),
-            gs_descriptor: Hex(witness.gs_descriptor),
-            gs_base: Hex(witness.gs_base),
-            ldtr_selector: Hex(witness.ldtr_selector),
-            tr_selector: Hex(witness.tr_selector),
-            tr_descriptor: witness.tr_descriptor.map(Hex),
-        })
-    }
-}
-
-impl From<WitnessMembers> for Witness {
-    fn from(members: WitnessMembers) -> Self {
-        Self {
-            system_call: system_call!(from members),
-            fs_base: members.fs_base.0,
-            gs_base: members.gs_base.0,
-            fs_selector: members.fs_selector.0,
-            gs_selector: members.gs_selector.0,
-            tr_selector: members.tr_selector.0,
-            ldtr_selector: members.ldtr_selector.0,
-            fs_descriptor: members.fs_descriptor.0,
-            gs_descriptor: members.gs_descriptor.0,
-            tr_descriptor: members.tr_descriptor.map(|half| half.0),
-        }
-    }
-}
-
-/// A list of bounded length, so that no short text fills the memory with long structures.
-fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    struct AtMost<T, const MOST: usize>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>, const MOST: usize> de::Visitor<'de> for AtMost<T, MOST> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a list of at most {MOST}")
-        }
-
-        /// An absent list may be written as null.
-        fn visit_unit<E: de::Error>(self) -> Result<Vec<T>, E> {
-            Ok(Vec::new())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
-            let mut list = Vec::new();
-            while let Some(item) = items.next_element()? {
-                if list.len() == MOST {
-                    return Err(de::Error::invalid_length(MOST + 1, &self));
-                }
-                list.push(item);
-            }
-            Ok(list)
-        }
-    }
-    deserializer.deserialize_any(AtMost::<T, MOST>(PhantomData))
-}
-
-/// A list of disagreements, if there is one: each is about a field.
-fn at_most_or_none<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<DisagreementMembers>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(transparent)]
-    struct List(
-        #[serde(deserialize_with = "at_most::<_, _, MOST_NAMES>")] Vec<DisagreementMembers>,
-    );
-    Ok(Option::<List>::deserialize(deserializer)?.map(|list| list.0))
 }

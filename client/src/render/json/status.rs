@@ -25,7 +25,7 @@ struct ProcessorMembers<'a> {
     /// None if it is not known.
     vmsave_possible: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Unavailable>,
+    error: Option<&'a Unavailable>,
 }
 
 #[derive(Serialize)]
@@ -61,8 +61,11 @@ impl<'a> From<&'a ProcessorStatus> for ProcessorMembers<'a> {
                 feature_bits: Hex(svm.features.into()),
             }),
             efer: processor.efer.map(|efer| Hex(efer.into())),
-            vmsave_possible: processor.result.map(|result| result.is_ok()),
-            error: processor.result.and_then(Result::err),
+            vmsave_possible: processor.result.as_ref().map(Result::is_ok),
+            error: processor
+                .result
+                .as_ref()
+                .and_then(|result| result.as_ref().err()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The reason why VMSAVE is unavailable, as the member `error` tells it.
 
+use std::{borrow::Cow, sync::Arc};
+
 use amd_svm::{
     Fault,
     msr::Msr,
@@ -7,29 +9,34 @@ use amd_svm::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::Unavailable;
+use super::present;
+use crate::model::{Recorded, Unavailable};
 
 /// An [`Unavailable`] as JSON tells it. Codes are stable, messages are not.
 #[derive(Serialize)]
-struct Described {
-    code: &'static str,
+struct Described<'a> {
+    code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    step: Option<&'static str>,
+    step: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'static str>,
-    message: String,
+    fault: Option<&'a str>,
+    message: Cow<'a, str>,
 }
 
-/// An [`Unavailable`] as it is read back: the message follows from the rest.
+/// An [`Unavailable`] as it is read back: the file may say it in other words.
 #[derive(Deserialize)]
-struct Recorded {
+struct Members {
     code: String,
+    #[serde(default, deserialize_with = "present")]
     step: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     fault: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    message: Option<String>,
 }
 
 /// What the codes stand for, but for those of faults.
-const REASONS: [Unavailable; 7] = [
+const REASONS: [Unavailable; 8] = [
     Unavailable::Refused(Refusal::NotAmd),
     Unavailable::Refused(Refusal::NoSvm { hypervisor: false }),
     Unavailable::Refused(Refusal::NoSvm { hypervisor: true }),
@@ -37,6 +44,7 @@ const REASONS: [Unavailable; 7] = [
     Unavailable::Refused(Refusal::Disabled { locked: true }),
     Unavailable::Refused(Refusal::SvmeDoesNotStick),
     Unavailable::NotReached,
+    Unavailable::Unknown,
 ];
 
 /// The steps that read no register.
@@ -82,21 +90,24 @@ const fn fault_code(fault: Fault) -> &'static str {
 
 impl Serialize for Unavailable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Described::from(*self).serialize(serializer)
+        Described::from(self).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Unavailable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Recorded::deserialize(deserializer).map(Into::into)
+        Members::deserialize(deserializer).map(Into::into)
     }
 }
 
-impl From<Unavailable> for Described {
-    fn from(reason: Unavailable) -> Self {
+impl<'a> From<&'a Unavailable> for Described<'a> {
+    fn from(reason: &'a Unavailable) -> Self {
         let (step, fault) = match reason {
             Unavailable::Refused(Refusal::Fault { step, fault }) => {
-                (Some(step_code(step)), Some(fault_code(fault)))
+                (Some(step_code(*step)), Some(fault_code(*fault)))
+            }
+            Unavailable::Recorded(recorded) => {
+                (recorded.step.as_deref(), recorded.fault.as_deref())
             }
             _ => (None, None),
         };
@@ -104,20 +115,46 @@ impl From<Unavailable> for Described {
             code: reason.code(),
             step,
             fault,
-            message: reason.to_string(),
+            message: match reason {
+                Unavailable::Recorded(recorded) => recorded.message.as_str().into(),
+                own => own.to_string().into(),
+            },
         }
     }
 }
 
-/// A code of a newer client is an reason too.
-impl From<Recorded> for Unavailable {
-    fn from(recorded: Recorded) -> Self {
+/// A code of a newer client is a reason too, and so is one that is told in other words.
+impl From<Members> for Unavailable {
+    fn from(members: Members) -> Self {
+        let known = members.known();
+        let message = members.message.unwrap_or_default();
+        let own = Described::from(&known);
+        let is_own = own.code == members.code
+            && own.step == members.step.as_deref()
+            && own.fault == members.fault.as_deref()
+            && (message.is_empty() || message == own.message);
+        if is_own {
+            return known;
+        }
+        Self::Recorded(Arc::new(Recorded {
+            known,
+            code: members.code,
+            step: members.step,
+            fault: members.fault,
+            message,
+        }))
+    }
+}
+
+impl Members {
+    /// What this client understands of it.
+    fn known(&self) -> Unavailable {
         let fault = || {
-            if recorded.code != "fault" {
+            if self.code != "fault" {
                 return None;
             }
-            let step = recorded.step.as_deref()?;
-            let fault = recorded.fault.as_deref()?;
+            let step = self.step.as_deref()?;
+            let fault = self.fault.as_deref()?;
             Some(Refusal::Fault {
                 step: STEPS
                     .into_iter()
@@ -128,8 +165,8 @@ impl From<Recorded> for Unavailable {
         };
         REASONS
             .into_iter()
-            .find(|one| one.code() == recorded.code)
-            .or_else(|| fault().map(Self::Refused))
-            .unwrap_or(Self::Unknown)
+            .find(|one| one.code() == self.code)
+            .or_else(|| fault().map(Unavailable::Refused))
+            .unwrap_or(Unavailable::Unknown)
     }
 }

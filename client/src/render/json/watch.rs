@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::number;
+use super::{diff::LackMembers, number};
 use crate::{
     checks::{Diff, Verdict},
-    model::Error,
+    model::{Error, ProcessorId},
 };
 
 /// When and where a line was written.
@@ -51,13 +51,41 @@ pub(crate) fn baseline(
     })
 }
 
-/// A line for each processor and field that changed.
+/// A line for each field that cannot be compared, with the reason.
+pub(crate) fn lacks(moment: &Moment, diff: &Diff) -> Result<String, Error> {
+    let mut lines = String::new();
+    for lack in &diff.not_compared {
+        lines += &super::line(&Line {
+            r#type: "not-compared",
+            moment,
+            members: LackMembers::from(lack),
+        })?;
+    }
+    Ok(lines)
+}
+
+/// A line for the kernel, and for each processor and field that changed.
 pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
     #[derive(Serialize)]
-    struct Change<'a> {
+    struct Place {
         processor: u32,
         group: u16,
         number: u8,
+    }
+    impl From<&ProcessorId> for Place {
+        fn from(id: &ProcessorId) -> Self {
+            Self {
+                processor: id.index,
+                group: id.group,
+                number: id.number,
+            }
+        }
+    }
+    /// Of the machine, or of a processor of it.
+    #[derive(Serialize)]
+    struct Change<'a> {
+        #[serde(flatten)]
+        processor: Option<Place>,
         field: &'a str,
         old: String,
         new: String,
@@ -68,9 +96,7 @@ pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
     }
     let values = diff.changes.iter().flat_map(|change| {
         change.processors.iter().map(|id| Change {
-            processor: id.index,
-            group: id.group,
-            number: id.number,
+            processor: Some(id.into()),
             field: change.field.name(),
             old: number(change.field, change.before),
             new: number(change.field, change.after),
@@ -80,9 +106,7 @@ pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
     });
     let processors = diff.processors.iter().flat_map(|change| {
         change.processors.iter().map(|id| Change {
-            processor: id.index,
-            group: id.group,
-            number: id.number,
+            processor: Some(id.into()),
             field: "processor",
             old: change.before.clone(),
             new: change.after.clone(),
@@ -90,8 +114,16 @@ pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
             place: None,
         })
     });
+    let kernel = diff.kernel.iter().map(|[before, after]| Change {
+        processor: None,
+        field: "kernel",
+        old: before.clone(),
+        new: after.clone(),
+        old_place: None,
+        place: None,
+    });
     let mut lines = String::new();
-    for members in processors.chain(values) {
+    for members in kernel.chain(processors).chain(values) {
         lines += &super::line(&Line {
             r#type: "change",
             moment,

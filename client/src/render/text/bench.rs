@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn bench(figures: &Figures, processors: usize, palette: Palette) -> String {
     let parts = figures.cycles;
     let rows: Vec<(&str, Spread, &str)> = [
-        ("gate", Some(parts.gate), "cycles"),
+        ("support check", Some(parts.support_check), "cycles"),
         ("VMSAVE", Some(parts.vmsave), "cycles"),
         ("EFER as found", Some(parts.restore), "cycles"),
         ("the same without VMSAVE", Some(parts.witness), "cycles"),

@@ -2,7 +2,7 @@
 
 use super::colour::{Paint, Palette};
 use crate::{
-    checks::Diff,
+    checks::{Diff, NotCompared},
     model::{ProcessorId, fold},
     render::{count, value},
 };
@@ -41,22 +41,30 @@ fn notes(diff: &Diff) -> Vec<String> {
     if !forms.is_empty() {
         notes.push(format!("the same in canonical form: {}", forms.join(", ")));
     }
+    notes.extend(lack_lines(diff));
+    notes
+}
+
+/// A line for each reason for which something was not compared.
+pub(crate) fn lack_lines(diff: &Diff) -> Vec<String> {
     let mut lacks: Vec<_> = diff.not_compared.iter().collect();
     lacks.sort_by_key(|lack| lack.lack);
-    for group in lacks.chunk_by(|one, next| one.lack == next.lack) {
+    let groups = lacks.chunk_by(|one, next| one.lack == next.lack);
+    let line = |group: &[&NotCompared]| {
         let fields: Vec<_> = group
             .iter()
-            .map(|lack| format!("{} on {}", lack.field, place(&lack.processors)))
+            .map(|lack| {
+                let place = fold::processors(lack.processors.iter().copied());
+                format!("{} on {place}", lack.field)
+            })
             .collect();
-        notes.extend(group.first().map(|first| {
-            format!(
-                "not compared, because {}: {}",
-                first.lack,
-                fields.join(", ")
-            )
-        }));
-    }
-    notes
+        let reason = group.first()?.lack;
+        Some(format!(
+            "not compared, because {reason}: {}",
+            fields.join(", ")
+        ))
+    };
+    groups.filter_map(line).collect()
 }
 
 /// A line for each change.

@@ -22,19 +22,24 @@ pub(crate) fn groups(
     let mut places = Vec::new();
     let mut values = Vec::new();
     for field in fields {
-        let read = snapshot
-            .captures()
-            .filter_map(|(id, capture)| Some((snapshot.value(*field, capture)?, id)));
+        // A value that is hidden has its place, too.
+        let read = snapshot.captures().filter_map(|(id, capture)| {
+            let value = snapshot.value(*field, capture);
+            (value.is_some() || snapshot.hides(*field, capture)).then_some((value, id))
+        });
         let folded = fold::by_value(read);
-        let usual = fold::majority(&folded).copied();
+        let usual = fold::majority(&folded).copied().flatten();
         for (row, (value, ids)) in folded.into_iter().enumerate() {
             let name = if row == 0 { field.heading() } else { "" };
             names.push(Cell::from(name.to_owned()));
             places.push(Cell::from(format!("{}:", fold::processors(ids))));
-            let is_outlier =
-                field.kind() == Kind::Shared && usual.is_some_and(|usual| usual != value);
+            let is_outlier = field.kind() == Kind::Shared
+                && usual.is_some()
+                && value.is_some_and(|_| value != usual);
             values.push(Cell {
-                text: value::describe(*field, value, snapshot),
+                text: value.map_or("hidden".to_owned(), |value| {
+                    value::describe(*field, value, snapshot)
+                }),
                 paint: if is_outlier { Paint::Bad } else { Paint::Plain },
             });
         }

@@ -5,6 +5,7 @@ use super::{
     columns::{self, Alignment, Cell, Column},
 };
 use crate::{
+    checks::Reason,
     model::{Capture, Field, ProcessorId, Snapshot, field::Kind, fold},
     render::{count, value},
 };
@@ -109,10 +110,14 @@ fn findings_about(
     (id, capture): &Row,
 ) -> impl Iterator<Item = String> + use<> {
     let processor = fold::processors([*id]);
-    let unread = capture
-        .witness
-        .and_then(Result::err)
+    let witness = capture.witness.as_ref();
+    let unread = witness
+        .and_then(|witness| witness.as_ref().err())
         .map(|reason| format!("{processor}: not compared with the registers: {reason}"));
+    let vmsa = capture
+        .guest
+        .filter(|guest| guest.vmsa)
+        .map(|_| format!("{processor}: the page is {}", Reason::Vmsa));
     let disagreements = snapshot.disagreements(*id, capture).unwrap_or_default();
     let contradictions = disagreements.into_iter().map(move |found| {
         format!(
@@ -120,7 +125,7 @@ fn findings_about(
             found.field, found.vmsave, found.witness
         )
     });
-    unread.into_iter().chain(contradictions)
+    vmsa.into_iter().chain(unread).chain(contradictions)
 }
 
 /// The index is enough where there is but one group.

@@ -122,7 +122,7 @@ fn svme(processor: &ProcessorStatus) -> String {
 }
 
 fn possibility(processor: &ProcessorStatus) -> String {
-    match processor.result {
+    match &processor.result {
         None => "not known: a VMCB page does not tell".to_owned(),
         Some(Ok(())) => "possible".to_owned(),
         Some(Err(reason)) => format!("not possible: {reason}"),

@@ -1,0 +1,105 @@
+//! A kind of finding, by its name: what the catalogue says of it.
+
+use std::{fmt, str::FromStr};
+
+use super::{
+    FindingId, Severity,
+    catalogue::{Basis, CATALOGUE, Entry},
+};
+use crate::model::Field;
+
+impl FindingId {
+    /// Every kind of finding.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CATALOGUE.iter().map(|entry| entry.id)
+    }
+
+    /// The name that never changes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// How bad such a finding is.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        self.entry().severity
+    }
+
+    /// The finding in one sentence, without its values.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// What the rule presumes.
+    pub(super) fn basis(self) -> Basis {
+        self.entry().basis
+    }
+
+    /// The fields whose values the rule judges.
+    #[must_use]
+    pub fn fields(self) -> &'static [Field] {
+        self.entry().fields
+    }
+
+    /// What it means, in lines of at most 79 characters.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.entry().meaning
+    }
+
+    /// The section of AMD's manual that says how it should be.
+    #[must_use]
+    pub fn manual(self) -> &'static str {
+        self.entry().manual
+    }
+
+    fn entry(self) -> &'static Entry {
+        // The enumeration and the catalogue come out of one list.
+        &CATALOGUE[self as usize]
+    }
+}
+
+/// Text that names no kind of finding.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is no finding of this name")]
+pub struct UnknownFinding;
+
+impl FromStr for FindingId {
+    type Err = UnknownFinding;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFinding> {
+        Self::all()
+            .find(|id| id.name() == name)
+            .ok_or(UnknownFinding)
+    }
+}
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_unique_stands_for_its_kind_and_is_explained() {
+        let names: BTreeSet<_> = FindingId::all().map(FindingId::name).collect();
+        assert_eq!(names.len(), CATALOGUE.len());
+        for id in FindingId::all() {
+            assert_eq!(id.name().parse(), Ok(id));
+            assert_eq!(id.entry().id, id);
+            assert!(id.title().ends_with('.') && id.meaning().ends_with('.'));
+            assert!(id.meaning().lines().all(|line| line.len() < 80));
+            assert!(id.manual().starts_with("APM volume "));
+        }
+        assert_eq!(names.len(), 31);
+        assert_eq!("lstar".parse::<FindingId>(), Err(UnknownFinding));
+    }
+}

@@ -1,0 +1,268 @@
+//! Guests by what their pages say: which register a finding names, and what is not judged.
+
+use client::{Capture, Extent, Field, Finding, FindingId, Guest, Judge, Reason, Snapshot, check};
+use serde_json::Value;
+
+use crate::{fake::Driver, files::Folder, rules::healthy, run};
+
+/// A base in a program's half of the address space.
+const USER_BASE: u64 = 0x5E_1F30_C000;
+
+fn capture(snapshot: &mut Snapshot, index: usize) -> &mut Capture {
+    snapshot.processors[index].result.as_mut().unwrap()
+}
+
+/// Four vCPUs of a guest that runs in long mode: 0 and 2 in the kernel, 1 and 3 in user mode.
+fn guests() -> Snapshot {
+    let mut snapshot = healthy();
+    snapshot.driver = None;
+    for index in 0..4 {
+        let user = index % 2 == 1;
+        let one = capture(&mut snapshot, index);
+        one.details = None;
+        one.witness = None;
+        one.guest = Some(Guest {
+            cpl: if user { 3 } else { 0 },
+            efer: 0x1D01.into(),
+            cr0: 0x8005_003B,
+            cr4: 0x77_0EF0,
+            ..Guest::default()
+        });
+        if user {
+            swapgs(one);
+        }
+    }
+    snapshot
+}
+
+fn swapgs(capture: &mut Capture) {
+    let state = &mut capture.vmsave;
+    std::mem::swap(&mut state.gs.base, &mut state.system_call.kernel_gs_base);
+}
+
+fn finding(snapshot: &Snapshot, id: FindingId) -> Finding {
+    let findings = check(snapshot).findings;
+    let found = findings.iter().find(|finding| finding.id == id);
+    found.unwrap_or_else(|| panic!("{findings:?}")).clone()
+}
+
+/// The fields that a finding names, each with the processors.
+fn named(finding: &Finding) -> Vec<(Field, Vec<u32>)> {
+    let values = finding.values.iter();
+    values
+        .map(|value| {
+            let processors = value.processors.iter().map(|id| id.index);
+            (value.field, processors.collect())
+        })
+        .collect()
+}
+
+/// How far a rule was judged on a processor.
+fn extent(snapshot: &Snapshot, rule: FindingId, index: u32) -> Extent {
+    let coverage = check(snapshot).coverage.into_iter();
+    coverage
+        .filter(|one| one.rule == rule)
+        .find(|one| one.processors.iter().any(|id| id.index == index))
+        .unwrap()
+        .extent
+}
+
+#[test]
+fn guests_in_either_mode_are_healthy() {
+    for snapshot in [guests(), {
+        let mut snapshot = guests();
+        // Stopped in the kernel, and SWAPGS is the next instruction.
+        swapgs(capture(&mut snapshot, 2));
+        snapshot
+    }] {
+        assert_eq!(check(&snapshot).findings, []);
+        let verdict = Judge::default().as_windows().judge(&snapshot);
+        assert_eq!(verdict.findings, []);
+        assert!(!verdict.is_complete());
+    }
+}
+
+#[test]
+fn a_guest_in_user_mode_has_the_kernels_base_in_kernel_gs_base() {
+    let mut snapshot = guests();
+    capture(&mut snapshot, 1).vmsave.system_call.kernel_gs_base = USER_BASE;
+    let found = finding(&snapshot, FindingId::GsBaseOutsideKernel);
+    assert_eq!(named(&found), [(Field::KernelGsBase, vec![1])]);
+    assert_eq!(
+        found.sentence,
+        "KernelGsBase is no address of the kernel on processor 1"
+    );
+
+    let mut snapshot = guests();
+    capture(&mut snapshot, 0).vmsave.gs.base = USER_BASE;
+    let found = finding(&snapshot, FindingId::GsBaseOutsideKernel);
+    assert_eq!(named(&found), [(Field::GsBase, vec![0])]);
+    assert_eq!(
+        found.sentence,
+        "GS base is no address of the kernel on processor 0"
+    );
+}
+
+#[test]
+fn a_base_that_is_shared_is_named_by_the_register_that_has_it() {
+    let mut snapshot = guests();
+    let base = capture(&mut snapshot, 0).vmsave.gs.base;
+    for index in [1, 3] {
+        capture(&mut snapshot, index)
+            .vmsave
+            .system_call
+            .kernel_gs_base = base;
+    }
+    let found = finding(&snapshot, FindingId::GsBaseShared);
+    assert_eq!(
+        named(&found),
+        [(Field::GsBase, vec![0]), (Field::KernelGsBase, vec![1, 3])]
+    );
+    assert_eq!(
+        found.sentence,
+        "GS base or KernelGsBase is the same on processors 0-1,3"
+    );
+    // What the programs have in GS base may be the same on all.
+    let mut snapshot = guests();
+    for index in [1, 3] {
+        capture(&mut snapshot, index).vmsave.gs.base = USER_BASE;
+    }
+    assert_eq!(check(&snapshot).findings, []);
+}
+
+#[test]
+fn the_report_marks_the_register_that_the_finding_names() {
+    let mut snapshot = guests();
+    capture(&mut snapshot, 1).vmsave.system_call.kernel_gs_base = USER_BASE;
+    let page = snapshot.to_html().unwrap();
+    let cells: Vec<&str> = page
+        .split("<td")
+        .filter(|cell| cell.contains("data-f=\"gs-base-outside-kernel\""))
+        .collect();
+    let [cell] = cells.as_slice() else {
+        panic!("{cells:?}");
+    };
+    assert!(cell.contains(&format!(">{USER_BASE:#018x}</td>")), "{cell}");
+}
+
+#[test]
+fn a_hidden_base_is_not_judged_under_the_name_that_it_has() {
+    let mut snapshot = guests();
+    snapshot.redacted = vec![Field::KernelGsBase];
+    capture(&mut snapshot, 1).vmsave.system_call.kernel_gs_base = 0;
+    let rule = FindingId::GsBaseOutsideKernel;
+    assert_eq!(extent(&snapshot, rule, 1), Extent::Not(Reason::Hidden));
+    assert_eq!(extent(&snapshot, rule, 0), Extent::Judged);
+    assert_eq!(check(&snapshot).findings, []);
+}
+
+#[test]
+fn each_address_is_judged_by_the_bits_that_the_guest_uses() {
+    type Register = fn(&mut Capture) -> &mut u64;
+    let registers: [(Field, Register); 5] = [
+        (Field::FsBase, |one| &mut one.vmsave.fs.base),
+        (Field::GsBase, |one| &mut one.vmsave.gs.base),
+        (Field::TrBase, |one| &mut one.vmsave.tr.base),
+        (Field::KernelGsBase, |one| {
+            &mut one.vmsave.system_call.kernel_gs_base
+        }),
+        (Field::SysenterEsp, |one| {
+            &mut one.vmsave.system_call.sysenter_esp
+        }),
+    ];
+    for (field, register) in registers {
+        let mut snapshot = guests();
+        *register(capture(&mut snapshot, 1)) = 0x0000_8000_0000_0000;
+        let found = finding(&snapshot, FindingId::AddressNoncanonical);
+        assert_eq!(named(&found), [(field, vec![1])], "{field}");
+        // With five levels of page tables it is an address.
+        for index in 0..4 {
+            let guest = capture(&mut snapshot, index).guest.as_mut().unwrap();
+            guest.cr4 |= 1 << 12;
+        }
+        let noncanonical = check(&snapshot)
+            .findings
+            .into_iter()
+            .any(|one| one.id == FindingId::AddressNoncanonical);
+        assert!(!noncanonical, "{field}");
+    }
+}
+
+#[test]
+fn a_local_table_that_is_loaded_has_an_address_and_a_null_one_has_none() {
+    let mut snapshot = guests();
+    let ldtr = &mut capture(&mut snapshot, 2).vmsave.ldtr;
+    ldtr.base = 1 << 62;
+    assert_eq!(check(&snapshot).findings, []);
+    capture(&mut snapshot, 2).vmsave.ldtr.selector = 0x48;
+    let found = finding(&snapshot, FindingId::AddressNoncanonical);
+    assert_eq!(named(&found), [(Field::LdtrBase, vec![2])]);
+}
+
+#[test]
+fn what_is_left_in_the_page_of_an_encrypted_guest_is_judged_weakly() {
+    let mut snapshot = guests();
+    capture(&mut snapshot, 2).guest.as_mut().unwrap().encrypted = true;
+    let rule = FindingId::LstarDiffers;
+    assert_eq!(
+        extent(&snapshot, rule, 2),
+        Extent::Weakly(Reason::Encrypted)
+    );
+    assert_eq!(extent(&snapshot, rule, 0), Extent::Judged);
+}
+
+/// Pages by the bytes at their offsets.
+fn page(parts: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut page = vec![0; 4096];
+    for (at, bytes) in parts {
+        page[*at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    page
+}
+
+#[test]
+fn a_save_area_of_an_encrypted_guest_is_told_by_name_and_nothing_of_it_is_judged() {
+    let folder = Folder::new();
+    let path = folder.path("vmsa.bin");
+    let tr = |attributes: u8| [0x40, 0, attributes, 0, 0x67, 0, 0, 0];
+    let busy = tr(0x8B);
+    for (name, parts) in [
+        ("64-bit", vec![(0x90, busy.as_slice())]),
+        ("real mode", vec![(0x90, tr(0x83).as_slice())]),
+        // Floating-point registers stand where a VMCB has what VMSAVE stores.
+        (
+            "with registers",
+            vec![(0x90, busy.as_slice()), (0x410, [0xA5; 0x250].as_slice())],
+        ),
+    ] {
+        std::fs::write(&path, page(&parts)).unwrap();
+        let ran = run(&["check", "--from", &path], &mut Driver::with_processors(1));
+        assert_eq!(ran.exit, 7, "{name}: {}", ran.stdout);
+        let told = "not judged (a SEV-ES save area (VMSA), which is not decoded): lstar-differs";
+        assert!(ran.stdout.contains(told), "{name}: {}", ran.stdout);
+        assert!(!ran.stdout.contains("alarm"), "{name}: {}", ran.stdout);
+        let ran = run(
+            &["check", "--json", "--from", &path],
+            &mut Driver::with_processors(1),
+        );
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let reasons = document["coverage"].as_array().unwrap().iter();
+        assert!(reasons.clone().any(|one| one["reason"] == "vmsa"), "{name}");
+        let shown = run(&["show", "--from", &path], &mut Driver::with_processors(1));
+        assert!(
+            shown
+                .stdout
+                .contains("processor 0: the page is a SEV-ES save area (VMSA)"),
+            "{}",
+            shown.stdout
+        );
+        // What it is survives the way through JSON.
+        let read = Snapshot::open(&path).unwrap();
+        let again = Snapshot::parse(read.to_json().unwrap().as_bytes()).unwrap();
+        assert_eq!(again, read);
+    }
+    // A VMCB with all that NESTED_CONTROL has is a VMCB.
+    std::fs::write(&path, page(&[(0x90, [0xFF].as_slice()), (0x490, &busy)])).unwrap();
+    let ran = run(&["check", "--from", &path], &mut Driver::with_processors(1));
+    assert!(!ran.stdout.contains("(VMSA)"), "{}", ran.stdout);
+}
