@@ -1,7 +1,12 @@
 //! The virtual machine control block: what VMRUN runs, and where VMSAVE writes.
 
+mod cache;
 mod control;
+mod event;
 mod exit_code;
+mod extensions;
+mod intercepts;
+mod interrupt;
 mod save;
 
 use core::ops::Range;
@@ -10,11 +15,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::segment::Segment;
 
-pub use control::{
-    CleanBits, ControlArea, Event, Intercepts1, Intercepts2, Intercepts3, InterruptShadow,
-    NestedControl, TlbControl, VirtualInterrupt, VirtualizationExtensions,
-};
+pub use cache::{CleanBits, TlbControl};
+pub use control::ControlArea;
+pub use event::Event;
 pub use exit_code::ExitCode;
+pub use extensions::{NestedControl, VirtualizationExtensions};
+pub use intercepts::{Intercepts1, Intercepts2, Intercepts3};
+pub use interrupt::{InterruptShadow, VirtualInterrupt};
 pub use save::SaveArea;
 
 /// Size and alignment of a VMCB in bytes.

@@ -1,0 +1,60 @@
+//! What VMRUN keeps and drops of what the processor has cached.
+
+use bitfield_struct::bitfield;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What VMRUN flushes from the translation buffer: an open enumeration.
+///
+/// Source: APM volume 2, section 15.16.2.
+#[repr(transparent)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+pub struct TlbControl(pub u8);
+
+impl TlbControl {
+    /// Nothing.
+    pub const NOTHING: Self = Self(0);
+    /// Everything, of all address spaces.
+    pub const ALL: Self = Self(1);
+    /// This guest's translations; needs [`flush_by_asid`](crate::cpuid::SvmFeatures).
+    pub const GUEST: Self = Self(3);
+    /// This guest's translations that are not global; needs the same.
+    pub const GUEST_NON_GLOBAL: Self = Self(7);
+}
+
+/// What is unchanged since the last run of this VMCB on this processor and may come from a cache.
+///
+/// Source: APM volume 2, section 15.15.3.
+#[bitfield(u32)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct CleanBits {
+    /// Intercepts, TSC offset, pause filter.
+    pub intercepts: bool,
+    /// Addresses of the permission maps.
+    pub permission_maps: bool,
+    /// Address space identifier.
+    pub asid: bool,
+    /// Virtual interrupt.
+    pub virtual_interrupt: bool,
+    /// Nested paging: `N_CR3`, PAT.
+    pub nested_paging: bool,
+    /// CR0, CR3, CR4, `EFER`.
+    pub control_registers: bool,
+    /// DR6, DR7.
+    pub debug_registers: bool,
+    /// GDTR and IDTR.
+    pub descriptor_tables: bool,
+    /// ES, CS, SS, DS and the current privilege level.
+    pub segments: bool,
+    /// CR2.
+    pub cr2: bool,
+    /// The last branch record.
+    pub last_branch_record: bool,
+    /// The virtual interrupt controller.
+    pub avic: bool,
+    /// Shadow stacks.
+    pub cet: bool,
+    #[bits(19)]
+    __: u32,
+}
