@@ -148,6 +148,115 @@ impl Star {
     pub const NUMBER: u32 = 0xC000_0081;
 }
 
+/// `PAT`, the page attribute table: the eight memory types that page tables choose from.
+///
+/// Source: APM volume 2, section 7.8.
+#[bitfield(u64)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct Pat {
+    /// Type 0, the one of a table entry with PAT, PCD and PWT clear; and so on in binary.
+    pub pa0: u8,
+    /// Type 1.
+    pub pa1: u8,
+    /// Type 2.
+    pub pa2: u8,
+    /// Type 3.
+    pub pa3: u8,
+    /// Type 4.
+    pub pa4: u8,
+    /// Type 5.
+    pub pa5: u8,
+    /// Type 6.
+    pub pa6: u8,
+    /// Type 7.
+    pub pa7: u8,
+}
+
+/// A memory type as [`Pat`] encodes it.
+///
+/// Source: APM volume 2, section 7.8.1, table 7-10.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum MemoryType {
+    /// UC.
+    Uncacheable = 0,
+    /// WC.
+    WriteCombining = 1,
+    /// WT.
+    WriteThrough = 4,
+    /// WP.
+    WriteProtect = 5,
+    /// WB.
+    WriteBack = 6,
+    /// UC-, which memory type range registers may turn into WC.
+    UncacheableMinus = 7,
+}
+
+impl MemoryType {
+    /// The type of an encoding; `None` for one that is reserved.
+    #[must_use]
+    pub const fn new(encoding: u8) -> Option<Self> {
+        Some(match encoding {
+            0 => Self::Uncacheable,
+            1 => Self::WriteCombining,
+            4 => Self::WriteThrough,
+            5 => Self::WriteProtect,
+            6 => Self::WriteBack,
+            7 => Self::UncacheableMinus,
+            _ => return None,
+        })
+    }
+}
+
+impl Pat {
+    /// The register's number.
+    pub const NUMBER: u32 = 0x277;
+
+    /// What the register holds after a reset: WB, WT, UC-, UC, and the same again.
+    pub const AFTER_RESET: Self = Self::from_bits(0x0007_0406_0007_0406);
+
+    /// The encodings, from type 0 to type 7.
+    #[must_use]
+    pub const fn encodings(self) -> [u8; 8] {
+        self.into_bits().to_le_bytes()
+    }
+
+    /// Whether each encoding is a memory type: VMRUN refuses another under nested paging.
+    ///
+    /// ```
+    /// use amd_svm::msr::Pat;
+    ///
+    /// assert!(Pat::AFTER_RESET.is_valid());
+    /// assert!(!Pat::AFTER_RESET.with_pa3(2).is_valid());
+    /// ```
+    #[must_use]
+    pub fn is_valid(self) -> bool {
+        let mut types = self.encodings().into_iter().map(MemoryType::new);
+        types.all(|memory_type| memory_type.is_some())
+    }
+}
+
+/// `DebugCtl`: recording of branches, and what traps.
+///
+/// Source: APM volume 2, section 13.1.1.6.
+#[bitfield(u64)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct DebugControl {
+    /// LBR: the last branch and the last exception are recorded.
+    pub last_branch_record: bool,
+    /// BTF: a single step is from branch to branch.
+    pub branch_single_step: bool,
+    /// BLCKDB: a bus lock raises `#DB`, where that is supported.
+    pub bus_lock_trap: bool,
+    #[bits(61)]
+    __: u64,
+}
+
+impl DebugControl {
+    /// The register's number.
+    pub const NUMBER: u32 = 0x1D9;
+}
+
 /// `VM_HSAVE_PA`, the page that VMRUN saves the host's state in: a physical address, of which the
 /// lowest 12 bits are zero.
 ///

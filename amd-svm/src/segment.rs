@@ -1,5 +1,7 @@
 //! Segments as the processor caches them: the hidden part beside the selector.
 
+use core::fmt;
+
 use bitfield_struct::bitfield;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -7,9 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 ///
 /// Source: APM volume 2, section 15.5.1 and appendix B.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
 pub struct Segment {
     /// The visible selector.
     pub selector: u16,
@@ -22,6 +22,48 @@ pub struct Segment {
 }
 
 const _: () = assert!(size_of::<Segment>() == 16);
+
+impl Segment {
+    /// A segment of these parts.
+    #[must_use]
+    pub const fn new(selector: u16, attributes: SegmentAttributes, limit: u32, base: u64) -> Self {
+        Self {
+            selector,
+            attributes,
+            limit,
+            base,
+        }
+    }
+
+    /// A descriptor table's register, of which only limit and base count: GDTR, IDTR.
+    ///
+    /// ```
+    /// use amd_svm::segment::Segment;
+    ///
+    /// let gdtr = Segment::table(0xF_8000, 0x7F);
+    /// let text = "Segment { selector: 0x0, attributes: 0x0, limit: 0x7f, base: 0xf8000 }";
+    /// assert_eq!(format!("{gdtr:?}"), text);
+    /// ```
+    #[must_use]
+    pub const fn table(base: u64, limit: u16) -> Self {
+        Self::new(0, SegmentAttributes::new(), limit as u32, base)
+    }
+}
+
+/// All in hexadecimal.
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segment")
+            .field("selector", &format_args!("{:#x}", self.selector))
+            .field(
+                "attributes",
+                &format_args!("{:#x}", u16::from(self.attributes)),
+            )
+            .field("limit", &format_args!("{:#x}", self.limit))
+            .field("base", &format_args!("{:#x}", self.base))
+            .finish()
+    }
+}
 
 /// The attribute word of a [`Segment`]: descriptor bits 40-47 in bits 0-7, descriptor bits
 /// 52-55 in bits 8-11.

@@ -1,28 +1,45 @@
 //! The virtual machine control block: what VMRUN runs, and where VMSAVE writes.
 
+mod avic;
 mod cache;
 mod control;
+mod debug;
 mod event;
+mod exception;
+mod exit;
 mod exit_code;
 mod extensions;
+pub mod fields;
 mod intercepts;
 mod interrupt;
+mod permission;
 mod save;
+mod vmsa;
 
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 
 use crate::segment::Segment;
 
-pub use cache::{CleanBits, TlbControl};
+pub use avic::{AvicLogicalEntry, AvicPhysicalEntry, AvicPhysicalTable};
+pub use cache::{CleanBits, ReturnPredictor, TlbControl};
 pub use control::ControlArea;
-pub use event::Event;
-pub use exit_code::ExitCode;
+pub use event::{Event, EventError, EventKind};
+pub use exception::Exception;
+pub use exit::{
+    AvicIncompleteIpi, AvicNoAcceleration, Exit, IoAccess, IpiFailure, NestedPageFault,
+    PageFaultCode, RegisterAccess, TaskSwitch,
+};
+pub use exit_code::{ExitCode, ExitKind};
 pub use extensions::{NestedControl, VirtualizationExtensions};
-pub use intercepts::{Intercepts1, Intercepts2, Intercepts3};
+pub use intercepts::{
+    ExceptionIntercepts, Intercepts1, Intercepts2, Intercepts3, RegisterIntercepts,
+};
 pub use interrupt::{InterruptShadow, VirtualInterrupt};
-pub use save::SaveArea;
+pub use permission::{Access, IoPermissionMap, MsrPermissionMap, OutsideMsrMap};
+pub use save::{Branch, SaveArea};
+pub use vmsa::{SevFeatures, VMSA_SIZE, Vmsa};
 
 /// Size and alignment of a VMCB in bytes.
 pub const VMCB_SIZE: usize = 4096;
@@ -49,9 +66,7 @@ pub struct Vmcb {
 ///
 /// Source: APM volume 2, sections 6.1 (SYSCALL, SYSENTER) and appendix B.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
 pub struct SystemCallRegisters {
     /// `STAR` (`C000_0081`): selectors of SYSCALL and SYSRET, and the 32-bit entry point.
     pub star: u64,
@@ -69,6 +84,25 @@ pub struct SystemCallRegisters {
     pub sysenter_esp: u64,
     /// `SYSENTER_EIP` (`0000_0176`): where SYSENTER enters.
     pub sysenter_eip: u64,
+}
+
+/// All in hexadecimal.
+impl fmt::Debug for SystemCallRegisters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemCallRegisters")
+            .field("star", &format_args!("{:#x}", self.star))
+            .field("lstar", &format_args!("{:#x}", self.lstar))
+            .field("cstar", &format_args!("{:#x}", self.cstar))
+            .field("sfmask", &format_args!("{:#x}", self.sfmask))
+            .field(
+                "kernel_gs_base",
+                &format_args!("{:#x}", self.kernel_gs_base),
+            )
+            .field("sysenter_cs", &format_args!("{:#x}", self.sysenter_cs))
+            .field("sysenter_esp", &format_args!("{:#x}", self.sysenter_esp))
+            .field("sysenter_eip", &format_args!("{:#x}", self.sysenter_eip))
+            .finish()
+    }
 }
 
 /// What VMSAVE stores, without the gaps between: 128 bytes.
@@ -94,6 +128,44 @@ pub struct VmsaveState {
 /// VMSAVE writes these 128 bytes and leaves the other 3968.
 pub const VMSAVE_RANGES: [Range<usize>; 4] =
     [0x440..0x460, 0x470..0x480, 0x490..0x4A0, 0x600..0x640];
+
+impl Vmcb {
+    /// Zeros. VMRUN refuses it as it is: it wants the VMRUN intercept, an address space identifier
+    /// that is not 0, and `EFER.SVME` at least.
+    ///
+    /// ```
+    /// use amd_svm::vmcb::Vmcb;
+    ///
+    /// static GUEST: Vmcb = Vmcb::new();
+    /// let mut vmcb = GUEST.clone();
+    /// vmcb.control.asid = 1;
+    /// vmcb.save.efer.set_svme(true);
+    /// assert_eq!(format!("{vmcb:?}"), "Vmcb { asid: 0x1, efer: 0x1000 }");
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        transmute!([0_u8; VMCB_SIZE])
+    }
+
+    /// The VMCB of a page's bytes: any bytes are one.
+    #[must_use]
+    pub const fn from_page(page: [u8; VMCB_SIZE]) -> Self {
+        transmute!(page)
+    }
+}
+
+impl Default for Vmcb {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What is not zero, in hexadecimal, by the names of [`fields::VMCB`].
+impl fmt::Debug for Vmcb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::page(f, "Vmcb", self.as_bytes(), 0, fields::VMCB)
+    }
+}
 
 impl VmsaveState {
     /// Puts the state back to where VMSAVE stores it in a page, and leaves the rest of the page.

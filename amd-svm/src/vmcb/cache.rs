@@ -1,5 +1,7 @@
 //! What VMRUN keeps and drops of what the processor has cached.
 
+use core::fmt;
+
 use bitfield_struct::bitfield;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -21,6 +23,38 @@ impl TlbControl {
     pub const GUEST: Self = Self(3);
     /// This guest's translations that are not global; needs the same.
     pub const GUEST_NON_GLOBAL: Self = Self(7);
+
+    /// Whether the manual defines the value.
+    #[must_use]
+    pub const fn is_defined(self) -> bool {
+        matches!(self.0, 0 | 1 | 3 | 7)
+    }
+}
+
+impl fmt::Display for TlbControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::NOTHING => "nothing is flushed",
+            Self::ALL => "all address spaces are flushed",
+            Self::GUEST => "the guest's translations are flushed",
+            Self::GUEST_NON_GLOBAL => "the guest's translations that are not global are flushed",
+            Self(other) => return write!(f, "reserved value {other:#x}"),
+        })
+    }
+}
+
+/// The return address predictor of a guest: the byte behind `TLB_CONTROL`.
+///
+/// Source: APM volume 2, appendix B, table B-1, offset 058h, bits 40 and 41.
+#[bitfield(u8)]
+#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct ReturnPredictor {
+    /// `ALLOW_LARGER_RAP`: the guest has all entries, not 32.
+    pub larger: bool,
+    /// `CLEAR_RAP`: VMRUN clears it.
+    pub clear: bool,
+    #[bits(6)]
+    __: u8,
 }
 
 /// What is unchanged since the last run of this VMCB on this processor and may come from a cache.
@@ -57,4 +91,9 @@ pub struct CleanBits {
     pub cet: bool,
     #[bits(19)]
     __: u32,
+}
+
+impl CleanBits {
+    /// Nothing may come from a cache: what a VMCB has to say before its first run on a processor.
+    pub const NOTHING: Self = Self::new();
 }

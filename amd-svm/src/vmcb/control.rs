@@ -1,12 +1,13 @@
 //! The control area of a VMCB: what exits, what is virtualised, and why the guest exited.
 
-use core::mem::offset_of;
+use core::{fmt, mem::offset_of};
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 
 use super::{
-    CleanBits, Event, ExitCode, Intercepts1, Intercepts2, Intercepts3, InterruptShadow,
-    NestedControl, SAVE_AREA_OFFSET, TlbControl, VirtualInterrupt, VirtualizationExtensions,
+    AvicPhysicalTable, CleanBits, Event, ExceptionIntercepts, ExitCode, Intercepts1, Intercepts2,
+    Intercepts3, InterruptShadow, NestedControl, RegisterIntercepts, ReturnPredictor,
+    SAVE_AREA_OFFSET, TlbControl, VirtualInterrupt, VirtualizationExtensions, debug, fields,
 };
 
 /// The control area.
@@ -16,15 +17,15 @@ use super::{
 #[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
 pub struct ControlArea {
     /// A read of CR*n* exits if bit *n* is set.
-    pub cr_reads: u16,
+    pub cr_reads: RegisterIntercepts,
     /// A write of CR*n* exits if bit *n* is set.
-    pub cr_writes: u16,
+    pub cr_writes: RegisterIntercepts,
     /// A read of DR*n* exits if bit *n* is set.
-    pub dr_reads: u16,
+    pub dr_reads: RegisterIntercepts,
     /// A write of DR*n* exits if bit *n* is set.
-    pub dr_writes: u16,
+    pub dr_writes: RegisterIntercepts,
     /// An exception of vector *n* exits if bit *n* is set.
-    pub exceptions: u32,
+    pub exceptions: ExceptionIntercepts,
     /// Events and instructions that exit.
     pub intercepts_1: Intercepts1,
     /// More of them.
@@ -46,7 +47,9 @@ pub struct ControlArea {
     pub asid: u32,
     /// What VMRUN flushes from the translation buffer.
     pub tlb_control: TlbControl,
-    reserved_05d: [u8; 3],
+    /// What the guest has of the return address predictor.
+    pub return_predictor: ReturnPredictor,
+    reserved_05e: [u8; 2],
     /// The virtual interrupt.
     pub virtual_interrupt: VirtualInterrupt,
     /// What holds interrupts back.
@@ -85,20 +88,29 @@ pub struct ControlArea {
     reserved_0e8: [u8; 8],
     /// Physical address of its table of logical identifiers.
     pub avic_logical_table: u64,
-    /// Physical address of its table of physical identifiers.
-    pub avic_physical_table: u64,
+    /// Its table of physical identifiers.
+    pub avic_physical_table: AvicPhysicalTable,
     reserved_100: [u8; 8],
     /// Physical address of an SEV-ES guest's state.
     pub vmsa: u64,
-    reserved_110: [u8; 16],
+    /// `VMGEXIT_RAX`: RAX of an SEV-ES guest at VMGEXIT, where the guest lets it out.
+    pub vmgexit_rax: u64,
+    /// `VMGEXIT_CPL`: its current privilege level there.
+    pub vmgexit_cpl: u8,
+    reserved_119: [u8; 7],
     /// Bus locks that do not exit.
     pub bus_lock_threshold: u16,
-    reserved_122: [u8; 22],
+    reserved_122: [u8; 18],
+    /// `UPDATE_IRR`: bit 0 has VMRUN hand `requested_interrupts` to the guest.
+    pub update_irr: u32,
     /// Features that an SEV guest may have.
     pub allowed_sev_features: u64,
     /// Features that an SEV guest has.
     pub guest_sev_features: u64,
-    reserved_148: [u8; 664],
+    reserved_148: [u8; 8],
+    /// `REQUESTED_IRR`: the interrupts that are offered to the guest, one bit for each vector.
+    pub requested_irr: [u8; 32],
+    reserved_170: [u8; 624],
     /// Never touched by the processor: free for the hypervisor.
     pub host_use: [u8; 32],
 }
@@ -121,6 +133,7 @@ const _: () = {
     assert!(offset_of!(ControlArea, tsc_offset) == 0x50);
     assert!(offset_of!(ControlArea, asid) == 0x58);
     assert!(offset_of!(ControlArea, tlb_control) == 0x5c);
+    assert!(offset_of!(ControlArea, return_predictor) == 0x5d);
     assert!(offset_of!(ControlArea, virtual_interrupt) == 0x60);
     assert!(offset_of!(ControlArea, interrupt_shadow) == 0x68);
     assert!(offset_of!(ControlArea, exit_code) == 0x70);
@@ -141,9 +154,35 @@ const _: () = {
     assert!(offset_of!(ControlArea, avic_logical_table) == 0xf0);
     assert!(offset_of!(ControlArea, avic_physical_table) == 0xf8);
     assert!(offset_of!(ControlArea, vmsa) == 0x108);
+    assert!(offset_of!(ControlArea, vmgexit_rax) == 0x110);
+    assert!(offset_of!(ControlArea, vmgexit_cpl) == 0x118);
     assert!(offset_of!(ControlArea, bus_lock_threshold) == 0x120);
+    assert!(offset_of!(ControlArea, update_irr) == 0x134);
     assert!(offset_of!(ControlArea, allowed_sev_features) == 0x138);
     assert!(offset_of!(ControlArea, guest_sev_features) == 0x140);
+    assert!(offset_of!(ControlArea, requested_irr) == 0x150);
     assert!(offset_of!(ControlArea, host_use) == 0x3e0);
     assert!(size_of::<ControlArea>() == SAVE_AREA_OFFSET);
 };
+
+impl ControlArea {
+    /// Zeros: nothing exits, nothing is virtualised, and VMRUN refuses it until `intercepts_2` has
+    /// `vmrun` and `asid` is not 0.
+    #[must_use]
+    pub const fn new() -> Self {
+        transmute!([0_u8; SAVE_AREA_OFFSET])
+    }
+}
+
+impl Default for ControlArea {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What is not zero, in hexadecimal, by the names of [`fields::VMCB`].
+impl fmt::Debug for ControlArea {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::page(f, "ControlArea", self.as_bytes(), 0, fields::VMCB)
+    }
+}

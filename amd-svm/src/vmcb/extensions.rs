@@ -39,6 +39,10 @@ pub struct VirtualizationExtensions {
     pub last_branch_record: bool,
     /// VMSAVE and VMLOAD act for the guest without an exit.
     pub vmsave_vmload: bool,
-    #[bits(62)]
+    /// The registers of instruction-based sampling are the guest's own.
+    pub instruction_based_sampling: bool,
+    /// The performance counters are the guest's own.
+    pub performance_counters: bool,
+    #[bits(60)]
     __: u64,
 }

@@ -1,11 +1,14 @@
 //! The state save area of a VMCB.
 
-use core::mem::offset_of;
+use core::{fmt, mem::offset_of};
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 
-use super::{SystemCallRegisters, VmsaveState};
-use crate::{msr::Efer, segment::Segment};
+use super::{SAVE_AREA_OFFSET, SystemCallRegisters, VmsaveState, debug, fields};
+use crate::{
+    msr::{DebugControl, Efer, Pat},
+    segment::Segment,
+};
 
 /// The state save area of a guest without SEV-ES.
 ///
@@ -42,7 +45,32 @@ pub struct SaveArea {
     reserved_0cc: [u8; 4],
     /// `EFER`; SVME must be set: VMRUN.
     pub efer: Efer,
-    reserved_0d8: [u8; 112],
+    reserved_0d8: [u8; 8],
+    /// Performance counter 0: control, where counters are virtualised, as the next eleven.
+    pub perf_ctl0: u64,
+    /// Performance counter 0.
+    pub perf_ctr0: u64,
+    /// Performance counter 1: control.
+    pub perf_ctl1: u64,
+    /// Performance counter 1.
+    pub perf_ctr1: u64,
+    /// Performance counter 2: control.
+    pub perf_ctl2: u64,
+    /// Performance counter 2.
+    pub perf_ctr2: u64,
+    /// Performance counter 3: control.
+    pub perf_ctl3: u64,
+    /// Performance counter 3.
+    pub perf_ctr3: u64,
+    /// Performance counter 4: control.
+    pub perf_ctl4: u64,
+    /// Performance counter 4.
+    pub perf_ctr4: u64,
+    /// Performance counter 5: control.
+    pub perf_ctl5: u64,
+    /// Performance counter 5.
+    pub perf_ctr5: u64,
+    reserved_140: [u8; 8],
     /// CR4: VMRUN.
     pub cr4: u64,
     /// CR3: VMRUN.
@@ -57,7 +85,14 @@ pub struct SaveArea {
     pub rflags: u64,
     /// RIP: VMRUN.
     pub rip: u64,
-    reserved_180: [u8; 88],
+    reserved_180: [u8; 64],
+    /// Instructions retired, where counters are virtualised, as the next two.
+    pub instructions_retired: u64,
+    /// Which performance counters have overflowed.
+    pub perf_global_status: u64,
+    /// Which performance counters count.
+    pub perf_global_control: u32,
+    reserved_1d4: [u8; 4],
     /// RSP: VMRUN.
     pub rsp: u64,
     /// `S_CET`, where shadow stacks exist: VMRUN.
@@ -74,9 +109,9 @@ pub struct SaveArea {
     pub cr2: u64,
     reserved_248: [u8; 32],
     /// PAT of the guest, under nested paging: VMRUN.
-    pub guest_pat: u64,
+    pub guest_pat: Pat,
     /// `DebugCtl`, where the last branch record is virtualised: VMRUN.
-    pub debug_control: u64,
+    pub debug_control: DebugControl,
     /// `BR_FROM`, as `debug_control`.
     pub branch_from: u64,
     /// `BR_TO`, as `debug_control`.
@@ -85,9 +120,54 @@ pub struct SaveArea {
     pub last_exception_from: u64,
     /// `LASTEXCPTO`, as `debug_control`.
     pub last_exception_to: u64,
-    reserved_298: [u8; 72],
+    /// `DebugExtnCtl`, where the stack of branch records is virtualised.
+    pub debug_extended_control: u64,
+    reserved_2a0: [u8; 64],
     /// `SPEC_CTRL` of the guest, where that is virtualised: VMRUN.
     pub spec_ctrl: u64,
+    reserved_2e8: [u8; 904],
+    /// The stack of branch records, where that is virtualised; in the order of the registers.
+    pub lbr_stack: [Branch; 16],
+    /// Which branches are recorded, as `lbr_stack`.
+    pub lbr_select: u64,
+    /// Instruction-based sampling, where that is virtualised, as the next nine: control of fetches.
+    pub ibs_fetch_ctl: u64,
+    /// Linear address of the fetch.
+    pub ibs_fetch_linaddr: u64,
+    /// Control of operations.
+    pub ibs_op_ctl: u64,
+    /// Address of the operation's instruction.
+    pub ibs_op_rip: u64,
+    /// What the operation did.
+    pub ibs_op_data: u64,
+    /// More of it.
+    pub ibs_op_data2: u64,
+    /// More of it.
+    pub ibs_op_data3: u64,
+    /// Linear address of the data.
+    pub ibs_dc_linaddr: u64,
+    /// Target of the branch.
+    pub ibs_branch_target: u64,
+    /// Extended control of fetches.
+    pub ibs_fetch_extended_ctl: u64,
+}
+
+/// A branch as the stack of branch records has it.
+///
+/// Source: APM volume 2, section 13.1.1.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+pub struct Branch {
+    /// Where it was taken.
+    pub from: u64,
+    /// Where it led.
+    pub to: u64,
+}
+
+impl fmt::Debug for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x} -> {:#x}", self.from, self.to)
+    }
 }
 
 /// Offsets from the start of the save area, as appendix B and Linux' `struct vmcb_save_area` have
@@ -127,10 +207,26 @@ const _: () = {
     assert!(offset_of!(SaveArea, last_exception_from) == 0x288);
     assert!(offset_of!(SaveArea, last_exception_to) == 0x290);
     assert!(offset_of!(SaveArea, spec_ctrl) == 0x2e0);
-    assert!(size_of::<SaveArea>() == 0x2E8);
+    assert!(offset_of!(SaveArea, perf_ctl0) == 0xe0);
+    assert!(offset_of!(SaveArea, perf_ctr5) == 0x138);
+    assert!(offset_of!(SaveArea, instructions_retired) == 0x1c0);
+    assert!(offset_of!(SaveArea, perf_global_control) == 0x1d0);
+    assert!(offset_of!(SaveArea, debug_extended_control) == 0x298);
+    assert!(offset_of!(SaveArea, lbr_stack) == 0x670);
+    assert!(offset_of!(SaveArea, lbr_select) == 0x770);
+    assert!(offset_of!(SaveArea, ibs_fetch_ctl) == 0x778);
+    assert!(offset_of!(SaveArea, ibs_fetch_extended_ctl) == 0x7c0);
+    assert!(size_of::<SaveArea>() == 0x7C8);
 };
 
 impl SaveArea {
+    /// Zeros. VMRUN refuses it until `efer` has `svme`; under nested paging, a `guest_pat` of zeros
+    /// makes all memory uncacheable, and [`Pat::AFTER_RESET`] is what a guest expects.
+    #[must_use]
+    pub const fn new() -> Self {
+        transmute!([0_u8; size_of::<Self>()])
+    }
+
     /// The part that VMSAVE stores and VMLOAD loads.
     #[must_use]
     pub fn vmsave_state(&self) -> VmsaveState {
@@ -150,5 +246,24 @@ impl SaveArea {
         self.ldtr = state.ldtr;
         self.tr = state.tr;
         self.system_call = state.system_call;
+    }
+}
+
+impl Default for SaveArea {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What is not zero, in hexadecimal, by the names of [`fields::VMCB`].
+impl fmt::Debug for SaveArea {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug::page(
+            f,
+            "SaveArea",
+            self.as_bytes(),
+            SAVE_AREA_OFFSET,
+            fields::VMCB,
+        )
     }
 }

@@ -40,7 +40,7 @@ const EXPECTED: &[&str] = &[
     "global-interrupt-flag: 1 before CLGI, 1 while clear, 2 after STGI",
     "translation: 1 mapped, 1 with the table changed, 2 after INVLPGA",
     "guest: exits with VMMCALL, rax 0x3333, entry + 5",
-    "guest-invalid: exits with INVALID",
+    "guest-invalid: exits with 0xffffffffffffffff",
 ];
 
 /// The trials whose operand 32 bits cannot hold.
@@ -68,7 +68,7 @@ const DIFFERENCES: &[Difference] = &[
     Difference {
         emulator: Emulator::Qemu,
         before: Some(Version::new(10, 0)),
-        expected: "guest-invalid: exits with INVALID",
+        expected: "guest-invalid: exits with 0xffffffffffffffff",
         seen: "guest-invalid: exits with 0xffffffff",
     },
 ];
@@ -139,7 +139,7 @@ mod tests {
         );
         assert_eq!(
             last(Emulator::Qemu, new),
-            "guest-invalid: exits with INVALID"
+            "guest-invalid: exits with 0xffffffffffffffff"
         );
         assert_eq!(last(Emulator::Bochs, old), last(Emulator::Qemu, new));
         let skinit = "ring-3: svm_skinit raises #UD at 0f 01 de";

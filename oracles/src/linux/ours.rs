@@ -385,7 +385,7 @@ fn exit_codes() -> Vec<(&'static str, u64)> {
         ("exit MWAIT_COND", ExitCode::MWAIT_CONDITIONAL),
         ("exit AVIC_UNACCELERATED_ACCESS", ExitCode::AVIC_NOACCEL),
         ("exit ERR", ExitCode::INVALID),
-        ("exit EXCP14", ExitCode::exception(14)),
+        ("exit EXCP14", ExitCode::exception(14).expect("a vector of an exception")),
     ];
     codes.map(|(name, code)| (name, code.0)).into()
 }
