@@ -21,6 +21,7 @@ pub mod fields;
 pub mod intrinsics;
 pub mod msr;
 mod processor;
+pub mod registers;
 pub mod segment;
 pub mod support;
 pub mod vmcb;

@@ -2,6 +2,7 @@
 
 mod avic;
 mod cache;
+pub mod consistency;
 mod control;
 mod debug;
 mod event;
@@ -131,7 +132,7 @@ pub const VMSAVE_RANGES: [Range<usize>; 4] =
 
 impl Vmcb {
     /// Zeros. VMRUN refuses it as it is: it wants the VMRUN intercept, an address space identifier
-    /// that is not 0, and `EFER.SVME` at least.
+    /// that is not 0, and `EFER.SVME` at least; [`consistency`] says what else.
     ///
     /// ```
     /// use amd_svm::vmcb::Vmcb;
