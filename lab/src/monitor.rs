@@ -1,15 +1,10 @@
-//! QEMU's monitor: the registers of the emulated processors as QEMU itself shows them, and their
-//! comparison with a snapshot.
-//!
-//! The monitor and VMSAVE read the same fields of the emulated processor, so all values have to
-//! be equal, the hidden attributes too: no form in which processors may store them differs here.
+//! QEMU's monitor: the registers of the emulated processors as QEMU itself shows them.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use protocol::SnapshotRecord;
 use tempfile::TempDir;
 
 use crate::Error;
@@ -51,69 +46,6 @@ pub struct ProcessorRegisters {
     pub ldtr: SegmentRegister,
     /// The task register.
     pub tr: SegmentRegister,
-}
-
-/// A value that a snapshot has and the monitor has not.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "processor {processor}: {register}.{part} is {stored:#x} in the snapshot, {shown:#x} in QEMU's monitor"
-)]
-pub struct Contradiction {
-    /// System-wide index.
-    pub processor: u32,
-    /// The segment register.
-    pub register: &'static str,
-    /// Which part of it.
-    pub part: &'static str,
-    /// What VMSAVE stored.
-    pub stored: u64,
-    /// What the monitor shows.
-    pub shown: u64,
-}
-
-/// Compares what VMSAVE stored with what the monitor shows, for each segment register its
-/// selector, attributes, limit and base; returns how many values there were. Processors are found
-/// by their system-wide index, which is QEMU's number of the processor.
-///
-/// # Errors
-///
-/// The first value that differs. A processor that the monitor does not show has zeros.
-pub fn compare(
-    records: &[SnapshotRecord],
-    processors: &[ProcessorRegisters],
-) -> Result<usize, Contradiction> {
-    let mut compared = 0;
-    for record in records {
-        let index = record.id.index;
-        let shown = processors.get(index as usize).copied().unwrap_or_default();
-        let state = &record.state;
-        for (register, stored, shown) in [
-            ("fs", &state.fs, shown.fs),
-            ("gs", &state.gs, shown.gs),
-            ("ldtr", &state.ldtr, shown.ldtr),
-            ("tr", &state.tr, shown.tr),
-        ] {
-            let attributes = stored.attributes.into_bits();
-            for (part, stored, shown) in [
-                ("selector", stored.selector.into(), shown.selector.into()),
-                ("attributes", attributes.into(), shown.attributes().into()),
-                ("limit", stored.limit.into(), shown.limit.into()),
-                ("base", stored.base, shown.base),
-            ] {
-                if stored != shown {
-                    return Err(Contradiction {
-                        processor: index,
-                        register,
-                        part,
-                        stored,
-                        shown,
-                    });
-                }
-                compared += 1;
-            }
-        }
-    }
-    Ok(compared)
 }
 
 /// The monitor of a running QEMU, in a folder that goes with it.
@@ -258,10 +190,6 @@ fn parse_register(text: &str) -> Option<SegmentRegister> {
 
 #[cfg(test)]
 mod tests {
-    use amd_svm::segment::{Segment, SegmentAttributes};
-    use protocol::ProcessorId;
-    use zerocopy::FromZeros;
-
     use super::*;
 
     /// As QEMU 7.2 writes it, with the echo of the command, and with fewer lines.
@@ -276,29 +204,6 @@ mod tests {
         GS =0000 00000000 0000ffff 00009300\r\n\
         LDT=0000 00000000 0000ffff 00008200\r\n\
         TR =0000 00000000 0000ffff 00008b00\r\n(qemu) ";
-
-    fn segment(selector: u16, attributes: u16, limit: u32, base: u64) -> Segment {
-        Segment {
-            selector,
-            attributes: SegmentAttributes::from_bits(attributes),
-            limit,
-            base,
-        }
-    }
-
-    /// The record of processor 0 that fits what is shown.
-    fn record() -> SnapshotRecord {
-        let mut record = SnapshotRecord::new_zeroed();
-        record.id = ProcessorId {
-            index: 0,
-            ..record.id
-        };
-        record.state.fs = segment(0x53, 0x4F3, 0x3C00, 0x06A1_E000);
-        record.state.gs = segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_F801_1D0A_5000);
-        record.state.ldtr = segment(0, 0x082, 0, 0);
-        record.state.tr = segment(0x40, 0x089, 0x67, 0xFFFF_8000_0F5B_1060);
-        record
-    }
 
     #[test]
     fn registers_of_each_processor_are_read() {
@@ -326,22 +231,6 @@ mod tests {
             let error = parse(&SHOWN.replace(from, to)).unwrap_err();
             assert!(error.starts_with(expected), "{error}");
         }
-    }
-
-    #[test]
-    fn equal_values_are_counted_and_the_first_other_one_is_named() {
-        let processors = parse(SHOWN).unwrap();
-        assert_eq!(compare(&[record()], &processors), Ok(16));
-        let mut other = record();
-        other.state.tr.attributes.set_segment_type(0xB);
-        let contradiction = compare(&[other], &processors).unwrap_err();
-        assert_eq!(
-            contradiction.to_string(),
-            "processor 0: tr.attributes is 0x8b in the snapshot, 0x89 in QEMU's monitor"
-        );
-        let mut missing = record();
-        missing.id.index = 7;
-        assert!(compare(&[missing], &processors).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod image;
 mod linux;
 mod lock;
 mod metadata;
+mod monitor;
 mod python;
 mod reproducible;
 pub mod signatures;
@@ -20,63 +21,25 @@ use std::fmt::Debug;
 use anyhow::Result;
 use wdk_linux::host::Workspace;
 use xtask::check::Check;
+use xtask::judge::Judge;
 
-/// A judge: its name, and how it is asked.
-#[derive(Clone, Copy)]
-pub struct Judge {
-    /// What it judges, and by what.
-    pub name: &'static str,
-    ask: fn(&Workspace) -> Result<Verdict>,
-}
-
-/// All of them, the quick ones first.
-pub const JUDGES: &[Judge] = &[
-    Judge {
-        name: "svmsave.sys as an image",
-        ask: image::ask,
-    },
-    Judge {
-        name: "the driver's packages against Cargo.lock",
-        ask: lock::ask,
-    },
-    Judge {
-        name: "the stand-in WDK against Microsoft's metadata",
-        ask: metadata::ask,
-    },
-    Judge {
-        name: "the driver's names against Microsoft's metadata",
-        ask: metadata::ask_for_names,
-    },
-    Judge {
-        name: "the VMCB against Linux' svm.h",
-        ask: linux::ask,
-    },
-    Judge {
-        name: "licences and sources by cargo-deny",
-        ask: supply_chain::ask,
-    },
-    Judge {
-        name: "amd-svm on emulated processors",
-        ask: emulators::ask,
-    },
-    Judge {
-        name: "the package, built twice",
-        ask: reproducible::ask,
-    },
-    Judge {
-        name: "the package under Wine",
-        ask: wine::ask,
-    },
-];
-
-impl Judge {
-    /// Asks it; what is missing on this machine for that is installed.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be asked, which is no verdict.
-    pub fn ask(self, workspace: &Workspace) -> Result<Verdict> {
-        (self.ask)(workspace)
+/// Asks a judge; what is missing on this machine for that is installed.
+///
+/// # Errors
+///
+/// If it can't be asked, which is no verdict.
+pub fn ask(judge: Judge, workspace: &Workspace) -> Result<Verdict> {
+    match judge {
+        Judge::Image => image::ask(workspace),
+        Judge::Lock => lock::ask(workspace),
+        Judge::Metadata => metadata::ask(workspace),
+        Judge::Names => metadata::ask_for_names(workspace),
+        Judge::Linux => linux::ask(workspace),
+        Judge::CargoDeny => supply_chain::ask(workspace),
+        Judge::Monitor => monitor::ask(workspace),
+        Judge::Emulators => emulators::ask(workspace),
+        Judge::BuiltTwice => reproducible::ask(workspace),
+        Judge::Wine => wine::ask(workspace),
     }
 }
 

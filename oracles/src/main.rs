@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use oracles::JUDGES;
 use wdk_linux::host::Workspace;
+use xtask::judge::Judge;
 
 /// Ask Microsoft's metadata, Linux' headers, Wine and others about what is written here
 #[derive(Parser)]
@@ -30,26 +30,28 @@ fn main() -> ExitCode {
 /// Prints what every judge compared and what held, and fails if anything did not.
 fn run(cli: &Cli) -> Result<ExitCode> {
     let only = cli.only.as_deref().unwrap_or_default();
-    let judges = JUDGES.iter().filter(|judge| judge.name.contains(only));
+    let judges = Judge::all().iter();
+    let judges = judges.filter(|judge| judge.name().contains(only));
     if cli.list {
-        judges.for_each(|judge| println!("{}", judge.name));
+        judges.for_each(|judge| println!("{}", judge.name()));
         return Ok(ExitCode::SUCCESS);
     }
     let workspace = Workspace::locate()?;
     let (mut asked, mut failed) = (0, false);
     for judge in judges {
         asked += 1;
-        let violation = match judge.ask(&workspace) {
+        let name = judge.name();
+        let violation = match oracles::ask(*judge, &workspace) {
             Ok(verdict) => {
                 let (compared, held) = (verdict.compared(), verdict.held());
-                println!("{}: {compared} facts compared, {held} held", judge.name);
+                println!("{name}: {compared} facts compared, {held} held");
                 let violations = verdict.violations();
                 (compared == 0 || held < compared).then(|| format!("\n{}", violations.join("\n")))
             }
             Err(error) => Some(format!("{error:#}")),
         };
         if let Some(violation) = violation {
-            println!("FAILED  {}: {violation}", judge.name);
+            println!("FAILED  {name}: {violation}");
             failed = true;
         }
     }

@@ -4,6 +4,7 @@
 pub mod artifact;
 pub mod check;
 pub mod inf;
+pub mod judge;
 pub mod lab_device;
 pub mod needs;
 pub mod source_date;

@@ -16,6 +16,7 @@ use xtask::lab_device::{self, LabDevice};
 use crate::commands::demo;
 use crate::lints;
 use crate::outcome::Outcome;
+use crate::schedule::place::{HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
 use crate::suites;
 
@@ -107,8 +108,6 @@ fn changed_files(workspace: &Workspace) -> Result<Vec<String>> {
 /// Does what the plan says: formatting, lints and unit tests of what has changed, and a snapshot
 /// in the lab.
 pub fn run(workspace: &Workspace, plan: &Plan) -> Summary {
-    const HOST: &str = "target/debug";
-    const STAGE: &str = "target/wdk-linux";
     let mut tasks = vec![
         Task::new("formatting", || {
             Outcome::of("formatting", lints::format(workspace))

@@ -13,6 +13,16 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::Outcome;
 
+/// Places in which two tasks at once would wait for each other: target folders.
+pub mod place {
+    /// Programs for this machine.
+    pub const HOST: &str = "target/debug";
+    /// Drivers.
+    pub const STAGE: &str = "target/wdk-linux";
+    /// Kernels and programs for other systems.
+    pub const CROSS: &str = "target/release";
+}
+
 /// Something to do, and what has to be done before.
 pub struct Task<'a> {
     name: &'static str,

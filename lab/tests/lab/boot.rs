@@ -281,3 +281,9 @@ fn a_machine_that_never_comes_up_ends_in_time() {
     assert!(matches!(error, Error::Silent { .. }), "{error}");
     assert!(started.elapsed() < END_LIMIT);
 }
+
+#[test]
+fn a_machine_without_a_monitor_has_no_registers_to_show() {
+    let lab = boot(&config(1));
+    assert!(matches!(lab.qemu_registers(), Err(Error::Config(_))));
+}

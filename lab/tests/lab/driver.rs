@@ -6,7 +6,6 @@ mod client;
 mod dispatch_level;
 mod instructions;
 mod machine;
-mod monitor;
 mod padding;
 mod requests;
 mod snapshot;

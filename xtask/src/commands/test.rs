@@ -9,6 +9,7 @@ use wdk_linux::host::process::{self, BUILD_LIMIT};
 use wdk_linux::host::workspace::read_text;
 use wdk_linux::host::{self, Workspace, step};
 use xtask::artifact::{self, LabDriver, Profile, driver};
+use xtask::judge::Judge;
 use xtask::needs;
 
 use super::bench;
@@ -16,6 +17,7 @@ use super::elsewhere::Elsewhere;
 use crate::bench::baseline;
 use crate::outcome::Outcome;
 use crate::quick::{self, Plan};
+use crate::schedule::place::{CROSS, HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
 use crate::{decoders, doc_figures, doc_references, fuzzing, lints};
@@ -33,24 +35,6 @@ pub struct Args {
 
 /// Enough for any judge on a slow machine; those that wait for something end sooner by themselves.
 const JUDGE_LIMIT: Duration = Duration::from_mins(20);
-
-/// The judges, by what is in their names, and the tasks that ask them.
-const JUDGES: [(&str, &str); 9] = [
-    ("judge: image", "as an image"),
-    ("judge: lock", "Cargo.lock"),
-    ("judge: metadata", "stand-in WDK against"),
-    ("judge: names", "driver's names"),
-    ("judge: Linux", "svm.h"),
-    ("judge: cargo-deny", "cargo-deny"),
-    ("judge: emulators", "emulated processors"),
-    ("judge: built twice", "built twice"),
-    ("judge: Wine", "under Wine"),
-];
-
-/// Places in which two tasks at once would wait for each other: target folders.
-const HOST: &str = "target/debug";
-const STAGE: &str = "target/wdk-linux";
-const CROSS: &str = "target/release";
 
 /// Runs all of it, goes on after failures, and closes with the time of each task and the count.
 pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
@@ -153,36 +137,38 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
     tasks
 }
 
+/// What tests and judges wait for that boot the lab.
+const LAB: &[&str] = &[
+    "test programs",
+    "svmsave.sys with checks",
+    "the lab's parts",
+];
+
 /// Asks each judge. Those that build something are at the place of that build.
 fn judges<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     const PACKAGE: &[&str] = &["test programs", "svmsave.sys and its package"];
-    const LAB: &[&str] = &[
-        "test programs",
-        "svmsave.sys with checks",
-        "the lab's parts",
-    ];
-    let task = |(name, part): (&'static str, &'static str)| {
-        Task::new(name, move || judge(workspace, built, part))
-    };
-    JUDGES
-        .into_iter()
-        .map(|judge| match judge.0 {
-            "judge: lock" | "judge: names" | "judge: metadata" => {
-                task(judge).after(PACKAGE).at(STAGE)
+    let judges = Judge::all().iter();
+    let tasks = judges.map(|&judge| {
+        let task = Task::new(judge.name(), move || ask(workspace, built, judge));
+        match judge {
+            Judge::Lock | Judge::Names | Judge::Metadata => task.after(PACKAGE).at(STAGE),
+            Judge::Image | Judge::Monitor | Judge::Wine => task.after(LAB).at(STAGE),
+            Judge::BuiltTwice => task.after(LAB),
+            Judge::Emulators => task.after(LAB).at(CROSS),
+            Judge::Linux | Judge::CargoDeny => {
+                task.after(&["packages and targets", "test programs"])
             }
-            "judge: image" | "judge: Wine" => task(judge).after(LAB).at(STAGE),
-            "judge: built twice" => task(judge).after(LAB),
-            "judge: emulators" => task(judge).after(LAB).at(CROSS),
-            _ => task(judge).after(&["packages and targets", "test programs"]),
-        })
-        .collect()
+        }
+    });
+    tasks.collect()
 }
 
 fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
-    const LAB: &[&str] = &[
+    // Of what they build too, so that it is built once.
+    const AFTER_JUDGES: &[&str] = &[
         "test programs",
-        "svmsave.sys with checks",
-        "the lab's parts",
+        Judge::Metadata.name(),
+        Judge::Wine.name(),
     ];
     vec![
         Task::new("damage", || {
@@ -191,7 +177,7 @@ fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Ve
                 here.then(|| program.command(&[suites::DAMAGE]))
             })
         })
-        .after(&["test programs", "judge: metadata", "judge: Wine"])
+        .after(AFTER_JUDGES)
         .at(STAGE),
         Task::new("demo and report", || {
             suite(built, "demo and report tests", |program| {
@@ -322,22 +308,23 @@ fn doc_tests(workspace: &Workspace) -> Command {
     cargo
 }
 
-/// Asks the judge whose name has `part` in it.
-fn judge(workspace: &Workspace, built: &OnceLock<Built>, part: &str) -> Outcome {
+/// Asks one judge.
+fn ask(workspace: &Workspace, built: &OnceLock<Built>, judge: Judge) -> Outcome {
+    let name = judge.name();
     let mut outcome = Outcome::default();
-    let asked = step(&format!("judge: {part}"), |_| {
+    let asked = step(name, |_| {
         let built = built.get().context("the judges were not built")?;
         let mut oracles = built.program("oracles")?;
-        oracles.arg(part).current_dir(workspace.root());
+        oracles.arg(name).current_dir(workspace.root());
         process::outcome(&mut oracles, JUDGE_LIMIT)
     });
     match asked {
         Ok((status, said)) => {
             outcome.say(said.stdout.trim_end());
             let violation = (!status.success()).then_some(said.stderr);
-            outcome.judge(part, violation);
+            outcome.judge(name, violation);
         }
-        Err(error) => outcome.judge(part, Some(format!("{error:#}"))),
+        Err(error) => outcome.judge(name, Some(format!("{error:#}"))),
     }
     outcome
 }
