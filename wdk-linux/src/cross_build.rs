@@ -12,7 +12,8 @@ use crate::host::process::{self, BUILD_LIMIT};
 use crate::host::{self, Toolchain, step};
 use crate::image::identity;
 use crate::needs::{PACKAGES, TARGET};
-use crate::staged_workspace::{Sources, Stage};
+use crate::sources::Sources;
+use crate::staged_workspace::Stage;
 
 /// What makes a build without optimisation and with all checks of the profile `release`. A profile of
 /// its own would build bindgen and all macros once more, which takes longer than the driver.
@@ -78,7 +79,7 @@ impl CrossBuild {
             cargo.args(["--config", &own]);
         }
         self.run(&mut cargo, remarks)?;
-        let name = package.replace('-', "_");
+        let name = self.sources.image_name(package);
         let folder = self.output();
         let mut built = Image {
             image: read(&folder.join(format!("{name}.dll")))?,

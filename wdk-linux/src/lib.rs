@@ -10,9 +10,10 @@ pub mod image;
 mod import_library;
 mod mingw;
 pub mod needs;
+mod sources;
 mod staged_workspace;
 mod stand_in;
 mod wdk_build;
 
 pub use self::cross_build::{CrossBuild, Image, remap, run_cargo};
-pub use self::staged_workspace::{Sources, stand_in_files};
+pub use self::sources::{Sources, stand_in_files};

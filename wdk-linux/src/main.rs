@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use wdk_linux::host::workspace::write_if_changed;
 use wdk_linux::host::{Workspace, step};
@@ -82,6 +82,11 @@ fn lint(args: &Args) -> Result<()> {
 
 /// The driver's workspace, what builds it, and its package's name.
 fn prepare(manifest: &Path) -> Result<(Workspace, CrossBuild, String)> {
+    ensure!(
+        manifest.is_file(),
+        "there is no {}: --manifest-path takes the Cargo.toml of the driver",
+        manifest.display()
+    );
     let manifest = std::path::absolute(manifest)?;
     let workspace = Workspace::of_manifest(&manifest)?;
     let sources = Sources::of_driver(&workspace, &manifest)?;

@@ -165,11 +165,7 @@ fn judges<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<
 
 fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     // Of what they build too, so that it is built once.
-    const AFTER_JUDGES: &[&str] = &[
-        "test programs",
-        Judge::Metadata.name(),
-        Judge::Wine.name(),
-    ];
+    const AFTER_JUDGES: &[&str] = &["test programs", Judge::Metadata.name(), Judge::Wine.name()];
     vec![
         Task::new("damage", || {
             suite(built, "damage that the judges notice", |program| {
