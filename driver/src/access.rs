@@ -11,19 +11,20 @@
 
 use core::ptr::{self, NonNull};
 
+use wdk_sys::ntddk::{
+    ObOpenObjectByPointer, RtlAddAccessAllowedAce, RtlCreateAcl, RtlCreateSecurityDescriptor,
+    RtlSetDaclSecurityDescriptor, SeSinglePrivilegeCheck, ZwClose, ZwSetSecurityObject,
+};
 use wdk_sys::{
     ACCESS_ALLOWED_ACE, ACL, ACL_REVISION, DACL_SECURITY_INFORMATION, DEVICE_OBJECT,
     DOMAIN_ALIAS_RID_ADMINS, FILE_ALL_ACCESS, HANDLE, KPROCESSOR_MODE, LUID, NTSTATUS,
     OBJ_KERNEL_HANDLE, PROTECTED_DACL_SECURITY_INFORMATION, SE_DEBUG_PRIVILEGE,
     SECURITY_BUILTIN_DOMAIN_RID, SECURITY_DESCRIPTOR, SECURITY_DESCRIPTOR_REVISION,
     SECURITY_LOCAL_SYSTEM_RID, SID_IDENTIFIER_AUTHORITY, WRITE_DAC,
-    ntddk::{
-        ObOpenObjectByPointer, RtlAddAccessAllowedAce, RtlCreateAcl, RtlCreateSecurityDescriptor,
-        RtlSetDaclSecurityDescriptor, SeSinglePrivilegeCheck, ZwClose, ZwSetSecurityObject,
-    },
 };
 
-use crate::wdm::{status::check, wait::KERNEL_MODE};
+use crate::wdm::status::check;
+use crate::wdm::wait::KERNEL_MODE;
 
 /// Whether the caller of a snapshot may see addresses.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -15,10 +15,10 @@ use protocol::{ProcessorId, Record, SnapshotRecord, StatusRecord};
 use svmsave_sync::{Barrier, Latch, children};
 use wdk_sys::{KDPC, PVOID};
 
-use crate::{
-    processor::{capture, context::ProcessorContext},
-    wdm::{event::NotificationEvent, pool::PoolBox},
-};
+use crate::processor::capture;
+use crate::processor::context::ProcessorContext;
+use crate::wdm::event::NotificationEvent;
+use crate::wdm::pool::PoolBox;
 
 /// What the thread of a broadcast waits at until the DPCs are done.
 pub(crate) type BroadcastLatch = Latch<NotificationEvent>;

@@ -5,22 +5,19 @@
     reason = "objects of the I/O manager's, used through their address"
 )]
 
-use core::{
-    fmt,
-    ptr::{self, NonNull},
-};
+use core::fmt;
+use core::ptr::{self, NonNull};
 
+use wdk_sys::ntddk::{IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink};
 use wdk_sys::{
     DEVICE_OBJECT, DRIVER_OBJECT, FILE_DEVICE_SECURE_OPEN, FILE_DEVICE_UNKNOWN, NTSTATUS,
     STATUS_INVALID_PARAMETER,
-    ntddk::{IoCreateDevice, IoCreateSymbolicLink, IoDeleteDevice, IoDeleteSymbolicLink},
 };
 
-use crate::{
-    access,
-    device_extension::DeviceExtension,
-    wdm::{status::check, unicode_string::Utf16},
-};
+use crate::access;
+use crate::device_extension::DeviceExtension;
+use crate::wdm::status::check;
+use crate::wdm::unicode_string::Utf16;
 
 static DEVICE_NAME: Utf16<{ protocol::DEVICE_NAME.len() }> = Utf16::new(protocol::DEVICE_NAME);
 static LINK_NAME: Utf16<{ protocol::LINK_NAME.len() }> = Utf16::new(protocol::LINK_NAME);

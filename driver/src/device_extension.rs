@@ -7,18 +7,20 @@ use core::ptr::NonNull;
 
 use protocol::{Record, ReplyHeader, SnapshotRecord, StatusRecord};
 use svmsave_sync::Latch;
+use wdk_sys::ntddk::KeFlushQueuedDpcs;
 use wdk_sys::{
     NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_SUCCESS, ntddk::KeFlushQueuedDpcs,
+    STATUS_SUCCESS,
 };
 use zerocopy::FromBytes;
 
-use crate::{
-    access::Addresses,
-    broadcast::{Broadcast, BroadcastLatch, Work, deferred_routine},
-    processor::{self, context::ProcessorContext},
-    wdm::{event::NotificationEvent, mutex::Mutex, pool::PoolBox},
-};
+use crate::access::Addresses;
+use crate::broadcast::{Broadcast, BroadcastLatch, Work, deferred_routine};
+use crate::processor;
+use crate::processor::context::ProcessorContext;
+use crate::wdm::event::NotificationEvent;
+use crate::wdm::mutex::Mutex;
+use crate::wdm::pool::PoolBox;
 
 /// All that a broadcast needs, taken once and kept.
 pub(crate) struct DeviceExtension {

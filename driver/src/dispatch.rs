@@ -12,7 +12,9 @@ use wdk_sys::{
 };
 use zerocopy::FromBytes;
 
-use crate::{access, control_device, device_extension::DeviceExtension, wdm::irp::Irp};
+use crate::device_extension::DeviceExtension;
+use crate::wdm::irp::Irp;
+use crate::{access, control_device};
 
 /// Fills in the driver's major functions: those that it serves, and a refusal for the others.
 pub(crate) fn register(driver: &mut DRIVER_OBJECT) {

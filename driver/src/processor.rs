@@ -9,10 +9,8 @@ mod node;
 mod this_processor;
 mod vmcb_page;
 
-use wdk_sys::{
-    ALL_PROCESSOR_GROUPS, USHORT,
-    ntddk::{KeQueryActiveProcessorCountEx, KeQueryMaximumProcessorCountEx},
-};
+use wdk_sys::ntddk::{KeQueryActiveProcessorCountEx, KeQueryMaximumProcessorCountEx};
+use wdk_sys::{ALL_PROCESSOR_GROUPS, USHORT};
 
 /// `ALL_PROCESSOR_GROUPS`, as wide as the routines take it.
 #[expect(clippy::cast_possible_truncation, reason = "it is 0xFFFF")]

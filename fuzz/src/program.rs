@@ -6,7 +6,7 @@ use client::{Device, DeviceError, Terminal};
 use tempfile::NamedTempFile;
 
 /// A device that gives every request the same answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Replays<'a> {
     bytes: &'a [u8],
     claimed: usize,

@@ -27,8 +27,6 @@ mod connection;
 mod error;
 pub mod fuzz;
 mod instruction_log;
-#[cfg(test)]
-mod layers;
 mod machine;
 pub mod mapped_image;
 pub mod monitor;

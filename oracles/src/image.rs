@@ -1,5 +1,7 @@
 //! `svmsave.sys` as a file, through a library that knows what an image has to be.
 
+#[cfg(all(test, feature = "boot"))]
+mod damage;
 mod exceptions;
 pub mod rules;
 
@@ -8,7 +10,7 @@ use wdk_linux::host::Workspace;
 use xtask::artifact::{self, Profile};
 
 #[cfg(all(test, feature = "boot"))]
-pub(crate) use self::exceptions::remove_guards;
+pub(crate) use self::damage::remove_guards;
 use self::rules::Facts;
 use crate::Verdict;
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use wdk_linux::host::process::{self, QUERY_LIMIT};
 
 /// The first two numbers of a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version {
     major: u32,
     minor: u32,

@@ -38,7 +38,7 @@ const LACKING: [(&str, Option<Version>); 4] = [
 ];
 
 /// How often everything is done, from a fresh prefix each time.
-const ROUNDS: usize = 10;
+const LIFECYCLES: usize = 10;
 
 /// The folder on drive C that the package is installed from.
 const SOURCE: &str = "package";
@@ -69,12 +69,12 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
         prepare(&prefix, &staged)?;
         prefix.end()
     })?;
-    for round in 1..=ROUNDS {
-        let place = format!("round {round}");
+    for lifecycle in 1..=LIFECYCLES {
+        let place = format!("lifecycle {lifecycle}");
         step(
-            &format!("svmsave.sys under Wine, {place} of {ROUNDS}"),
+            &format!("svmsave.sys under Wine, {place} of {LIFECYCLES}"),
             |_| {
-                let prefix = Prefix::copy_of(&template, &folder.join("round"))?;
+                let prefix = Prefix::copy_of(&template, &folder.join("lifecycle"))?;
                 verdict.absorb(&place, lifecycle::run(&prefix, &staged)?);
                 prefix.end()
             },
@@ -193,8 +193,8 @@ mod tests {
 mod damage {
     use super::*;
 
-    /// One round with a driver and an INF that are not the packaged ones.
-    fn round(case: &str, driver: Option<Vec<u8>>, inf: Option<String>) -> Verdict {
+    /// One lifecycle with a driver and an INF that are not the packaged ones.
+    fn violated(case: &str, driver: Option<Vec<u8>>, inf: Option<String>) -> Verdict {
         let workspace = Workspace::locate().unwrap();
         let mut staged = Staged::prepare(&workspace).unwrap();
         let folder = workspace.target().join("damage/wine").join(case);
@@ -223,7 +223,7 @@ mod damage {
         let mut driver =
             fs::read(artifact::package_folder(&workspace).join("svmsave.sys")).unwrap();
         crate::image::remove_guards(&mut driver).unwrap();
-        let verdict = round("guard", Some(driver), None);
+        let verdict = violated("guard", Some(driver), None);
         let found = verdict.violations().join("\n");
         assert!(found.contains("sc start"), "{found}");
     }
@@ -234,7 +234,7 @@ mod damage {
         let inf = read_text(&package.join("svmsave.inf")).unwrap();
         let damaged = inf.replace("StartType     = 3", "StartType     = 4");
         assert_ne!(inf, damaged);
-        let verdict = round("inf", None, Some(damaged));
+        let verdict = violated("inf", None, Some(damaged));
         let found = verdict.violations().join("\n");
         assert!(
             found.contains("Start: Some(\"0x4\") instead of Some(\"0x3\")"),
@@ -257,7 +257,7 @@ mod damage {
                  [Left.Files]\r\nleft.sys,svmsave.sys\r\n\
                  [DestinationDirs]\r\nLeft.Files = 12",
             );
-        let verdict = round("left", None, Some(damaged));
+        let verdict = violated("left", None, Some(damaged));
         let found = verdict.violations().join("\n");
         for left in [
             r#"left: HKEY_LOCAL_MACHINE\Software\svmsave "State"="left""#,

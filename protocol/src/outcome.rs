@@ -1,10 +1,8 @@
 //! How a [`Refusal`] travels: four bytes instead of a Rust enumeration.
 
-use amd_svm::{
-    Fault,
-    msr::Msr,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// What became of a processor: all zeros for success, otherwise a [`Refusal`].

@@ -1,14 +1,14 @@
 //! What the driver sends back: a header and one record for each processor.
 
-use core::{fmt, marker::PhantomData, mem::offset_of};
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::offset_of;
 
-use amd_svm::{
-    capture::Cycles,
-    fields::VmsaveField,
-    msr::Msr,
-    vmcb::VmsaveState,
-    witness::{REGISTERS, Witness},
-};
+use amd_svm::capture::Cycles;
+use amd_svm::fields::VmsaveField;
+use amd_svm::msr::Msr;
+use amd_svm::vmcb::VmsaveState;
+use amd_svm::witness::{REGISTERS, Witness};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
 
 use crate::Outcome;
@@ -361,7 +361,8 @@ impl core::error::Error for MalformedReply {}
 mod tests {
     use std::vec::Vec;
 
-    use amd_svm::{descriptor::Descriptor, vmcb::SystemCallRegisters};
+    use amd_svm::descriptor::Descriptor;
+    use amd_svm::vmcb::SystemCallRegisters;
     use proptest::prelude::*;
 
     use super::*;

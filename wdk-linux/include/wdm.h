@@ -2,7 +2,7 @@
  * mingw-w64's wdm.h, and what Microsoft's has besides or otherwise.
  *
  * Everything below is declared as Microsoft documents it, so that bindgen makes of it what it
- * makes of a real kit; ../abi compares the result with Microsoft's own metadata.
+ * makes of a real kit; oracles/metadata/abi compares the result with Microsoft's own metadata.
  */
 #pragma once
 

@@ -15,7 +15,7 @@ use crate::host::process::{self, QUERY_LIMIT};
 use crate::host::workspace::write_if_changed;
 
 /// What an image exports by name.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Eq, PartialEq)]
 pub struct Exports {
     functions: BTreeSet<String>,
     data: BTreeSet<String>,

@@ -24,7 +24,7 @@ pub fn stand_in_files() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 /// What is to be built, and where.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Sources {
     pub(crate) workspace: Workspace,
     /// Members of the workspace, as folders below its root: the empty one is the root's package.

@@ -18,7 +18,7 @@ pub use self::lab_driver::LabDriver;
 use crate::{inf, needs};
 
 /// How the driver is built.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Profile {
     /// With checks, for debugging.
     Dev,

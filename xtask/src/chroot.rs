@@ -58,7 +58,7 @@ const APT_SETTINGS: [&str; 4] = [
 ];
 
 /// A release that a system can be made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum Suite {
     /// Debian 12
     Bookworm,
@@ -76,7 +76,7 @@ impl Suite {
 }
 
 /// Where the inside of a system gets its downloaded crates from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Crates {
     /// From the registry, one after the other.
     Downloaded,

@@ -1,19 +1,26 @@
-//! Documents that name the tests which show what they say: every such test must exist.
+//! Documents that name files, and tests which show what they say: each of them must exist.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use wdk_linux::host::Workspace;
+use wdk_linux::host::process::{self, QUERY_LIMIT};
 use wdk_linux::host::workspace::read_text;
 use xtask::check::Check;
 
-/// A document with tables whose rows end in tests, as `path/file.rs::name`.
+/// A document with tables whose rows end in tests: a file, `::` and a name.
 const SAFETY: &str = "docs/safety.md";
 
 /// What a table's row is begun with, and what sets its head apart.
 const ROW: &str = "| ";
 const RULE: &str = "|---";
+
+/// Below which folder builds put what they make: documents name it before it is there.
+const MADE: &str = "target/";
+
+/// Files that are nothing but parts of this repository, wherever they are said to be.
+const SOURCES: [&str; 8] = ["rs", "md", "json", "toml", "txt", "inx", "snap", "yml"];
 
 /// Looks up what documents refer to.
 pub fn checks(workspace: &Workspace) -> Result<Vec<Check>> {
@@ -31,7 +38,122 @@ pub fn checks(workspace: &Workspace) -> Result<Vec<Check>> {
             unknown.is_empty(),
             unknown.join(", "),
         ),
+        missing_files(workspace.root())?,
+        missing_in_comments(workspace)?,
     ])
+}
+
+/// Whether every file exists that a document of this repository names.
+fn missing_files(root: &Path) -> Result<Check> {
+    let mut missing = Vec::new();
+    let documents = documents(root)?;
+    for document in &documents {
+        let text = read_text(document)?;
+        let folder = document.parent().unwrap_or(root);
+        let name = document.strip_prefix(root).unwrap_or(document).display();
+        let gone = files(&text).filter(|file| is_missing(root, folder, file));
+        missing.extend(gone.map(|file| format!("{name}: {file}")));
+        let gone = links(&text).filter(|file| !folder.join(file).exists());
+        missing.extend(gone.map(|file| format!("{name}: {file}")));
+    }
+    Ok(Check::new(
+        "every file that a document names exists",
+        missing.is_empty() && !documents.is_empty(),
+        missing.join(", "),
+    ))
+}
+
+/// Whether every file exists that a comment of a source names, from the root's folder or from one
+/// above the source.
+fn missing_in_comments(workspace: &Workspace) -> Result<Check> {
+    let root = workspace.root();
+    let mut git = workspace.tool("git");
+    git.args(["ls-files", "-z", "*.rs", "*.h"]);
+    let listed = process::run(&mut git, QUERY_LIMIT)?.stdout;
+    let mut missing = Vec::new();
+    for source in listed.split_terminator('\0') {
+        // A file that was just moved is listed where it was.
+        let Ok(text) = read_text(&root.join(source)) else {
+            continue;
+        };
+        let folders = || Path::new(source).ancestors().skip(1);
+        let gone = files_in_comments(&text).filter(|file| {
+            let mut places = folders().map(|folder| root.join(folder));
+            places.all(|folder| is_missing(root, &folder, file))
+        });
+        missing.extend(gone.map(|file| format!("{source}: {file}")));
+    }
+    Ok(Check::new(
+        "every file that a comment names exists",
+        missing.is_empty() && !listed.is_empty(),
+        missing.join(", "),
+    ))
+}
+
+/// What the comments of a source name that may be a file.
+fn files_in_comments(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim_start);
+    let comments = lines.filter(|line| line.starts_with("//") || line.starts_with("* "));
+    let words = comments.flat_map(str::split_whitespace);
+    let words = words.map(|word| word.split("::").next().unwrap_or(word));
+    let words = words.map(|word| {
+        let word = word.trim_start_matches(['`', '(', '[', '"']);
+        word.trim_end_matches(['`', ')', ']', '"', ',', ';', ':', '.'])
+    });
+    words.filter(|word| word.contains('/') && !word.contains(['*', '<', '{', '$', '\\', ':']))
+}
+
+/// The documents at the top level and in the folders there.
+fn documents(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = vec![root.to_owned()];
+    for entry in root.read_dir()? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_ours = !name.starts_with('.') && !MADE.starts_with(&*name);
+        if is_ours && entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    let mut documents = Vec::new();
+    for folder in folders {
+        for entry in folder.read_dir()? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == "md") {
+                documents.push(path);
+            }
+        }
+    }
+    documents.sort();
+    Ok(documents)
+}
+
+/// What a text quotes that may be a file, blocks of code aside.
+fn files(text: &str) -> impl Iterator<Item = &str> {
+    let prose = text.split("```").step_by(2);
+    let quoted = prose.flat_map(|prose| prose.split('`').skip(1).step_by(2));
+    let words = quoted.flat_map(str::split_whitespace);
+    let words = words.map(|word| word.split("::").next().unwrap_or(word));
+    let words = words.map(|word| word.trim_end_matches([',', '.', ';', ':']));
+    words.filter(|word| word.contains('/') && !word.contains(['*', '<', '{', '$', '\\']))
+}
+
+/// Whether a quoted path is one of this repository, by how it begins or ends, and is not there.
+fn is_missing(root: &Path, folder: &Path, path: &str) -> bool {
+    let begins_here = path
+        .split_once('/')
+        .is_some_and(|(first, _)| !first.is_empty() && root.join(first).exists());
+    let end = Path::new(path).extension().and_then(|end| end.to_str());
+    let is_source = end.is_some_and(|end| SOURCES.contains(&end)) && !path.starts_with('/');
+    let is_here = (begins_here || is_source) && !path.starts_with(MADE);
+    is_here && !root.join(path).exists() && !folder.join(path).exists()
+}
+
+/// Files that a text links to.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1);
+    let targets = targets.filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains(':'))
 }
 
 /// Rows of all tables, without their heads.
@@ -108,6 +230,55 @@ mod tests {
         let found: Vec<_> = tests(rows[0]).collect();
         assert_eq!(found, [("a.rs", "one"), ("a/b.rs", "two")]);
         assert_eq!(tests(rows[1]).count(), 0);
+    }
+
+    #[test]
+    fn files_are_found_where_they_are_quoted_or_linked() {
+        let text = "`cargo xtask fuzz lab/fuzz`, `a/b.rs::one`; [a](../lab/fuzz#top), \
+                    [b](https://rustup.rs), `/dev/cpu`, `lab/*.rs`\n```\n`x/y.rs`\n```\n";
+        let quoted: Vec<&str> = files(text).collect();
+        assert_eq!(quoted, ["lab/fuzz", "a/b.rs", "/dev/cpu"]);
+        assert_eq!(links(text).collect::<Vec<_>>(), ["../lab/fuzz"]);
+    }
+
+    #[test]
+    fn a_file_is_missing_if_it_would_be_of_this_repository() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("docs");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("lab.md"), "`docs/gone`, [it](gone.md)").unwrap();
+        let missing = |path: &str| is_missing(root.path(), &folder, path);
+        for path in ["docs/gone", "docs/gone.md", "gone/file.rs"] {
+            assert!(missing(path), "{path}");
+        }
+        for path in [
+            "docs/lab.md",
+            "./lab.md",
+            "target/gone",
+            "/dev/cpu",
+            "and/or",
+        ] {
+            assert!(!missing(path), "{path}");
+        }
+        let violation = missing_files(root.path()).unwrap().violation;
+        let expected = "docs/lab.md: docs/gone, docs/lab.md: gone.md";
+        assert_eq!(violation.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn files_are_found_in_comments() {
+        let source = "//! See `a/b.rs`, and (docs/lab.md).\n/*\n * lab/fuzz::run does it.\n */\n\
+                      let path = \"x/y.rs\"; // not looked at: z/z.rs\n    // https://rustup.rs/a\n";
+        let found: Vec<&str> = files_in_comments(source).collect();
+        assert_eq!(found, ["a/b.rs", "docs/lab.md", "lab/fuzz"]);
+    }
+
+    #[test]
+    fn documents_name_nothing_that_is_not_there() {
+        let workspace = Workspace::locate().unwrap();
+        let checks = checks(&workspace).unwrap();
+        let violations = checks.iter().filter(|check| check.violation.is_some());
+        assert_eq!(violations.count(), 0, "{checks:#?}");
     }
 
     #[test]

@@ -8,27 +8,27 @@ use std::fmt;
 const MARK: &str = "tally: ";
 
 /// Counts of one kind.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Survival {
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FaultTally {
     points: u64,
     survived: u64,
     left_over: u64,
 }
 
-impl Survival {
+impl FaultTally {
     fn parse(counts: &str) -> Option<Self> {
-        let mut survival = Self::default();
+        let mut tally = Self::default();
         for count in counts.split(", ") {
             let (number, what) = count.split_once(' ')?;
             let place = match what {
-                "points" => &mut survival.points,
-                "survived" => &mut survival.survived,
-                "left over" => &mut survival.left_over,
+                "points" => &mut tally.points,
+                "survived" => &mut tally.survived,
+                "left over" => &mut tally.left_over,
                 _ => return None,
             };
             *place = number.parse().ok()?;
         }
-        Some(survival)
+        Some(tally)
     }
 
     /// What speaks against the driver, if anything does.
@@ -38,7 +38,7 @@ impl Survival {
     }
 }
 
-impl fmt::Display for Survival {
+impl fmt::Display for FaultTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             points,
@@ -53,14 +53,14 @@ impl fmt::Display for Survival {
 }
 
 /// The sum for each kind, of all that tests printed.
-pub fn add_up(output: &str) -> BTreeMap<&str, Survival> {
-    let mut sums = BTreeMap::<&str, Survival>::new();
+pub fn add_up(output: &str) -> BTreeMap<&str, FaultTally> {
+    let mut sums = BTreeMap::<&str, FaultTally>::new();
     let lines = output.lines().filter_map(|line| line.strip_prefix(MARK));
     for (what, counts) in lines.filter_map(|line| line.split_once(": ")) {
         // A line that says something else counts as a point that was not survived.
-        let counted = Survival::parse(counts).unwrap_or(Survival {
+        let counted = FaultTally::parse(counts).unwrap_or(FaultTally {
             points: 1,
-            ..Survival::default()
+            ..FaultTally::default()
         });
         let sum = sums.entry(what).or_default();
         sum.points += counted.points;

@@ -46,7 +46,7 @@ pub struct Plan {
 /// What was run.
 pub struct Summary {
     campaigns: u32,
-    tally: CallCounts,
+    counts: CallCounts,
     time: Duration,
 }
 
@@ -55,18 +55,18 @@ pub fn run(plan: &Plan, kernel: &Path, driver: &Path) -> Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary {
         campaigns: 0,
-        tally: CallCounts::default(),
+        counts: CallCounts::default(),
         time: Duration::ZERO,
     };
     let kept = if plan.kept { parse(KEPT)? } else { Vec::new() };
     let further = (plan.seed..).map(|seed| (seed, plan.processors));
     for (number, (seed, processors)) in kept.iter().copied().chain(further).enumerate() {
-        let enough = summary.tally.requests >= plan.requests && started.elapsed() >= plan.time;
+        let enough = summary.counts.requests >= plan.requests && started.elapsed() >= plan.time;
         if number >= kept.len() && enough {
             break;
         }
-        let tally = campaign(seed, processors, kernel, driver)?;
-        summary.tally.add(&tally);
+        let counts = campaign(seed, processors, kernel, driver)?;
+        summary.counts.add(&counts);
         summary.campaigns += 1;
     }
     summary.time = started.elapsed();
@@ -131,10 +131,10 @@ impl fmt::Display for Summary {
             unloads_refused,
             kinds,
             statuses,
-        } = &self.tally;
+        } = &self.counts;
         writeln!(
             f,
-            "{requests} requests in {} campaigns and {:.1} s: every answer as promised, no rule broken",
+            "{requests} requests in {} campaigns and {:.1} s: every answer as expected, no rule broken",
             self.campaigns,
             self.time.as_secs_f32()
         )?;

@@ -1,11 +1,13 @@
 //! The lab's driver as a device of the client: what `CreateFile` and `DeviceIoControl` are on
 //! Windows.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use client::{Device, DeviceError, KernelModule};
-use lab::{Access, Handle, Lab, mapped_image::MappedImage};
+use lab::mapped_image::MappedImage;
+use lab::{Access, Handle, Lab};
 use object::{Object as _, ObjectSegment as _};
 
 /// An open handle to the driver in a lab.

@@ -13,6 +13,7 @@ mod fault_tally;
 mod fuzzing;
 mod lints;
 mod outcome;
+mod outside_package;
 mod quick;
 mod schedule;
 mod suites;

@@ -139,15 +139,14 @@ pub const CERTIFIER: Package = Package {
 /// What signatures are made with.
 pub const SIGNING: &[Package] = &[SIGNER, CERTIFIER];
 
+/// Programs that are browsers of that family.
+pub const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
 /// The browser that the client's report is looked at with. On Ubuntu it is a snap: any browser of
 /// its family will do.
 pub const BROWSER: Package = Package {
     name: "chromium",
-    found: || {
-        ["chromium", "chromium-browser", "google-chrome"]
-            .into_iter()
-            .any(on_path)
-    },
+    found: || BROWSERS.into_iter().any(on_path),
 };
 
 /// What the demo needs.

@@ -24,7 +24,7 @@ use crate::suites;
 const BARE_METAL: [&str; 5] = ["svmsave", "lab-kernel", "lab-frames", "svm-trials", "fuzz"];
 
 /// What is done, by what has changed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Eq, PartialEq)]
 pub struct Plan {
     /// Packages of this machine's programs that have changed, or depend on one that has.
     packages: BTreeSet<String>,

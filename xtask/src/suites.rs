@@ -20,6 +20,9 @@ pub const FEATURES: &str = "lab/boot,oracles/boot,distribution/boot,xtask/boot";
 /// The damage that judges have to notice, by the name of the modules with these tests.
 pub const DAMAGE: &str = "damage";
 
+/// Tests that only read files, by their modules in a program whose other tests boot.
+pub const OF_FILES: [&str; 3] = ["layers::", "scripts::", "style::"];
+
 /// Packages whose programs the tests run.
 const PROGRAMS: [&str; 3] = ["oracles", "distribution", "wdk-linux"];
 
@@ -27,7 +30,7 @@ const PROGRAMS: [&str; 3] = ["oracles", "distribution", "wdk-linux"];
 const SUITE_LIMIT: Duration = Duration::from_mins(15);
 
 /// A program of tests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TestProgram {
     /// The package.
     pub package: String,

@@ -5,21 +5,16 @@
     reason = "a processor that is captured is not left meanwhile"
 )]
 
-use amd_svm::{
-    Processor,
-    capture::{self, Capture},
-    cpuid::{self, SvmIdentity},
-    intrinsics,
-    support::{self, Refusal},
-    witness::Witness,
-};
+use amd_svm::capture::{self, Capture};
+use amd_svm::cpuid::{self, SvmIdentity};
+use amd_svm::support::{self, Refusal};
+use amd_svm::witness::Witness;
+use amd_svm::{Processor, intrinsics};
 use protocol::{Outcome, Record, SnapshotRecord, StatusRecord};
 use svmsave_sync::Barrier;
 
-use super::{
-    context::ProcessorContext,
-    this_processor::{InterruptsOff, ThisProcessor},
-};
+use super::context::ProcessorContext;
+use super::this_processor::{InterruptsOff, ThisProcessor};
 
 /// How long a processor waits for the others, in cycles of the time-stamp counter: 15 to 50
 /// microseconds on the processors of today. On a machine that runs nothing else, the last processor

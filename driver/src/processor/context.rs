@@ -5,17 +5,14 @@
 use core::ptr::NonNull;
 
 use protocol::ProcessorId;
-use wdk_sys::{
-    NTSTATUS, PROCESSOR_NUMBER, PVOID, STATUS_INSUFFICIENT_RESOURCES,
-    ntddk::KeGetProcessorNumberFromIndex,
-};
+use wdk_sys::ntddk::KeGetProcessorNumberFromIndex;
+use wdk_sys::{NTSTATUS, PROCESSOR_NUMBER, PVOID, STATUS_INSUFFICIENT_RESOURCES};
 
-use super::{node, vmcb_page::VmcbPage};
-use crate::wdm::{
-    dpc::{DeferredRoutine, Dpc},
-    pool::PoolBox,
-    status::check,
-};
+use super::node;
+use super::vmcb_page::VmcbPage;
+use crate::wdm::dpc::{DeferredRoutine, Dpc};
+use crate::wdm::pool::PoolBox;
+use crate::wdm::status::check;
 
 /// What a DPC on the processor works with. It is on cache lines of its own, so that processors do
 /// not slow each other down.

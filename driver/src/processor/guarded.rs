@@ -14,7 +14,9 @@
 
 use core::arch::{asm, global_asm};
 
-use amd_svm::{EferFault, Fault, msr::Msr, witness::REGISTERS};
+use amd_svm::msr::Msr;
+use amd_svm::witness::REGISTERS;
+use amd_svm::{EferFault, Fault};
 use wdk_sys::{NTSTATUS, STATUS_ILLEGAL_INSTRUCTION, STATUS_PRIVILEGED_INSTRUCTION};
 
 /// One function: `$guarded` under guard, then `$done`, then zero in R8D. Or, if `$guarded` raised an

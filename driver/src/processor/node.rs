@@ -7,9 +7,10 @@
 
 use core::ptr;
 
+use wdk_sys::ntddk::KeQueryLogicalProcessorRelationship;
 use wdk_sys::{
     _LOGICAL_PROCESSOR_RELATIONSHIP, NODE_REQUIREMENT, NUMA_NODE_RELATIONSHIP, PROCESSOR_NUMBER,
-    SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX, ntddk::KeQueryLogicalProcessorRelationship,
+    SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
 };
 
 use crate::wdm::status::check;

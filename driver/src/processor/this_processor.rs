@@ -2,15 +2,15 @@
 
 #![expect(unsafe_code, reason = "instructions that only the kernel may execute")]
 
-use core::{arch::asm, array, hint, marker::PhantomData, mem::MaybeUninit};
+use core::arch::asm;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::{array, hint};
 
-use amd_svm::{
-    EferFault, Fault, Processor, Selectors,
-    cpuid::CpuidResult,
-    descriptor::Selector,
-    intrinsics,
-    msr::{Efer, Msr},
-};
+use amd_svm::cpuid::CpuidResult;
+use amd_svm::descriptor::Selector;
+use amd_svm::msr::{Efer, Msr};
+use amd_svm::{EferFault, Fault, Processor, Selectors, intrinsics};
 
 use super::guarded;
 

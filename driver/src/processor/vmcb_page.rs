@@ -8,10 +8,10 @@
 use core::ptr::NonNull;
 
 use amd_svm::vmcb::{VMCB_SIZE, Vmcb, VmsaveState};
-use wdk_sys::{
-    LARGE_INTEGER, MM_ANY_NODE_OK, NODE_REQUIREMENT, PAGE_READWRITE, PHYSICAL_ADDRESS,
-    ntddk::{MmAllocateContiguousNodeMemory, MmFreeContiguousMemory, MmGetPhysicalAddress},
+use wdk_sys::ntddk::{
+    MmAllocateContiguousNodeMemory, MmFreeContiguousMemory, MmGetPhysicalAddress,
 };
+use wdk_sys::{LARGE_INTEGER, MM_ANY_NODE_OK, NODE_REQUIREMENT, PAGE_READWRITE, PHYSICAL_ADDRESS};
 
 /// A VMCB of its own for a processor.
 pub(crate) struct VmcbPage {

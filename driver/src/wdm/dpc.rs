@@ -5,12 +5,13 @@
     reason = "a structure of the kernel's, used through its address"
 )]
 
-use core::{cell::UnsafeCell, ptr};
+use core::cell::UnsafeCell;
+use core::ptr;
 
-use wdk_sys::{
-    _KDPC_IMPORTANCE, KDPC, NTSTATUS, PROCESSOR_NUMBER, PVOID,
-    ntddk::{KeInitializeDpc, KeInsertQueueDpc, KeSetImportanceDpc, KeSetTargetProcessorDpcEx},
+use wdk_sys::ntddk::{
+    KeInitializeDpc, KeInsertQueueDpc, KeSetImportanceDpc, KeSetTargetProcessorDpcEx,
 };
+use wdk_sys::{_KDPC_IMPORTANCE, KDPC, NTSTATUS, PROCESSOR_NUMBER, PVOID};
 
 use super::status::check;
 

@@ -8,10 +8,8 @@
 use core::cell::UnsafeCell;
 
 use svmsave_sync::Event;
-use wdk_sys::{
-    _EVENT_TYPE, KEVENT,
-    ntddk::{KeClearEvent, KeInitializeEvent, KeSetEvent},
-};
+use wdk_sys::ntddk::{KeClearEvent, KeInitializeEvent, KeSetEvent};
+use wdk_sys::{_EVENT_TYPE, KEVENT};
 
 use super::wait::wait_for;
 

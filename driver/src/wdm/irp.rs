@@ -5,11 +5,13 @@
     reason = "a structure of the I/O manager's, used through its address"
 )]
 
-use core::{ptr::NonNull, slice};
+use core::ptr::NonNull;
+use core::slice;
 
+use wdk_sys::ntddk::IofCompleteRequest;
 use wdk_sys::{
     CCHAR, FILE_OBJECT, IO_NO_INCREMENT, IO_STACK_LOCATION, IO_STATUS_BLOCK, IRP, KPROCESSOR_MODE,
-    NTSTATUS, ntddk::IofCompleteRequest,
+    NTSTATUS,
 };
 
 /// A packet that this driver has to complete.

@@ -5,16 +5,12 @@
     reason = "a structure of the kernel's, used through its address"
 )]
 
-use core::{
-    cell::UnsafeCell,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
-};
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
 
-use wdk_sys::{
-    KMUTEX,
-    ntddk::{KeInitializeMutex, KeReleaseMutex},
-};
+use wdk_sys::KMUTEX;
+use wdk_sys::ntddk::{KeInitializeMutex, KeReleaseMutex};
 
 use super::wait::wait_for;
 

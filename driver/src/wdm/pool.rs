@@ -2,11 +2,12 @@
 
 #![expect(unsafe_code, reason = "memory that the kernel hands out as an address")]
 
-use core::{ops::Deref, ptr::NonNull};
+use core::ops::Deref;
+use core::ptr::NonNull;
 
+use wdk_sys::ntddk::{ExAllocatePool2, ExFreePool};
 use wdk_sys::{
     NTSTATUS, POOL_FLAG_CACHE_ALIGNED, POOL_FLAG_NON_PAGED, STATUS_INSUFFICIENT_RESOURCES,
-    ntddk::{ExAllocatePool2, ExFreePool},
 };
 
 /// Shown by tools that list pool usage, as "Svms".

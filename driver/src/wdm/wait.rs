@@ -7,7 +7,8 @@
 
 use core::ptr;
 
-use wdk_sys::{_KWAIT_REASON, _MODE, KPROCESSOR_MODE, PVOID, ntddk::KeWaitForSingleObject};
+use wdk_sys::ntddk::KeWaitForSingleObject;
+use wdk_sys::{_KWAIT_REASON, _MODE, KPROCESSOR_MODE, PVOID};
 
 /// `KernelMode`, as wide as the routines take it.
 #[expect(clippy::cast_possible_truncation, reason = "it is zero")]

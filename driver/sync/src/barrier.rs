@@ -1,9 +1,7 @@
 //! A barrier that processors wait at for each other, but not for long.
 
-use crate::{
-    atomic::{AtomicU32, Ordering},
-    hint,
-};
+use crate::atomic::{AtomicU32, Ordering};
+use crate::hint;
 
 /// A count of the processors that have not come yet. It is used once.
 ///
@@ -55,14 +53,10 @@ impl Barrier {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        cell::Cell,
-        collections::BTreeSet,
-        sync::{
-            Arc, Mutex,
-            atomic::{AtomicU32, Ordering},
-        },
-    };
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use loom::thread;
 

@@ -70,11 +70,9 @@ impl<E: Event> Latch<E> {
 mod tests {
     #![expect(unsafe_code, reason = "cells that the model checker watches")]
 
-    use loom::{
-        cell::UnsafeCell,
-        sync::{Arc, Condvar, Mutex},
-        thread::{self, JoinHandle},
-    };
+    use loom::cell::UnsafeCell;
+    use loom::sync::{Arc, Condvar, Mutex};
+    use loom::thread::{self, JoinHandle};
 
     use super::*;
     use crate::Barrier;

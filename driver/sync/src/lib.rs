@@ -20,9 +20,13 @@ mod fan_out;
 mod latch;
 
 #[cfg(not(test))]
-use core::{hint, sync::atomic};
+use core::hint;
+#[cfg(not(test))]
+use core::sync::atomic;
 #[cfg(test)]
-use loom::{hint, sync::atomic};
+use loom::hint;
+#[cfg(test)]
+use loom::sync::atomic;
 
 pub use barrier::Barrier;
 pub use fan_out::children;

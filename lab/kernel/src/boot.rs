@@ -38,14 +38,14 @@ extern "C" fn boot_processor(start_info: u32) -> ! {
     crate::base::hooks::install(hooks::HOOKS);
     serial::initialize();
     interrupts::load_boot_table();
-    // SAFETY: The loader passed the address, and the boot tables have a physical
+    // SAFETY: the loader passed the address, and the boot tables have a physical
     // map, which the real ones keep.
     let start_info = unsafe { StartInfoReader::from_paddr(start_info, PhysicalMap) };
     let start_info = start_info.expect("a PVH loader");
 
     let driver = first_module(start_info.raw());
     let free = free_memory(start_info.memmap(), &driver);
-    // SAFETY: Everything that is in use has been left out of `free`.
+    // SAFETY: everything that is in use has been left out of `free`.
     unsafe { memory::initialize(free) };
 
     let command_line = start_info
@@ -55,7 +55,7 @@ extern "C" fn boot_processor(start_info: u32) -> ! {
     random::initialize(command_line.seed);
     let start = address::physical_pointer::<u8>(driver.start);
     let length = address::to_usize(driver.end - driver.start);
-    // SAFETY: The loader put the file there, and `free` left it out.
+    // SAFETY: the loader put the file there, and `free` left it out.
     let file = unsafe { slice::from_raw_parts(start, length) };
     loader::initialize(&command_line.driver, file);
     processor_memory::randomize();
@@ -76,7 +76,7 @@ fn first_module(start_info: &StartInfo) -> Range<u64> {
         return 0..0;
     }
     let entry = address::physical_pointer::<ModlistEntry>(start_info.modlist_paddr);
-    // SAFETY: The loader put an entry there, which the physical map shows.
+    // SAFETY: the loader put an entry there, which the physical map shows.
     let module = unsafe { entry.read_unaligned() };
     module.paddr..module.paddr + module.size
 }
@@ -110,7 +110,7 @@ impl MemMap for PhysicalMap {
 
 /// Continues in [`boot_processor_on_own_stack`].
 fn change_stack(stack: u64) -> ! {
-    // SAFETY: The stack is fresh, and nothing on the old one is needed any more.
+    // SAFETY: the stack is fresh, and nothing on the old one is needed any more.
     unsafe {
         asm!(
             "mov rsp, {stack}",

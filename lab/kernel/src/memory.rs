@@ -40,7 +40,7 @@ pub unsafe fn initialize(free: Range<u64>) {
     MEMORY_END.store(free.end, Ordering::Relaxed);
     let heap_size = (free.end - free.start) / HEAP_SHARE;
     let heap = free.start..free.start + heap_size;
-    // SAFETY: The boot tables map the physical map, and nothing else gets this part.
+    // SAFETY: the boot tables map the physical map, and nothing else gets this part.
     unsafe {
         heap::initialize(
             address::physical_pointer(heap.start),

@@ -103,7 +103,7 @@ pub struct Counters {
     pub longest_dpc: AtomicU64,
 }
 
-// SAFETY: The descriptors are only changed by the processor that they belong
+// SAFETY: the descriptors are only changed by the processor that they belong
 // to, through `with_descriptors`; everything else synchronizes itself.
 unsafe impl Sync for Processor {}
 
@@ -138,7 +138,7 @@ impl Processor {
             try_current().is_none_or(|here| ptr::eq(here, self)),
             "descriptors belong to their own processor"
         );
-        // SAFETY: Only the processor itself comes here, and it doesn't nest.
+        // SAFETY: only the processor itself comes here, and it doesn't nest.
         f(unsafe { &mut *self.descriptors.get() })
     }
 }
@@ -176,7 +176,7 @@ pub fn try_current() -> Option<&'static Processor> {
         return None;
     }
     let processor = address::pointer::<Processor>(gdt);
-    // SAFETY: Any other table is the first field of a leaked `Processor`.
+    // SAFETY: any other table is the first field of a leaked `Processor`.
     Some(unsafe { &*processor })
 }
 

@@ -134,28 +134,7 @@ impl Lab {
     ///
     /// When the machine stops or gives no answer.
     pub fn run(&mut self, threads: Vec<Thread>) -> Result<Vec<Vec<OperationResult>>, Error> {
-        self.ask_run(&Command::Run(threads))
-    }
-
-    /// Makes the same system calls on one processor after the other. Returns their results on
-    /// each processor.
-    ///
-    /// # Errors
-    ///
-    /// When the machine stops or gives no answer.
-    pub fn run_in_turn(
-        &mut self,
-        processors: Vec<u32>,
-        operations: Vec<Operation>,
-    ) -> Result<Vec<Vec<OperationResult>>, Error> {
-        self.ask_run(&Command::RunInTurn {
-            processors,
-            operations,
-        })
-    }
-
-    fn ask_run(&mut self, request: &Command) -> Result<Vec<Vec<OperationResult>>, Error> {
-        match self.session.ask(request)? {
+        match self.session.ask(&Command::Run(threads))? {
             Response::Run(results) => Ok(results),
             other => Err(unexpected(&other)),
         }

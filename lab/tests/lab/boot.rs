@@ -25,22 +25,29 @@ fn any_number_of_processors_boots() {
 }
 
 #[test]
-fn threads_run_on_one_processor_after_the_other() {
+fn threads_run_on_their_processors_one_after_the_other() {
     let mut lab = boot(&config(3));
-    let processors = [2, 0, 1, 2];
+    let thread = |processor| Thread {
+        processor,
+        operations: vec![Operation::TimeStamp; 2],
+    };
     let before = lab.report().unwrap();
-    let results = lab.run_in_turn(processors.to_vec(), vec![Operation::TimeStamp; 2]);
+    let results = lab.run([2, 0, 1, 2].map(thread).into()).unwrap();
     let after = lab.report().unwrap();
-    let results = results.unwrap().concat();
-    let stamps: Vec<u64> = results
-        .iter()
-        .map(|result| match result {
+    let stamps = |thread: usize| {
+        let results = results[thread].iter();
+        results.map(|result| match result {
             OperationResult::TimeStamp(stamp) => *stamp,
             other => panic!("{other:?}"),
         })
-        .collect();
-    assert_eq!(stamps.len(), 2 * processors.len());
-    assert!(stamps.is_sorted(), "{stamps:?}");
+    };
+    assert_eq!(results.len(), 4);
+    for thread in 0..4 {
+        assert_eq!(stamps(thread).len(), 2);
+        assert!(stamps(thread).is_sorted(), "{results:?}");
+    }
+    // Both of processor 2.
+    assert!(stamps(0).chain(stamps(3)).is_sorted(), "{results:?}");
     let threads = |report: &Report| report.processors.iter().map(|one| one.threads).collect();
     let (before, after): (Vec<u64>, Vec<u64>) = (threads(&before), threads(&after));
     let runs: Vec<_> = after
@@ -48,8 +55,8 @@ fn threads_run_on_one_processor_after_the_other() {
         .zip(before)
         .map(|(now, then)| now - then)
         .collect();
-    assert_eq!(runs, [1, 1, 2]);
-    let refused = lab.run_in_turn(vec![0, 3], vec![Operation::TimeStamp]);
+    assert_eq!(runs, [1; 3]);
+    let refused = lab.run(vec![thread(0), thread(3)]);
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
 }
 

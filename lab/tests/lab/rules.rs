@@ -10,6 +10,7 @@ use object::{NameOrOrdinal, Object};
 use crate::support::{self, END_LIMIT, boot, config};
 
 /// What the report of a violation must say.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn expected(violation: Violation) -> &'static str {
     match violation {
         Violation::WaitAtDispatch => {

@@ -182,14 +182,6 @@ pub enum Command {
     /// Runs threads, all at once: each on its processor, and all released
     /// together. Threads of the same processor run one after the other.
     Run(Vec<Thread>),
-    /// Makes the same system calls on one processor after the other, each begun by the one
-    /// before.
-    RunInTurn {
-        /// System-wide indices, in order.
-        processors: Vec<u32>,
-        /// Its system calls.
-        operations: Vec<Operation>,
-    },
     /// What is allocated, open and queued now.
     Report,
     /// Makes the pages of the driver's memory count as not written to.

@@ -6,7 +6,8 @@
 
 use alloc::vec::Vec;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Ends every frame.
 pub const DELIMITER: u8 = 0;

@@ -68,7 +68,7 @@ pub enum Response {
         report: Box<Report>,
     },
     /// To [`crate::Command::Run`]: outcomes in the order of the threads and
-    /// their operations. To [`crate::Command::RunInTurn`]: of the processors instead.
+    /// their operations.
     Run(Vec<Vec<OperationResult>>),
     /// To [`crate::Command::Report`].
     Report(Box<Report>),

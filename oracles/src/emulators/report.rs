@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use amd_svm::{vmcb::VmsaveState, witness::Witness};
+use amd_svm::vmcb::VmsaveState;
+use amd_svm::witness::Witness;
 use anyhow::{Context as _, Result, bail};
 use zerocopy::FromBytes;
 

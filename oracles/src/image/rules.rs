@@ -109,14 +109,24 @@ impl Facts {
     /// Every rule for a driver, kept or not.
     #[must_use]
     pub fn check(&self, profile: Profile) -> Vec<Check> {
+        let mut checks = self.check_file();
+        checks.extend(self.check_memory());
+        if profile == Profile::Release {
+            checks.push(Check::new(
+                "is under 24 KiB",
+                self.size < RELEASE_SIZE_LIMIT,
+                format!("{} bytes", self.size),
+            ));
+        }
+        checks
+    }
+
+    /// Rules for the file and what is in it.
+    fn check_file(&self) -> Vec<Check> {
         let rule = Check::new;
-        let flags = format!("DllCharacteristics {:#06x}", self.characteristics.0);
-        let strangers: Vec<_> = self
-            .imported_images
-            .iter()
-            .filter(|image| !matches!(image.as_str(), "ntoskrnl.exe" | "hal.dll"))
-            .collect();
-        let mut checks = vec![
+        let mut imported = self.imported_images.iter();
+        let known = |image: &String| matches!(image.as_str(), "ntoskrnl.exe" | "hal.dll");
+        vec![
             rule(
                 "a native image",
                 self.subsystem == IMAGE_SUBSYSTEM_NATIVE,
@@ -124,9 +134,35 @@ impl Facts {
             ),
             rule(
                 "imports from ntoskrnl.exe and hal.dll only",
-                strangers.is_empty() && !self.imported_images.is_empty(),
+                imported.all(known) && !self.imported_images.is_empty(),
                 format!("imports from {:?}", self.imported_images),
             ),
+            rule(
+                "its checksum is right",
+                self.checksum == self.computed_checksum,
+                format!(
+                    "{:#x} instead of {:#x}",
+                    self.checksum, self.computed_checksum
+                ),
+            ),
+            rule(
+                "its exception tables fit its instructions",
+                self.exception_faults.is_empty(),
+                self.exception_faults.join(", "),
+            ),
+            rule(
+                "names its debugging information without a folder",
+                self.debug_file == "svmsave.pdb",
+                self.debug_file.clone(),
+            ),
+        ]
+    }
+
+    /// Rules for what Windows maps of it.
+    fn check_memory(&self) -> Vec<Check> {
+        let rule = Check::new;
+        let flags = format!("DllCharacteristics {:#06x}", self.characteristics.0);
+        vec![
             rule(
                 "no section is writable and executable",
                 self.writable_code.is_empty(),
@@ -152,33 +188,7 @@ impl Facts {
                     .contains(IMAGE_DLLCHARACTERISTICS_NX_COMPAT),
                 flags,
             ),
-            rule(
-                "its checksum is right",
-                self.checksum == self.computed_checksum,
-                format!(
-                    "{:#x} instead of {:#x}",
-                    self.checksum, self.computed_checksum
-                ),
-            ),
-            rule(
-                "its exception tables fit its instructions",
-                self.exception_faults.is_empty(),
-                self.exception_faults.join(", "),
-            ),
-            rule(
-                "names its debugging information without a folder",
-                self.debug_file == "svmsave.pdb",
-                self.debug_file.clone(),
-            ),
-        ];
-        if profile == Profile::Release {
-            checks.push(rule(
-                "is under 24 KiB",
-                self.size < RELEASE_SIZE_LIMIT,
-                format!("{} bytes", self.size),
-            ));
-        }
-        checks
+        ]
     }
 }
 

@@ -36,6 +36,7 @@ pub fn ours() -> BTreeMap<String, u64> {
         .collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn save_area() -> Vec<(&'static str, u64)> {
     const SAVE: usize = offset_of!(Vmcb, save);
     const SYSTEM_CALL: usize = SAVE + offset_of!(SaveArea, system_call);
@@ -116,6 +117,7 @@ fn save_area() -> Vec<(&'static str, u64)> {
     facts.map(|(name, offset)| (name, offset as u64)).into()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn control_area() -> Vec<(&'static str, u64)> {
     let facts = [
         (
@@ -385,7 +387,10 @@ fn exit_codes() -> Vec<(&'static str, u64)> {
         ("exit MWAIT_COND", ExitCode::MWAIT_CONDITIONAL),
         ("exit AVIC_UNACCELERATED_ACCESS", ExitCode::AVIC_NOACCEL),
         ("exit ERR", ExitCode::INVALID),
-        ("exit EXCP14", ExitCode::exception(14).expect("a vector of an exception")),
+        (
+            "exit EXCP14",
+            ExitCode::exception(14).expect("a vector of an exception"),
+        ),
     ];
     codes.map(|(name, code)| (name, code.0)).into()
 }

@@ -62,7 +62,7 @@ pub struct Trace {
 }
 
 /// One thing in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Entry {
     /// The key or the path.
     place: String,

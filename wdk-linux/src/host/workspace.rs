@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::process::{self, QUERY_LIMIT};
 
 /// A workspace's root folder and cargo's target folder.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
     target: PathBuf,
@@ -144,7 +144,7 @@ pub fn symbolic_link(original: &Path, place: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(original, place)
 }
 
-/// Nothing gets here: `machine::ensure` refuses other systems with better words.
+/// Nothing gets here: `host::ensure` refuses other systems with better words.
 #[cfg(not(unix))]
 pub fn symbolic_link(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())

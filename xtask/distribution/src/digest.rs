@@ -7,7 +7,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// A file's digests with both algorithms that a catalog uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Digests {
     /// SHA-1, 20 bytes.
     pub sha1: Vec<u8>,

@@ -314,7 +314,7 @@ fn only_the_certificate_that_was_named_is_trusted() {
     ]);
     openssl.args([
         "-subj",
-        "/CN=somebody else",
+        "/CN=another signer",
         "-addext",
         "extendedKeyUsage=codeSigning",
     ]);
@@ -350,7 +350,7 @@ fn only_the_certificate_that_was_named_is_trusted() {
             .success()
     );
     let listed = distribution(&signed, &["--list"]);
-    assert_eq!(stdout(&listed).matches("CN=somebody else").count(), 4);
+    assert_eq!(stdout(&listed).matches("CN=another signer").count(), 4);
 
     let without_key = ["--cert", certificate.to_str().unwrap()];
     let refusal = refusal(&signed, &without_key);

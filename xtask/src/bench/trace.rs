@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use lab::mapped_image::{IMPORT_JUMP, MappedImage, RDTSC};
 
 /// Instructions of one DPC, by part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Dpc {
     /// Before which of its own instructions another DPC was queued.
     pub queued: Vec<u64>,

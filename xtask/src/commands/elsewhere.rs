@@ -48,7 +48,7 @@ fn run(workspace: &Workspace, suite: Suite, crates: Crates) -> Result<ExitCode> 
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// A command line without the options of [`Elsewhere`]. What stands behind `--` is the client's.
+/// A command line without the options of [`Elsewhere`]. Arguments after `--` go to the client.
 fn without_place(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut kept = Vec::new();
     let mut arguments = arguments.into_iter();

@@ -16,6 +16,7 @@ use super::bench;
 use super::elsewhere::Elsewhere;
 use crate::bench::baseline;
 use crate::outcome::Outcome;
+use crate::outside_package;
 use crate::quick::{self, Plan};
 use crate::schedule::place::{CROSS, HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
@@ -112,9 +113,10 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
         })
         .after(&["minimal driver", "the lab's parts"]),
         Task::new("unit tests", || {
-            suite(built, "unit tests", |program| {
-                let here = !boots(program);
-                here.then(|| program.command(&["--skip", suites::DAMAGE]))
+            suite(built, "unit tests", |program| match of_files(program) {
+                Some(names) => Some(program.command(&names)),
+                None if boots(program) => None,
+                None => Some(program.command(&["--skip", suites::DAMAGE])),
             })
         })
         .after(&["packages and targets", "test programs"]),
@@ -129,11 +131,12 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
         Task::new("minimal driver", || {
             Outcome::of("minimal driver", build_minimal_driver(workspace, built))
         })
-        .after(&["test programs", "svmsave.sys with checks"])
-        .at(STAGE),
+        // What it shares with the other drivers is then compiled, and copied.
+        .after(&["test programs", "svmsave.sys with checks"]),
     );
     tasks.extend(judges(workspace, built));
-    tasks.extend(further_tests(workspace, built));
+    tasks.extend(suites_that_boot(workspace, built));
+    tasks.extend(further_checks(workspace));
     tasks
 }
 
@@ -163,7 +166,8 @@ fn judges<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<
     tasks.collect()
 }
 
-fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
+/// Tests of the judges, of the commands and of the package.
+fn suites_that_boot<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     // Of what they build too, so that it is built once.
     const AFTER_JUDGES: &[&str] = &["test programs", Judge::Metadata.name(), Judge::Wine.name()];
     vec![
@@ -178,7 +182,9 @@ fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Ve
         Task::new("demo and report", || {
             suite(built, "demo and report tests", |program| {
                 let here = program.package == "xtask" && program.integration;
-                here.then(|| lab_environment(workspace, program.command(&[])))
+                let skipped = suites::OF_FILES.map(|module| ["--skip", module]);
+                let arguments = skipped.as_flattened();
+                here.then(|| lab_environment(workspace, program.command(arguments)))
             })
         })
         .after(LAB),
@@ -189,6 +195,12 @@ fn further_tests<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Ve
             })
         })
         .after(LAB),
+    ]
+}
+
+/// What else there is: figures, fuzzing, documentation, lints.
+fn further_checks(workspace: &Workspace) -> Vec<Task<'_>> {
+    vec![
         Task::new("what a snapshot costs", || costs(workspace)).after(LAB),
         Task::new("fuzzing the driver", || {
             Outcome::of("fuzzing the driver", fuzzing::check(workspace))
@@ -246,12 +258,14 @@ fn build_lab(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Builds a driver that has nothing to do with svmsave, with the program that builds any.
+/// Builds a driver that has nothing to do with svmsave, with the program that builds any, as a
+/// package outside this repository.
 fn build_minimal_driver(workspace: &Workspace, built: &OnceLock<Built>) -> Result<()> {
     let built = built.get().context("wdk-linux was not built")?;
+    let manifest = outside_package::copy(workspace)?;
     let mut wdk_linux = built.program("wdk-linux")?;
     wdk_linux.args(["build", "--release", "--manifest-path"]);
-    wdk_linux.arg(workspace.root().join("wdk-linux/minimal/Cargo.toml"));
+    wdk_linux.arg(manifest);
     step("minimal driver, by wdk-linux", |_| {
         process::run(&mut wdk_linux, BUILD_LIMIT)?;
         Ok(())
@@ -266,10 +280,13 @@ fn lint_driver(workspace: &Workspace) -> Result<()> {
 
 /// Whether a test program boots the lab or builds the package.
 fn boots(program: &TestProgram) -> bool {
-    let package = &*program.package;
-    program.integration
-        && (matches!(package, "lab" | "xtask" | "distribution"))
-        && program.target != "scripts"
+    program.integration && matches!(&*program.package, "lab" | "xtask" | "distribution")
+}
+
+/// The tests of a program that boots which do not: they only read files.
+fn of_files(program: &TestProgram) -> Option<[&'static str; 3]> {
+    let here = program.integration && program.package == "xtask";
+    here.then_some(suites::OF_FILES)
 }
 
 /// Runs those test programs that `select` makes a command of.
@@ -285,13 +302,12 @@ fn suite(
 /// What tests find the lab's parts by.
 fn lab_environment(workspace: &Workspace, mut command: Command) -> Command {
     let target = workspace.target();
-    let folder = target.join(needs::DRIVER_TARGET);
     let lab_driver = |driver: LabDriver| driver.place(workspace);
     command
         .env("LAB_KERNEL", artifact::kernel_place(workspace))
         .env("LAB_DRIVER", target.join("package/svmsave.sys"))
         .env("LAB_FRAMES", lab_driver(LabDriver::Frames))
-        .env("LAB_MINIMAL", folder.join("release/minimal_driver.sys"))
+        .env("LAB_MINIMAL", outside_package::driver(workspace))
         .env("LAB_CHECKED_DRIVER", target.join("checked/svmsave.sys"));
     command
 }

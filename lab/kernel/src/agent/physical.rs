@@ -21,7 +21,7 @@ pub fn read(address: u64, length: u32) -> Response {
         return Response::Refused(format!("{address:#x} is beyond memory"));
     };
     let bytes = (0..length as usize).map(|offset| {
-        // SAFETY: The physical map shows all of memory.
+        // SAFETY: the physical map shows all of memory.
         unsafe { source.wrapping_add(offset).read_volatile() }
     });
     Response::Physical(bytes.collect())
@@ -33,7 +33,7 @@ pub fn write(address: u64, bytes: &[u8]) -> Response {
         return Response::Refused(format!("{address:#x} is beyond memory"));
     };
     for (offset, &byte) in bytes.iter().enumerate() {
-        // SAFETY: The physical map shows all of memory; the test knows what it
+        // SAFETY: the physical map shows all of memory; the test knows what it
         // overwrites.
         unsafe { target.wrapping_add(offset).write_volatile(byte) };
     }

@@ -37,10 +37,6 @@ fn carry_out(command: Command) -> Response {
         Command::Load => load(),
         Command::Unload => unload(),
         Command::Run(threads) => threads::run(threads),
-        Command::RunInTurn {
-            processors,
-            operations,
-        } => threads::run_in_turn(&processors, &operations),
         Command::Report => Response::Report(Box::new(report::make())),
         Command::ForgetWrites => done(report::forget_writes),
         Command::Processor { index } => read_processor(index),

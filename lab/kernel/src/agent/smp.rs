@@ -1,10 +1,10 @@
-//! Work for several processors: at once, or one after another.
+//! Work for several processors at once.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::processor::apic::{self, Vector};
 use crate::processor::mailbox::Job;
@@ -54,27 +54,4 @@ pub fn run(jobs: Vec<(&'static Processor, Job)>) {
         idle::run_thread(requester, || barrier.run(job));
     }
     idle::wait_until(|| (barrier.working.load(Ordering::SeqCst) == 0).then_some(()));
-}
-
-/// Runs jobs one after another, each as a thread of its processor and begun by the one before,
-/// and waits for the last.
-pub fn run_in_turn(jobs: Vec<(&'static Processor, Job)>) {
-    let requester = processor::current();
-    let finished = Arc::new(AtomicBool::new(false));
-    let set_finished = finished.clone();
-    let last: Job = Box::new(move || {
-        set_finished.store(true, Ordering::SeqCst);
-        apic::interrupt(requester, Vector::Wake);
-    });
-    let first = jobs.into_iter().rfold(last, |next, (target, job)| {
-        Box::new(move || {
-            let work = Box::new(move || {
-                job();
-                next();
-            });
-            idle::post(target, work);
-        })
-    });
-    first();
-    idle::run_until(|| finished.load(Ordering::SeqCst).then_some(()));
 }

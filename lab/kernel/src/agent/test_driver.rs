@@ -57,12 +57,12 @@ pub fn install(create: Dispatch, control: Dispatch) {
     let driver = pool::allocate(Owner::System("driver object"), size, 16, 0).expect("memory");
     DRIVER.store(driver, Ordering::Relaxed);
     let driver = address::pointer::<DRIVER_OBJECT>(driver);
-    // SAFETY: The block was just allocated with this size.
+    // SAFETY: the block was just allocated with this size.
     unsafe { driver.write(DRIVER_OBJECT::default()) };
     let mut routines = [succeed as *const (); 28];
     routines[usize::from(major::CREATE)] = create as *const ();
     routines[usize::from(major::DEVICE_CONTROL)] = control as *const ();
-    // SAFETY: The block was just allocated, and holds a driver object.
+    // SAFETY: the block was just allocated, and holds a driver object.
     unsafe { MAJOR_FUNCTIONS.of(driver).write(routines) };
 
     let name = string(const { &DEVICE_NAME });
@@ -83,7 +83,7 @@ pub fn remove() {
 
 /// Completes a request; returns the status, as a dispatch routine would.
 pub fn complete(irp: *mut IRP, status: u32, information: usize) -> u32 {
-    // SAFETY: The request is the one that the dispatch routine was called with.
+    // SAFETY: the request is the one that the dispatch routine was called with.
     let request = unsafe { &mut *irp };
     request.IoStatus.Anonymous.Status = status.cast_signed();
     request.IoStatus.Information = information;

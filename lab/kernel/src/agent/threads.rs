@@ -28,7 +28,7 @@ pub fn run_on(
     f: impl FnOnce(&'static Processor) -> Response + Send + 'static,
 ) -> Response {
     let Some(target) = online(index) else {
-        return Response::Refused(format!("there is no processor {index}"));
+        return refusal(index);
     };
     let requester = processor::current();
     if index == requester.index {
@@ -51,19 +51,16 @@ fn online(index: u32) -> Option<&'static Processor> {
     processors::number(index).and_then(|_| processor::get(index))
 }
 
-/// The processors with these indices, or the refusal of one that there is not.
-fn all_online(indices: impl Iterator<Item = u32>) -> Result<Vec<&'static Processor>, Response> {
-    let known = indices.map(|index| {
-        let refusal = || Response::Refused(format!("there is no processor {index}"));
-        online(index).ok_or_else(refusal)
-    });
-    known.collect()
+/// The answer to a request for a processor that is not online.
+fn refusal(index: u32) -> Response {
+    Response::Refused(format!("there is no processor {index}"))
 }
 
 /// Runs threads on their processors, all released together.
 pub fn run(threads: Vec<Thread>) -> Response {
-    if let Err(refusal) = all_online(threads.iter().map(|thread| thread.processor)) {
-        return refusal;
+    let mut processors = threads.iter().map(|thread| thread.processor);
+    if let Some(missing) = processors.find(|&index| online(index).is_none()) {
+        return refusal(missing);
     }
     let results: Vec<Vec<OperationResult>> = threads.iter().map(|_| Vec::new()).collect();
     let results = Arc::new(Lock::new(results));
@@ -85,27 +82,6 @@ pub fn run(threads: Vec<Thread>) -> Response {
         (target, job)
     });
     smp::run(jobs.collect());
-    let results = core::mem::take(&mut *results.lock());
-    Response::Run(results)
-}
-
-/// Runs the same system calls on one processor after the other.
-pub fn run_in_turn(processors: &[u32], operations: &[Operation]) -> Response {
-    let targets = match all_online(processors.iter().copied()) {
-        Ok(targets) => targets,
-        Err(refusal) => return refusal,
-    };
-    let results = Arc::new(Lock::new(Vec::with_capacity(targets.len())));
-    let jobs = targets.into_iter().map(|target| {
-        let results = results.clone();
-        let operations = operations.to_vec();
-        let job: Job = Box::new(move || {
-            let done: Vec<OperationResult> = operations.into_iter().map(perform).collect();
-            results.lock().push(done);
-        });
-        (target, job)
-    });
-    smp::run_in_turn(jobs.collect());
     let results = core::mem::take(&mut *results.lock());
     Response::Run(results)
 }

@@ -19,6 +19,7 @@ use crate::base::address;
 use crate::nt::{exports, irql_routines};
 
 /// Breaks one rule. Returns only if that was not noticed.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn violate(kind: Violation) {
     match kind {
         Violation::WaitAtDispatch
@@ -101,7 +102,7 @@ pub fn call_at(routine: &str, irql: u8) {
         return;
     };
     let routine = address::pointer::<()>(address);
-    // SAFETY: A routine that checks its IRQL first looks at no argument, and the stack
+    // SAFETY: a routine that checks its IRQL first looks at no argument, and the stack
     // has room for more than it takes.
     let routine = unsafe { core::mem::transmute::<*mut (), AnyRoutine>(routine) };
     irql_routines::raise(irql);

@@ -57,7 +57,7 @@ impl<T> Lock<T> {
                 };
             }
             if stopping::is_alone() {
-                // SAFETY: The processor that owned the lock was stopped and never runs again.
+                // SAFETY: the processor that owned the lock was stopped and never runs again.
                 unsafe { self.0.force_unlock() };
             }
             hint::spin_loop();

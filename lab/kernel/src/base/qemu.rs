@@ -11,7 +11,7 @@ const EXIT_PORT: u16 = 0xF4;
 /// Ends QEMU. Its exit status is `code << 1 | 1`.
 pub fn exit(code: i32) -> ! {
     let mut port = PortWriteOnly::<u32>::new(EXIT_PORT);
-    // SAFETY: The device ends QEMU and nothing else.
+    // SAFETY: the device ends QEMU and nothing else.
     unsafe { port.write((code >> 1).cast_unsigned()) };
     halt()
 }

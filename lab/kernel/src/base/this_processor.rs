@@ -15,7 +15,7 @@ pub fn number() -> u32 {
 /// (APM volume 2, 8.5.2).
 pub fn task_priority() -> u8 {
     let priority: u64;
-    // SAFETY: Reading CR8 changes nothing.
+    // SAFETY: reading CR8 changes nothing.
     unsafe { asm!("mov {}, cr8", out(reg) priority, options(nomem, nostack, preserves_flags)) };
     (priority & 0xF) as u8
 }
@@ -23,7 +23,7 @@ pub fn task_priority() -> u8 {
 /// Sets the task priority of this processor. Interrupts that were held back come at once.
 pub fn set_task_priority(priority: u8) {
     let priority = u64::from(priority);
-    // SAFETY: The priority only decides which interrupts come; each of them
+    // SAFETY: the priority only decides which interrupts come; each of them
     // leaves everything as it found it. Memory may be changed by their handlers.
     unsafe { asm!("mov cr8, {}", in(reg) priority, options(nostack, preserves_flags)) };
 }

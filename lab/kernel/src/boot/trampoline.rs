@@ -66,7 +66,7 @@ global_asm!(
 pub fn start_others() {
     let code = &raw const trampoline_start;
     let length = (&raw const trampoline_end).addr() - code.addr();
-    // SAFETY: The page at PLACE is memory below 1 MiB, which nothing else uses,
+    // SAFETY: the page at PLACE is memory below 1 MiB, which nothing else uses,
     // and the symbols enclose the code.
     unsafe {
         address::physical_pointer::<u8>(PLACE).copy_from_nonoverlapping(code, length);

@@ -86,9 +86,9 @@ pub fn load(resolve: Resolve) -> Result<Image, String> {
 /// Fills fresh pages: the bytes, then zeros.
 fn write(start: u64, pages: u64, bytes: &[u8]) {
     let target = address::pointer::<u8>(start);
-    // SAFETY: The pages were just mapped for this image alone.
+    // SAFETY: the pages were just mapped for this image alone.
     unsafe { target.write_bytes(0, address::to_usize(pages * PAGE_SIZE)) };
-    // SAFETY: The pages were just mapped, and the parser has checked that the bytes fit.
+    // SAFETY: the pages were just mapped, and the parser has checked that the bytes fit.
     unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
 }
 

@@ -277,9 +277,9 @@ impl Contents {
         let delta = base.wrapping_sub(self.preferred_base);
         for &offset in &self.relocations {
             let place = address::pointer::<u64>(base + u64::from(offset));
-            // SAFETY: The image is being loaded, and nothing else refers to it yet.
+            // SAFETY: the image is being loaded, and nothing else refers to it yet.
             let value = unsafe { place.read_unaligned() };
-            // SAFETY: The image is mapped writable while it is being loaded.
+            // SAFETY: the image is mapped writable while it is being loaded.
             unsafe { place.write_unaligned(value.wrapping_add(delta)) };
         }
     }
@@ -288,7 +288,7 @@ impl Contents {
     pub fn bind(&self, base: u64) {
         for &(slot, address) in &self.imports {
             let place = address::pointer::<u64>(base + u64::from(slot));
-            // SAFETY: The image is mapped writable while it is being loaded.
+            // SAFETY: the image is mapped writable while it is being loaded.
             unsafe { place.write_unaligned(address) };
         }
     }

@@ -86,7 +86,7 @@ pub fn name(address: u64) -> String {
 /// the stack that follows a call instruction of a driver. Zero if there is none.
 pub fn caller() -> u64 {
     let stack: u64;
-    // SAFETY: Reading RSP changes nothing.
+    // SAFETY: reading RSP changes nothing.
     unsafe { asm!("mov {}, rsp", out(reg) stack, options(nomem, nostack, preserves_flags)) };
     let images = IMAGES.lock();
     let words = (stack..).step_by(8).take(address::to_usize(STACK_WORDS));
@@ -94,7 +94,7 @@ pub fn caller() -> u64 {
         if !memory::is_mapped(address, 8, false) {
             break;
         }
-        // SAFETY: The word was just found to be mapped.
+        // SAFETY: the word was just found to be mapped.
         let word = unsafe { address::pointer::<u64>(address).read_volatile() };
         let in_driver = images
             .iter()
@@ -117,7 +117,7 @@ fn follows_call(address: u64) -> bool {
     let byte = |back: u64| {
         let address = address - back;
         memory::is_mapped(address, 1, false).then(|| {
-            // SAFETY: The byte was just found to be mapped.
+            // SAFETY: the byte was just found to be mapped.
             unsafe { address::pointer::<u8>(address).read_volatile() }
         })
     };

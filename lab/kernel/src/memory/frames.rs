@@ -105,7 +105,7 @@ impl Frames {
 /// Frames for page tables.
 pub struct TableFrames;
 
-// SAFETY: Each frame is handed out once until it is freed.
+// SAFETY: each frame is handed out once until it is freed.
 unsafe impl FrameAllocator<Size4KiB> for TableFrames {
     fn allocate_frame(&mut self) -> Option<PhysFrame> {
         let address = allocate()?;

@@ -78,7 +78,7 @@ impl Block {
     fn fill(&self, start: u64, end: u64, byte: u8) {
         debug_assert!(self.first_page <= start && end <= self.end_of_pages());
         let length = address::to_usize(end - start);
-        // SAFETY: The bytes lie in the block's own pages, which are mapped.
+        // SAFETY: the bytes lie in the block's own pages, which are mapped.
         unsafe { address::pointer::<u8>(start).write_bytes(byte, length) };
     }
 
@@ -116,7 +116,7 @@ impl Block {
         let changed = |start: u64, end: u64| {
             let length = address::to_usize(end - start);
             let first = address::pointer::<u8>(start);
-            // SAFETY: The bytes lie in the block's own pages, which are mapped.
+            // SAFETY: the bytes lie in the block's own pages, which are mapped.
             let slack = unsafe { core::slice::from_raw_parts(first, length) };
             // Words first: every block that is freed comes here.
             let (words, _) = slack.as_chunks::<{ SLACK_WORD.len() }>();

@@ -19,7 +19,7 @@ const RESERVE_SIZE: usize = 1 << 20;
 #[repr(C, align(16))]
 struct Reserve(UnsafeCell<[u8; RESERVE_SIZE]>);
 
-// SAFETY: The bytes are only reached through allocations, which don't overlap.
+// SAFETY: the bytes are only reached through allocations, which don't overlap.
 unsafe impl Sync for Reserve {}
 
 struct KernelHeap {
@@ -43,7 +43,7 @@ static HEAP: KernelHeap = KernelHeap {
 ///
 /// The memory must be mapped, unused, and never be used for anything else.
 pub unsafe fn initialize(start: *mut u8, size: usize) {
-    // SAFETY: The caller hands over the memory.
+    // SAFETY: the caller hands over the memory.
     unsafe { HEAP.heap.lock().init(start, size) };
 }
 
@@ -65,7 +65,7 @@ impl KernelHeap {
     }
 }
 
-// SAFETY: Memory comes from the heap, which keeps track of it, or from ever new
+// SAFETY: memory comes from the heap, which keeps track of it, or from ever new
 // parts of the reserve.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -83,7 +83,7 @@ unsafe impl GlobalAlloc for KernelHeap {
             return;
         }
         if let Some(pointer) = NonNull::new(pointer) {
-            // SAFETY: The caller got the pointer from `alloc` with this layout.
+            // SAFETY: the caller got the pointer from `alloc` with this layout.
             unsafe { self.heap.lock().deallocate(pointer, layout) };
         }
     }

@@ -60,11 +60,11 @@ pub fn initialize(memory: u64) {
     let root = frames::allocate().expect("memory for the first page table");
     ROOT.store(root, Ordering::Relaxed);
     let root = address::physical_pointer::<PageTable>(root);
-    // SAFETY: The frame was just taken and the physical map reaches it.
+    // SAFETY: the frame was just taken and the physical map reaches it.
     unsafe { root.write_bytes(0, 1) };
-    // SAFETY: A zeroed page is an empty page table, and nothing else refers to it.
+    // SAFETY: a zeroed page is an empty page table, and nothing else refers to it.
     let root = unsafe { &mut *root };
-    // SAFETY: The boot tables map all physical memory at the physical map.
+    // SAFETY: the boot tables map all physical memory at the physical map.
     let tables = unsafe { OffsetPageTable::new(root, VirtAddr::new(PHYSICAL_MAP)) };
     *TABLES.lock() = Some(tables);
 
@@ -80,7 +80,7 @@ fn map_physical_memory(memory: u64) {
     for address in (0..memory.next_multiple_of(large)).step_by(512 * 4096) {
         let page = Page::<Size2MiB>::containing_address(VirtAddr::new(PHYSICAL_MAP + address));
         let frame = PhysFrame::containing_address(PhysAddr::new(address));
-        // SAFETY: The physical map is ours alone to reach all of memory with.
+        // SAFETY: the physical map is ours alone to reach all of memory with.
         let mapped = unsafe { tables.map_to(page, frame, flags, &mut TableFrames) };
         mapped.expect("memory for page tables").ignore();
     }
@@ -113,7 +113,7 @@ pub fn root() -> u64 {
 /// Makes this processor use the tables, and forget what it remembers of them.
 pub fn activate() {
     let frame = PhysFrame::containing_address(PhysAddr::new(root()));
-    // SAFETY: The tables map the kernel where it runs.
+    // SAFETY: the tables map the kernel where it runs.
     unsafe { Cr3::write(frame, Cr3Flags::empty()) };
 }
 
@@ -133,7 +133,7 @@ pub fn map(address: u64, physical: u64, protection: Protection) {
     let flags = protection.flags();
     let parents = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
     with_tables(|tables| {
-        // SAFETY: The page was unmapped, so no reference into it exists.
+        // SAFETY: the page was unmapped, so no reference into it exists.
         let mapped = unsafe {
             tables.map_to_with_table_flags(page(address), frame, flags, parents, &mut TableFrames)
         };
@@ -156,7 +156,7 @@ pub fn unmap(address: u64) -> Option<u64> {
 /// Changes what may be done with a mapped page; see [`unmap`] on other processors.
 pub fn protect(address: u64, protection: Protection) {
     with_tables(|tables| {
-        // SAFETY: The frame stays; code that uses the page against its protection
+        // SAFETY: the frame stays; code that uses the page against its protection
         // faults, as is wanted.
         let updated = unsafe { tables.update_flags(page(address), protection.flags()) };
         updated.expect("a mapped page").flush();
@@ -198,7 +198,7 @@ pub fn is_written(address: u64) -> bool {
 pub fn forget_writes(address: u64) {
     let flags = flags(address) - PageTableFlags::DIRTY;
     with_tables(|tables| {
-        // SAFETY: Nothing changes but what is known of the page.
+        // SAFETY: nothing changes but what is known of the page.
         let updated = unsafe { tables.update_flags(page(address), flags) };
         updated.expect("a mapped page").flush();
     });

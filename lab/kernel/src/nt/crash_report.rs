@@ -52,7 +52,7 @@ fn code_at(rip: u64) -> Vec<u8> {
     (rip..rip.saturating_add(CODE_BYTES))
         .map_while(|address| {
             memory::is_mapped(address, 1, false).then(|| {
-                // SAFETY: The byte was just found to be mapped.
+                // SAFETY: the byte was just found to be mapped.
                 unsafe { address::pointer::<u8>(address).read_volatile() }
             })
         })

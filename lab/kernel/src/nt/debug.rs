@@ -54,7 +54,7 @@ fn narrow_string(routine: Routine, start: *const u8) -> String {
             "pointer",
             format_args!("a string reaches unmapped memory at {address:#x}"),
         );
-        // SAFETY: The byte was just found to be mapped.
+        // SAFETY: the byte was just found to be mapped.
         match unsafe { address::pointer::<u8>(address).read_volatile() } {
             0 => break,
             byte => text.push(if byte.is_ascii() { byte.into() } else { '?' }),

@@ -414,7 +414,7 @@ impl Timeout {
             return Self::Infinite;
         }
         let object = routine.object("Timeout", pointer);
-        // SAFETY: The parameter was just found to be mapped.
+        // SAFETY: the parameter was just found to be mapped.
         let value = unsafe { object.pointer().read_volatile() };
         match value {
             0 => Self::Zero,

@@ -53,7 +53,7 @@ enum Entry {
     Marker(Arc<AtomicU32>),
 }
 
-// SAFETY: The DPC is the driver's, which lets any processor run it.
+// SAFETY: the DPC is the driver's, which lets any processor run it.
 unsafe impl Send for Entry {}
 
 /// The DPCs that wait for one processor.
@@ -153,7 +153,7 @@ fn run(here: &Processor, dpc: Object<KDPC>) {
     let routine = unsafe { mem::transmute::<*const (), DeferredRoutine>(routine) };
     uninitialized::fill_stack();
     let start = timer::ticks();
-    // SAFETY: This is the call that the driver asked for, with its own arguments.
+    // SAFETY: this is the call that the driver asked for, with its own arguments.
     unsafe { routine(dpc.pointer(), context, argument_1, argument_2) };
     let taken = timer::ticks() - start;
     here.counters

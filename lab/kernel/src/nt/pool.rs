@@ -260,7 +260,7 @@ pub extern "win64" fn allocate_pool_2(flags: u64, size: usize, tag: u32) -> *mut
     };
     let pointer = address::pointer::<c_void>(start);
     if flags & flag::UNINITIALIZED == 0 {
-        // SAFETY: The block was just allocated with this size.
+        // SAFETY: the block was just allocated with this size.
         unsafe { pointer.cast::<u8>().write_bytes(0, size) };
     }
     pointer

@@ -43,7 +43,7 @@ fn read_unit(routine: Routine, unit: *const u16) -> u16 {
         "pointer",
         format_args!("SourceString reaches unmapped memory at {:#x}", unit.addr()),
     );
-    // SAFETY: The unit was just found to be mapped; any alignment will do.
+    // SAFETY: the unit was just found to be mapped; any alignment will do.
     unsafe { unit.read_unaligned() }
 }
 
@@ -91,7 +91,7 @@ pub unsafe extern "win64" fn memory_copy(
         "overlap",
         format_args!("{length} bytes from {from:p} to {to:p} overlap"),
     );
-    // SAFETY: The caller's ranges; a bad one faults where it would have to.
+    // SAFETY: the caller's ranges; a bad one faults where it would have to.
     unsafe { builtin_memcpy(to, from, length) }
 }
 
@@ -101,13 +101,13 @@ pub unsafe extern "win64" fn memory_move(
     from: *const c_void,
     length: usize,
 ) -> *mut c_void {
-    // SAFETY: The caller's ranges; a bad one faults where it would have to.
+    // SAFETY: the caller's ranges; a bad one faults where it would have to.
     unsafe { builtin_memmove(to, from, length) }
 }
 
 /// `memset`.
 pub unsafe extern "win64" fn memory_set(to: *mut c_void, byte: i32, length: usize) -> *mut c_void {
-    // SAFETY: The caller's range; a bad one faults where it would have to.
+    // SAFETY: the caller's range; a bad one faults where it would have to.
     unsafe { builtin_memset(to, byte, length) }
 }
 
@@ -117,6 +117,6 @@ pub unsafe extern "win64" fn memory_compare(
     b: *const c_void,
     length: usize,
 ) -> i32 {
-    // SAFETY: The caller's ranges; a bad one faults where it would have to.
+    // SAFETY: the caller's ranges; a bad one faults where it would have to.
     unsafe { builtin_memcmp(a, b, length) }
 }

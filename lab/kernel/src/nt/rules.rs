@@ -115,14 +115,14 @@ impl<S> Object<S> {
     /// The value of a field.
     #[expect(clippy::needless_pass_by_value, reason = "a field is an offset")]
     pub fn get<T: Copy>(self, field: Field<S, T>) -> T {
-        // SAFETY: The whole structure is mapped, see the type.
+        // SAFETY: the whole structure is mapped, see the type.
         unsafe { field.of(self.0).read_volatile() }
     }
 
     /// Sets a field.
     #[expect(clippy::needless_pass_by_value, reason = "a field is an offset")]
     pub fn set<T>(self, field: Field<S, T>, value: T) {
-        // SAFETY: The whole structure is mapped and writable, see the type.
+        // SAFETY: the whole structure is mapped and writable, see the type.
         unsafe { field.of(self.0).write_volatile(value) };
     }
 
@@ -131,13 +131,13 @@ impl<S> Object<S> {
     where
         S: Copy,
     {
-        // SAFETY: The whole structure is mapped, see the type.
+        // SAFETY: the whole structure is mapped, see the type.
         unsafe { self.0.read_volatile() }
     }
 
     /// Sets everything.
     pub fn write(self, value: S) {
-        // SAFETY: The whole structure is mapped and writable, see the type.
+        // SAFETY: the whole structure is mapped and writable, see the type.
         unsafe { self.0.write_volatile(value) };
     }
 }

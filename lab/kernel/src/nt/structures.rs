@@ -158,7 +158,7 @@ impl<S, T> Field<S, T> {
 macro_rules! field {
     ($S:ty, $($name:tt).+) => {{
         #[expect(unsafe_code, reason = "a closure that only tells the field's type")]
-        // SAFETY: Never called.
+        // SAFETY: never called.
         let type_of = |structure: *mut $S| unsafe { &raw mut (*structure).$($name).+ };
         $crate::nt::structures::Field::new(core::mem::offset_of!($S, $($name).+), type_of)
     }};

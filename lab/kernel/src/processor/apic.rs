@@ -60,13 +60,13 @@ const MASKED: u32 = 1 << 16;
 
 fn read(offset: u64) -> u32 {
     let register = address::pointer::<u32>(LOCAL + offset);
-    // SAFETY: The registers were mapped at boot, and reading these changes nothing.
+    // SAFETY: the registers were mapped at boot, and reading these changes nothing.
     unsafe { register.read_volatile() }
 }
 
 fn write(offset: u64, value: u32) {
     let register = address::pointer::<u32>(LOCAL + offset);
-    // SAFETY: The registers were mapped at boot; the callers know what they ask.
+    // SAFETY: the registers were mapped at boot; the callers know what they ask.
     unsafe { register.write_volatile(value) };
 }
 
@@ -127,9 +127,9 @@ pub fn route_serial() {
     let write = |index: u32, value: u32| {
         let select = address::pointer::<u32>(IO);
         let data = address::pointer::<u32>(IO + 0x10);
-        // SAFETY: The registers were mapped at boot; selecting one changes nothing else.
+        // SAFETY: the registers were mapped at boot; selecting one changes nothing else.
         unsafe { select.write_volatile(index) };
-        // SAFETY: The registers were mapped at boot; the entry is the serial port's own.
+        // SAFETY: the registers were mapped at boot; the entry is the serial port's own.
         unsafe { data.write_volatile(value) };
     };
     write(REDIRECTION + 2 * SERIAL_INPUT + 1, 0);

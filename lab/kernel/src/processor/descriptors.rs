@@ -78,10 +78,10 @@ impl Descriptors {
             base: VirtAddr::from_ptr(&raw const self.gdt),
             limit: GDT_LIMIT,
         };
-        // SAFETY: The table is complete and 'static.
+        // SAFETY: the table is complete and 'static.
         unsafe { tables::lgdt(&pointer) };
         load_segments();
-        // SAFETY: The descriptor was set above and names a 'static TSS.
+        // SAFETY: the descriptor was set above and names a 'static TSS.
         unsafe { tables::load_tss(SegmentSelector(TASK)) };
     }
 
@@ -139,35 +139,35 @@ fn with_base(base: u32) -> u64 {
 /// Loads all segment registers but TR. FS and GS bases become what their
 /// descriptors say.
 fn load_segments() {
-    // SAFETY: The selector names 64-bit kernel code.
+    // SAFETY: the selector names 64-bit kernel code.
     unsafe { CS::set_reg(SegmentSelector(CODE)) };
-    // SAFETY: The selector names writable kernel data.
+    // SAFETY: the selector names writable kernel data.
     unsafe { SS::set_reg(SegmentSelector(STACK)) };
-    // SAFETY: The selector names present data.
+    // SAFETY: the selector names present data.
     unsafe { DS::set_reg(SegmentSelector(DATA)) };
-    // SAFETY: The selector names present data.
+    // SAFETY: the selector names present data.
     unsafe { ES::set_reg(SegmentSelector(DATA)) };
     reload_fs();
     reload_gs();
-    // SAFETY: A null selector is always a valid LDTR; nothing uses a local table.
+    // SAFETY: a null selector is always a valid LDTR; nothing uses a local table.
     unsafe { asm!("lldt {:x}", in(reg) 0_u16, options(nomem, nostack, preserves_flags)) };
 }
 
 /// Loads FS afresh from its descriptor.
 pub fn reload_fs() {
-    // SAFETY: The kernel uses no FS-relative data, so any data segment will do.
+    // SAFETY: the kernel uses no FS-relative data, so any data segment will do.
     unsafe { FS::set_reg(SegmentSelector(COMPATIBILITY_DATA)) };
 }
 
 /// Loads GS afresh from its descriptor; the base in the MSR is lost.
 pub fn reload_gs() {
-    // SAFETY: The kernel uses no GS-relative data, so any data segment will do.
+    // SAFETY: the kernel uses no GS-relative data, so any data segment will do.
     unsafe { GS::set_reg(SegmentSelector(DATA)) };
 }
 
 /// Loads TR afresh from its descriptor, which must be marked available.
 pub fn reload_task() {
-    // SAFETY: The descriptor names this processor's TSS; only its limit changes.
+    // SAFETY: the descriptor names this processor's TSS; only its limit changes.
     unsafe { tables::load_tss(SegmentSelector(TASK)) };
 }
 

@@ -115,7 +115,7 @@ pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
     };
     macro_rules! install {
         ($($field:ident = $vector:literal),+ $(,)?) => {
-            // SAFETY: The stubs take what the processor pushes for their vector.
+            // SAFETY: the stubs take what the processor pushes for their vector.
             $( unsafe { idt.$field.set_handler_addr(stub($vector)) }; )+
         };
     }
@@ -140,13 +140,13 @@ pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
         simd_floating_point = 19,
     }
     if own_stacks {
-        // SAFETY: The stub takes what the processor pushes for this vector.
+        // SAFETY: the stub takes what the processor pushes for this vector.
         let options = unsafe { idt.double_fault.set_handler_addr(stub(8)) };
-        // SAFETY: Every task state segment has this stack, for this vector alone.
+        // SAFETY: every task state segment has this stack, for this vector alone.
         unsafe { options.set_stack_index(descriptors::DOUBLE_FAULT_STACK) };
-        // SAFETY: The stub takes what the processor pushes for this vector.
+        // SAFETY: the stub takes what the processor pushes for this vector.
         let options = unsafe { idt.non_maskable_interrupt.set_handler_addr(stub(2)) };
-        // SAFETY: Every task state segment has this stack, for this vector alone.
+        // SAFETY: every task state segment has this stack, for this vector alone.
         unsafe { options.set_stack_index(descriptors::NMI_STACK) };
     }
 }

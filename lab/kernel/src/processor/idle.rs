@@ -3,7 +3,6 @@
 //! There is no scheduler. A thread is a piece of work that a processor takes
 //! from its mailbox and runs to its end; while it waits, so does its processor.
 
-use core::convert::Infallible;
 use core::sync::atomic::Ordering;
 
 use x86_64::instructions::interrupts;
@@ -52,17 +51,9 @@ pub fn run_thread(here: &Processor, job: impl FnOnce()) {
 
 /// Runs whatever work comes, for ever.
 pub fn run() -> ! {
-    match run_until(|| None::<Infallible>) {}
-}
-
-/// Runs whatever work comes until `ready` gives something.
-pub fn run_until<R>(mut ready: impl FnMut() -> Option<R>) -> R {
     let here = current();
     loop {
-        let next = || here.mailbox.take().map(Err).or_else(|| ready().map(Ok));
-        match wait_until(next) {
-            Ok(result) => return result,
-            Err(job) => run_thread(here, job),
-        }
+        let job = wait_until(|| here.mailbox.take());
+        run_thread(here, job);
     }
 }

@@ -47,7 +47,7 @@ pub fn load() {
                 (Vector::Spurious, spurious_entry as *const ()),
             ] {
                 let address = VirtAddr::new(entry.addr() as u64);
-                // SAFETY: The entries save what they change and end with IRETQ.
+                // SAFETY: the entries save what they change and end with IRETQ.
                 unsafe { idt[vector as u8].set_handler_addr(address) };
             }
             idt

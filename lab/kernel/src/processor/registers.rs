@@ -39,12 +39,12 @@ const WINDOWS_STAR: u64 = 0x0023_0010_0000_0000;
 const WINDOWS_SFMASK: u64 = 0x4700;
 
 fn read_msr(register: u32) -> u64 {
-    // SAFETY: All registers that are read here exist on every x86-64 processor.
+    // SAFETY: all registers that are read here exist on every x86-64 processor.
     unsafe { Msr::new(register).read() }
 }
 
 fn write_msr(register: u32, value: u64) {
-    // SAFETY: The kernel uses none of the registers that are written here, but
+    // SAFETY: the kernel uses none of the registers that are written here, but
     // EFER, of which the callers change single bits.
     unsafe { Msr::new(register).write(value) };
 }

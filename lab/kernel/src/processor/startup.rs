@@ -25,9 +25,9 @@ fn enable_floating_point() {
         | Cr0Flags::MONITOR_COPROCESSOR
         | Cr0Flags::NUMERIC_ERROR
         | Cr0Flags::WRITE_PROTECT;
-    // SAFETY: Paging and protection stay as they are.
+    // SAFETY: paging and protection stay as they are.
     unsafe { Cr0::write(cr0) };
     let cr4 = Cr4::read() | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
-    // SAFETY: Paging stays as it is.
+    // SAFETY: paging stays as it is.
     unsafe { Cr4::write(cr4) };
 }

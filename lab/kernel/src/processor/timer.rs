@@ -18,7 +18,7 @@ pub fn request_tick() {
 
 /// The time-stamp counter, which counts instructions if QEMU was started so.
 pub fn ticks() -> u64 {
-    // SAFETY: The instruction is there in every 64-bit mode, and changes nothing.
+    // SAFETY: the instruction is there in every 64-bit mode, and changes nothing.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 

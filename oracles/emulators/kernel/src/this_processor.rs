@@ -4,13 +4,10 @@
 
 use core::arch::asm;
 
-use amd_svm::{
-    Fault, Processor, Selectors,
-    cpuid::CpuidResult,
-    descriptor::Selector,
-    intrinsics,
-    msr::{Efer, Msr},
-};
+use amd_svm::cpuid::CpuidResult;
+use amd_svm::descriptor::Selector;
+use amd_svm::msr::{Efer, Msr};
+use amd_svm::{Fault, Processor, Selectors, intrinsics};
 
 use crate::instruction::Instruction;
 use crate::page::Page;

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn send_all(device: &mut dyn Device) {
+    const ROOM: usize = 4096;
     let request = Request::new();
     let mut reserved = request;
     reserved.reserved[5] = 1;
@@ -50,60 +51,27 @@ fn send_all(device: &mut dyn Device) {
         };
         println!("{name}: {error} {returned}");
     };
+    let (status, snapshot) = (CONTROL_STATUS, CONTROL_SNAPSHOT);
+    let handshake = Request::handshake();
+    let (any, this) = (handshake.as_bytes(), request.as_bytes());
     for (index, code) in UNKNOWN_CODES.into_iter().enumerate() {
-        send(
-            &format!("unknown code {index}"),
-            code,
-            request.as_bytes(),
-            4096,
-        );
+        send(&format!("unknown code {index}"), code, this, ROOM);
     }
-    send("no input", CONTROL_STATUS, &[], 4096);
-    send(
-        "short input",
-        CONTROL_STATUS,
-        &request.as_bytes()[..7],
-        4096,
-    );
-    send("long input", CONTROL_STATUS, &[0; 9], 4096);
-    send("reserved bytes", CONTROL_STATUS, reserved.as_bytes(), 4096);
-    send(
-        "unknown version",
-        CONTROL_STATUS,
-        unknown_version.as_bytes(),
-        4096,
-    );
-    send(
-        "snapshot of any version",
-        CONTROL_SNAPSHOT,
-        Request::handshake().as_bytes(),
-        4096,
-    );
-    send("no output", CONTROL_STATUS, request.as_bytes(), 0);
-    send(
-        "room for half a header",
-        CONTROL_SNAPSHOT,
-        request.as_bytes(),
-        HEADER / 2,
-    );
-    send(
-        "room for the header",
-        CONTROL_SNAPSHOT,
-        request.as_bytes(),
-        HEADER,
-    );
-    send(
-        "any version",
-        CONTROL_STATUS,
-        Request::handshake().as_bytes(),
-        4096,
-    );
-    send(
-        "as the client does",
-        CONTROL_STATUS,
-        request.as_bytes(),
-        1 << 16,
-    );
+    for (name, code, input, room) in [
+        ("no input", status, &[][..], ROOM),
+        ("short input", status, &this[..7], ROOM),
+        ("long input", status, &[0; 9], ROOM),
+        ("reserved bytes", status, reserved.as_bytes(), ROOM),
+        ("unknown version", status, unknown_version.as_bytes(), ROOM),
+        ("snapshot of any version", snapshot, any, ROOM),
+        ("no output", status, this, 0),
+        ("room for half a header", snapshot, this, HEADER / 2),
+        ("room for the header", snapshot, this, HEADER),
+        ("any version", status, any, ROOM),
+        ("as the client does", status, this, 1 << 16),
+    ] {
+        send(name, code, input, room);
+    }
 }
 
 /// The number of the error that the client's own words stand for, and the bytes that came back.

@@ -2,14 +2,10 @@
 
 #![expect(unsafe_code, reason = "memory that the loader mapped")]
 
-use core::ptr;
-
 use wdk_sys::{HANDLE, NT_SUCCESS, NTSTATUS, PAGE_READWRITE, PVOID};
 
-use crate::{image::Image, routines::LENT};
-
-/// `ZwCurrentProcess()`, a macro of the WDK.
-pub(crate) const THIS_PROCESS: HANDLE = ptr::without_provenance_mut(usize::MAX);
+use crate::image::Image;
+use crate::routines::{LENT, THIS_PROCESS};
 
 #[link(name = "ntoskrnl.exe", kind = "raw-dylib", modifiers = "+verbatim")]
 unsafe extern "system" {

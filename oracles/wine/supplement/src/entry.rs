@@ -4,13 +4,14 @@
 
 use core::slice;
 
+use wdk_sys::ntddk::{PsRemoveLoadImageNotifyRoutine, PsSetLoadImageNotifyRoutine};
 use wdk_sys::{
     DRIVER_OBJECT, HANDLE, IMAGE_INFO, NTSTATUS, PCUNICODE_STRING, STATUS_INVALID_PARAMETER,
     UNICODE_STRING,
-    ntddk::{PsRemoveLoadImageNotifyRoutine, PsSetLoadImageNotifyRoutine},
 };
 
-use crate::{binding, guarded, image::Image};
+use crate::image::Image;
+use crate::{binding, guarded};
 
 /// The end of the path of the one image that is lent anything.
 const BORROWER: &str = "\\svmsave.sys";

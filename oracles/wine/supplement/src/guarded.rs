@@ -8,7 +8,8 @@
 
 use core::arch::asm;
 
-use crate::{image::Image, registry::keep};
+use crate::image::Image;
+use crate::registry::keep;
 
 /// The register that the instructions are pointed at.
 const EFER: u32 = 0xc000_0080;
@@ -50,7 +51,7 @@ pub(crate) unsafe fn try_all(base: *mut u8, image: &Image<'_>) {
 /// # Safety
 ///
 /// The function takes its operands in RAX, RCX and RDX, and returns its status in R8D, as
-/// those of `driver/src/guarded.rs` do; it has no effect but a fault.
+/// those of `driver/src/processor/guarded.rs` do; it has no effect but a fault.
 unsafe fn call(function: *mut u8) -> u32 {
     let status: u32;
     // SAFETY: the caller vouches for the function; every register that a landing or a call may

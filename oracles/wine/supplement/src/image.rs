@@ -1,14 +1,11 @@
 //! A loaded image: its tables of imports and of functions. Addresses in it are offsets.
 
-use object::{
-    LittleEndian as LE, Pod,
-    pe::{
-        IMAGE_DIRECTORY_ENTRY_EXCEPTION, IMAGE_DIRECTORY_ENTRY_IMPORT, ImageDataDirectory,
-        ImageDosHeader, ImageImportDescriptor, ImageNtHeaders64, ImageRuntimeFunctionEntry,
-        ImageThunkData64,
-    },
-    pod,
+use object::pe::{
+    IMAGE_DIRECTORY_ENTRY_EXCEPTION, IMAGE_DIRECTORY_ENTRY_IMPORT, ImageDataDirectory,
+    ImageDosHeader, ImageImportDescriptor, ImageNtHeaders64, ImageRuntimeFunctionEntry,
+    ImageThunkData64,
 };
+use object::{LittleEndian as LE, Pod, pod};
 
 /// The bytes of an image, as they are mapped.
 pub(crate) struct Image<'a>(pub(crate) &'a [u8]);

@@ -2,7 +2,8 @@
 
 #![expect(unsafe_code, reason = "the routine takes raw pointers")]
 
-use wdk_sys::{REG_DWORD, RTL_REGISTRY_SERVICES, ULONG, ntddk::RtlWriteRegistryValue};
+use wdk_sys::ntddk::RtlWriteRegistryValue;
+use wdk_sys::{REG_DWORD, RTL_REGISTRY_SERVICES, ULONG};
 
 /// Writes a value to the registry key of this driver's service.
 pub(crate) fn keep(name: &str, mut value: u32) {

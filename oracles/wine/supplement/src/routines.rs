@@ -8,19 +8,21 @@
     reason = "routines that are called in place of the kernel's"
 )]
 
-use core::{
-    ptr,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 
+use wdk_sys::ntddk::{KeQueryActiveProcessorCountEx, ZwAllocateVirtualMemory, ZwFreeVirtualMemory};
 use wdk_sys::{
-    _LOGICAL_PROCESSOR_RELATIONSHIP, KDPC, LOGICAL_PROCESSOR_RELATIONSHIP, MEM_COMMIT, MEM_RELEASE,
-    MEM_RESERVE, NT_SUCCESS, NTSTATUS, PAGE_READWRITE, PKDEFERRED_ROUTINE, PROCESSOR_NUMBER, PVOID,
-    STATUS_INVALID_PARAMETER, STATUS_SUCCESS, SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
-    ntddk::{KeQueryActiveProcessorCountEx, ZwAllocateVirtualMemory, ZwFreeVirtualMemory},
+    _LOGICAL_PROCESSOR_RELATIONSHIP, HANDLE, KDPC, LOGICAL_PROCESSOR_RELATIONSHIP, MEM_COMMIT,
+    MEM_RELEASE, MEM_RESERVE, NT_SUCCESS, NTSTATUS, PAGE_READWRITE, PKDEFERRED_ROUTINE,
+    PROCESSOR_NUMBER, PVOID, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
 };
 
-use crate::{binding::THIS_PROCESS, registry::keep};
+use crate::registry::keep;
+
+/// `ZwCurrentProcess()`, a macro of the WDK.
+pub(crate) const THIS_PROCESS: HANDLE = ptr::without_provenance_mut(usize::MAX);
 
 /// A routine: its name, and where it is.
 type Lent = (&'static [u8], fn() -> usize);

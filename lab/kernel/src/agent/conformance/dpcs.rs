@@ -51,7 +51,7 @@ extern "win64" fn requeue_once(dpc: *mut KDPC, _: *mut c_void, _: *mut c_void, _
 }
 
 extern "win64" fn clear_xmm0(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
-    // SAFETY: The interrupt has saved the register of what it interrupted.
+    // SAFETY: the interrupt has saved the register of what it interrupted.
     unsafe { asm!("pxor xmm0, xmm0") };
     RUNS.fetch_add(1, Ordering::SeqCst);
 }
@@ -168,12 +168,12 @@ pub fn floating_point() -> Checked {
     let dpc = make(clear_xmm0, MEDIUM);
     let old = irql_routines::raise_to_dpc_level();
     insert(dpc, 0);
-    // SAFETY: The kernel itself doesn't use the register.
+    // SAFETY: the kernel itself doesn't use the register.
     unsafe { asm!("movq xmm0, {}", in(reg) VALUE) };
     irql_routines::lower(old);
     dpc::flush_queued();
     let kept: u64;
-    // SAFETY: The kernel itself doesn't use the register, and reading it changes nothing.
+    // SAFETY: the kernel itself doesn't use the register, and reading it changes nothing.
     unsafe { asm!("movq {}, xmm0", out(reg) kept) };
     let runs = RUNS.load(Ordering::SeqCst);
     ensure!(runs == 1, "the DPC ran {runs} times");

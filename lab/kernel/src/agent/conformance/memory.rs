@@ -26,7 +26,7 @@ const ANY_NODE: u32 = 0x8000_0000;
 
 /// Whether a block holds nothing but one byte.
 fn holds(block: *mut c_void, size: usize, byte: u8) -> bool {
-    // SAFETY: The caller has just allocated this many bytes.
+    // SAFETY: the caller has just allocated this many bytes.
     let content = unsafe { slice::from_raw_parts(block.cast::<u8>(), size) };
     content.iter().all(|&found| found == byte)
 }
@@ -115,9 +115,9 @@ pub fn nodes() -> Checked {
             length == needed && information.Size == needed,
             "{length} bytes, {needed} needed"
         );
-        // SAFETY: This member of the union was asked for.
+        // SAFETY: this member of the union was asked for.
         let node = unsafe { information.Anonymous.NumaNode };
-        // SAFETY: The masks are one here.
+        // SAFETY: the masks are one here.
         let mask = unsafe { node.Anonymous.GroupMask };
         let place = processors::number(index).expect("an active processor");
         ensure!(

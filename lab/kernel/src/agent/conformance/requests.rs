@@ -34,17 +34,17 @@ static NAME_LENGTH: AtomicUsize = AtomicUsize::new(0);
 
 /// The request's stack location.
 fn location(irp: *mut IRP) -> *mut IO_STACK_LOCATION {
-    // SAFETY: The request is the one that the dispatch routine was called with.
+    // SAFETY: the request is the one that the dispatch routine was called with.
     let request = unsafe { &*irp };
-    // SAFETY: Requests that are sent to a driver use this member.
+    // SAFETY: requests that are sent to a driver use this member.
     let overlay = unsafe { request.Tail.Overlay };
-    // SAFETY: The stack location of a request that is sent to a driver is this member.
+    // SAFETY: the stack location of a request that is sent to a driver is this member.
     unsafe { overlay.Anonymous2.Anonymous.CurrentStackLocation }
 }
 
 /// Keeps the request; a DPC on the last processor completes it.
 unsafe extern "win64" fn keep(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
-    // SAFETY: The location is the request's own.
+    // SAFETY: the location is the request's own.
     let location = unsafe { &mut *location(irp) };
     location.Control |= PENDING_RETURNED;
     IRP.store(irp, Ordering::SeqCst);
@@ -84,16 +84,16 @@ pub fn pending() -> Checked {
 
 /// Writes a pattern, and then the first input byte, to the mapped output.
 unsafe extern "win64" fn write_direct(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
-    // SAFETY: The request is the one that the dispatch routine was called with.
+    // SAFETY: the request is the one that the dispatch routine was called with.
     let request = unsafe { &*irp };
     let mapped = buffers::map_locked_pages(request.MdlAddress, 0, 1, ptr::null_mut(), 0, 0);
-    // SAFETY: Requests with a control code use this member.
+    // SAFETY: requests with a control code use this member.
     let input = unsafe { request.AssociatedIrp.SystemBuffer };
     let output = mapped.cast::<u8>();
-    // SAFETY: The output is large enough for the pattern and a byte.
+    // SAFETY: the output is large enough for the pattern and a byte.
     unsafe { output.copy_from_nonoverlapping(PATTERN.as_ptr(), PATTERN.len()) };
     let last = output.wrapping_add(PATTERN.len());
-    // SAFETY: The output has room for a byte behind the pattern, and the input holds one.
+    // SAFETY: the output has room for a byte behind the pattern, and the input holds one.
     unsafe { last.copy_from_nonoverlapping(input.cast(), 1) };
     complete(irp, status::SUCCESS, PATTERN.len() + 1)
 }
@@ -118,9 +118,9 @@ pub fn direct_transfer() -> Checked {
 
 /// Notes how long the name behind the device's is.
 unsafe extern "win64" fn note_name(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
-    // SAFETY: The location is the request's own.
+    // SAFETY: the location is the request's own.
     let location = unsafe { &*location(irp) };
-    // SAFETY: A request to open has a file object.
+    // SAFETY: a request to open has a file object.
     let file = unsafe { &*location.FileObject };
     NAME_LENGTH.store(file.FileName.Length.into(), Ordering::SeqCst);
     complete(irp, status::ACCESS_DENIED, 0)

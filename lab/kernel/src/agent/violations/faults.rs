@@ -19,7 +19,7 @@ pub fn violate(kind: Violation) {
         Violation::BugCheck => debug::bug_check(0xE2, 1, 2, 3, 4),
         Violation::WriteReadOnly => write((&raw const READ_ONLY).cast_mut().cast()),
         Violation::InvalidOpcode => {
-            // SAFETY: The instruction faults, which is the point.
+            // SAFETY: the instruction faults, which is the point.
             unsafe { asm!("ud2") };
         }
         Violation::StackOverflow => {

@@ -38,13 +38,13 @@ pub fn wait(event: *const KEVENT) {
 
 /// Writes a byte.
 pub fn write(address: *mut u8) {
-    // SAFETY: The byte may be written as far as the processor is concerned; that
+    // SAFETY: the byte may be written as far as the processor is concerned; that
     // it may not be, as far as the pool is, is the point.
     unsafe { address.write_volatile(0) };
 }
 
 /// Reads a byte.
 pub fn read(address: *const u8) {
-    // SAFETY: The read faults, which is the point.
+    // SAFETY: the read faults, which is the point.
     black_box(unsafe { address.read_volatile() });
 }

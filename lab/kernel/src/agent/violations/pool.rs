@@ -70,7 +70,7 @@ pub fn violate_block(kind: Violation) {
         }
         Violation::ReadFreedPoolElsewhere => read_elsewhere(block),
         _ => {
-            // SAFETY: The call faults at once, which is the point.
+            // SAFETY: the call faults at once, which is the point.
             let routine = unsafe { core::mem::transmute::<*mut u8, extern "win64" fn()>(bytes) };
             routine();
         }

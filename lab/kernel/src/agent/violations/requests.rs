@@ -61,7 +61,7 @@ unsafe extern "win64" fn dispatch(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
         }
         _ => {
             complete(irp, status::SUCCESS, 0);
-            // SAFETY: The read faults, which is the point.
+            // SAFETY: the read faults, which is the point.
             let irp = unsafe { irp.cast::<u64>().read_volatile() };
             u32::try_from(irp).unwrap_or(status::SUCCESS)
         }

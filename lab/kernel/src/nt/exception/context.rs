@@ -54,9 +54,9 @@ impl Context {
             ..CONTEXT::default()
         });
         let area: *mut XSAVE_FORMAT = &raw mut context.0.Anonymous.FltSave;
-        // SAFETY: The area has 512 bytes and the alignment of the context.
+        // SAFETY: the area has 512 bytes and the alignment of the context.
         unsafe { asm!("fxsave64 [{}]", in(reg) area, options(nostack, preserves_flags)) };
-        // SAFETY: The area was just filled in; any bytes are valid for it.
+        // SAFETY: the area was just filled in; any bytes are valid for it.
         context.0.MxCsr = unsafe { context.0.Anonymous.FltSave }.MxCsr;
         context
     }
@@ -130,7 +130,7 @@ impl Context {
 pub fn resume(context: &Context) -> ! {
     let frame = context.trap_frame();
     let area = &raw const context.0.Anonymous.FltSave;
-    // SAFETY: The area is a copy of what FXSAVE stored, but for XMM registers; the
+    // SAFETY: the area is a copy of what FXSAVE stored, but for XMM registers; the
     // frame is a trap's, but for registers that its code expects to be like this.
     unsafe {
         asm!(

@@ -133,6 +133,6 @@ fn word(address: u64) -> u64 {
         "stack",
         format_args!("a frame leads to {address:#x}, which is no stack"),
     );
-    // SAFETY: The word was just found to be mapped and is aligned.
+    // SAFETY: the word was just found to be mapped and is aligned.
     unsafe { address::pointer::<u64>(address).read_volatile() }
 }

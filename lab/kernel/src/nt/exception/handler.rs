@@ -67,9 +67,9 @@ impl Exception<'_> {
             ..DISPATCHER_CONTEXT::default()
         };
         let routine = address::pointer::<()>(handler.address);
-        // SAFETY: The tables name it as a handler, which has this type.
+        // SAFETY: the tables name it as a handler, which has this type.
         let routine = unsafe { core::mem::transmute::<*mut (), Handler>(routine) };
-        // SAFETY: All structures live until the handler returns, or for ever.
+        // SAFETY: all structures live until the handler returns, or for ever.
         unsafe {
             routine(
                 &raw mut *self.record,

@@ -56,9 +56,9 @@ pub unsafe extern "win64" fn c_specific_handler(
     ROUTINE.object("DispatcherContext", dispatcher);
     ROUTINE.object("ContextRecord", context);
     ROUTINE.object("ExceptionRecord", record);
-    // SAFETY: Just found to be there; the dispatcher lends it for this call.
+    // SAFETY: just found to be there; the dispatcher lends it for this call.
     let dispatcher = unsafe { &mut *dispatcher };
-    // SAFETY: Just found to be there; the dispatcher lends it for this call.
+    // SAFETY: just found to be there; the dispatcher lends it for this call.
     let record = unsafe { &mut *record };
     let Some(image) = symbol::executing(dispatcher.ControlPc) else {
         ROUTINE.violated("caller", format_args!("no driver was interrupted"));
@@ -90,7 +90,7 @@ pub unsafe extern "win64" fn c_specific_handler(
                 ..0 => return Disposition::CONTINUE_EXECUTION,
                 1.. => {
                     let target = image.base() + u64::from(scope.target);
-                    // SAFETY: Found to be there above; the filter has returned.
+                    // SAFETY: found to be there above; the filter has returned.
                     let context = unsafe { &*context };
                     unwind::unwind_to(establisher, target, record, context)
                 }
@@ -155,19 +155,19 @@ impl Scope {
             return 1;
         }
         let mut pointers = ExceptionPointers { record, context };
-        // SAFETY: The table names it as a filter, and it is code of the image.
+        // SAFETY: the table names it as a filter, and it is code of the image.
         let filter = unsafe { transmute::<*mut (), Filter>(self.address(image)) };
-        // SAFETY: Record, context and frame stay until the filter returns.
+        // SAFETY: record, context and frame stay until the filter returns.
         unsafe { filter(&raw mut pointers, establisher) }
     }
 
     /// Runs the `__finally` block.
     fn finish(self, image: Tables, establisher: u64) {
         const ABNORMALLY: u8 = 1;
-        // SAFETY: The table names it as a termination handler, and it is code of
+        // SAFETY: the table names it as a termination handler, and it is code of
         // the image.
         let handler = unsafe { transmute::<*mut (), Termination>(self.address(image)) };
-        // SAFETY: The frame stays until all its blocks have run.
+        // SAFETY: the frame stays until all its blocks have run.
         unsafe { handler(ABNORMALLY, establisher) };
     }
 }

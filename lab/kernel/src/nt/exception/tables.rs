@@ -324,7 +324,7 @@ impl Tables {
             "image",
             format_args!("a table leads to {offset:#x}, where the image has nothing"),
         );
-        // SAFETY: The bytes were just found to be mapped; any alignment will do.
+        // SAFETY: the bytes were just found to be mapped; any alignment will do.
         unsafe { address::pointer::<[u8; N]>(address).read_unaligned() }
     }
 }

@@ -121,14 +121,14 @@ impl Buffers {
             ByteOffset: u32::try_from(offset).expect("less than a page"),
         };
         let pointer = address::pointer::<MDL>(list);
-        // SAFETY: The block was just allocated, and is large enough.
+        // SAFETY: the block was just allocated, and is large enough.
         unsafe { pointer.write(header) };
         let frames = frames_behind(list);
         for page in 0..pages {
             let mapping = paging::translate(address::page_of(locked) + page * PAGE_SIZE);
             let frame = mapping.expect("just allocated").physical / PAGE_SIZE;
             let entry = frames.wrapping_add(address::to_usize(page));
-            // SAFETY: The block has room for one entry for each page.
+            // SAFETY: the block has room for one entry for each page.
             unsafe { entry.write(frame) };
         }
         true
@@ -145,7 +145,7 @@ impl Buffers {
             return Vec::new();
         }
         let source = address::pointer::<u8>(source);
-        // SAFETY: The caller has checked the length against the buffer's.
+        // SAFETY: the caller has checked the length against the buffer's.
         unsafe { core::slice::from_raw_parts(source, length) }.to_vec()
     }
 
@@ -158,7 +158,7 @@ impl Buffers {
             return true;
         }
         let rest_start = address::pointer::<u8>(self.system).wrapping_add(start);
-        // SAFETY: These are the last bytes of the buffer, which is the lab's own.
+        // SAFETY: these are the last bytes of the buffer, which is the lab's own.
         let rest = unsafe { core::slice::from_raw_parts(rest_start, rest) };
         let pattern = uninitialized::byte();
         rest.iter().all(|&byte| byte == pattern)
@@ -191,7 +191,7 @@ fn frames_behind(list: u64) -> *mut u64 {
 
 fn write(address: u64, bytes: &[u8]) {
     let target = address::pointer::<u8>(address);
-    // SAFETY: The caller has allocated this many bytes at least.
+    // SAFETY: the caller has allocated this many bytes at least.
     unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
 }
 
@@ -224,7 +224,7 @@ pub extern "win64" fn map_locked_pages(
     let physical: Vec<u64> = (0..address::to_usize(pages))
         .map(|page| {
             let entry = frames.wrapping_add(page);
-            // SAFETY: A list has an entry for each of its pages.
+            // SAFETY: a list has an entry for each of its pages.
             unsafe { entry.read() * PAGE_SIZE }
         })
         .collect();

@@ -297,7 +297,7 @@ fn allocate(extension_size: u32) -> Option<u64> {
         return None;
     };
     let pointer = address::pointer::<u8>(extension);
-    // SAFETY: The block was just allocated with this size.
+    // SAFETY: the block was just allocated with this size.
     unsafe { pointer.write_bytes(0, extension_size as usize) };
     device.set(field!(DEVICE_OBJECT, DeviceExtension), pointer.cast());
     Some(address)

@@ -42,7 +42,7 @@ struct Driver {
     blocks: Vec<u64>,
 }
 
-// SAFETY: The object is the lab's own, and stays as long as the driver.
+// SAFETY: the object is the lab's own, and stays as long as the driver.
 unsafe impl Send for Driver {}
 
 static DRIVER: Lock<Option<Driver>> = Lock::new(None);
@@ -138,10 +138,10 @@ fn unload_closed<R>(report: impl FnOnce() -> R) -> (u32, R) {
         return (status::INVALID_DEVICE_REQUEST, report());
     }
     let address = routine.addr() as u64;
-    // SAFETY: The driver put its unload routine there.
+    // SAFETY: the driver put its unload routine there.
     let routine = unsafe { core::mem::transmute::<*const (), Unload>(routine) };
     call_driver(ROUTINE, address, || {
-        // SAFETY: The driver object is complete and live.
+        // SAFETY: the driver object is complete and live.
         unsafe { routine(driver.object.pointer()) };
     });
     let left = report();
@@ -217,10 +217,10 @@ impl Driver {
         let path = system_block::<UNICODE_STRING>("registry path", &mut blocks);
         path.write(unicode(&[SERVICES, service].concat(), &mut blocks));
         let entry = address::pointer::<()>(self.image.entry);
-        // SAFETY: A driver's entry point has this type.
+        // SAFETY: a driver's entry point has this type.
         let entry = unsafe { core::mem::transmute::<*mut (), Initialize>(entry) };
         let status = call_driver(ROUTINE, self.image.entry, || {
-            // SAFETY: The driver object and the path are complete and live.
+            // SAFETY: the driver object and the path are complete and live.
             unsafe { entry(self.object.pointer(), path.pointer()) }
         });
         for block in blocks {
@@ -262,7 +262,7 @@ fn unicode(text: &str, blocks: &mut Vec<u64>) -> UNICODE_STRING {
     let address = pool::allocate(owner, bytes as u64, 16, 0).expect("memory");
     blocks.push(address);
     let buffer = address::pointer::<u16>(address);
-    // SAFETY: The block was just allocated with this size.
+    // SAFETY: the block was just allocated with this size.
     unsafe { buffer.copy_from_nonoverlapping(units.as_ptr(), units.len()) };
     let length = u16::try_from(bytes).expect("a short name");
     UNICODE_STRING {

@@ -48,7 +48,7 @@ struct File {
     token: Token,
 }
 
-// SAFETY: The object is the lab's own, and stays until the file is closed.
+// SAFETY: the object is the lab's own, and stays until the file is closed.
 unsafe impl Send for File {}
 
 struct Handles {
@@ -229,7 +229,7 @@ fn set_name(file: &mut File, name: &str) -> bool {
         return false;
     };
     let buffer = address::pointer::<u16>(address);
-    // SAFETY: The block was just allocated with this size.
+    // SAFETY: the block was just allocated with this size.
     unsafe { buffer.copy_from_nonoverlapping(units.as_ptr(), units.len()) };
     file.name = address;
     file.object.set(

@@ -122,7 +122,7 @@ struct ActiveRequest {
     completion: Option<Completion>,
 }
 
-// SAFETY: The file object is the lab's own, and is only compared.
+// SAFETY: the file object is the lab's own, and is only compared.
 unsafe impl Send for ActiveRequest {}
 
 /// By address of the IRP, with a number: addresses don't come back, but the
@@ -190,7 +190,7 @@ fn allocate() -> Option<Object<IRP>> {
     let size = (size_of::<IRP>() + locations) as u64;
     let address = pool::allocate(Owner::System("IRP"), size, 16, 0)?;
     let bytes = address::pointer::<u8>(address);
-    // SAFETY: The block was just allocated with this size.
+    // SAFETY: the block was just allocated with this size.
     unsafe { bytes.write_bytes(0, address::to_usize(size)) };
     let irp = Object::own(address::pointer::<IRP>(address));
     irp.set(field!(IRP, Type), TYPE_IRP);
@@ -300,10 +300,10 @@ fn dispatch(device: u64, irp: Object<IRP>, major: u8) -> u32 {
     let driver = Object::own(device.get(field!(DEVICE_OBJECT, DriverObject)));
     let routine = driver.get(MAJOR_FUNCTIONS)[usize::from(major)];
     let address = routine.addr() as u64;
-    // SAFETY: The driver put a dispatch routine there, or left the lab's own.
+    // SAFETY: the driver put a dispatch routine there, or left the lab's own.
     let routine = unsafe { core::mem::transmute::<*const (), Dispatch>(routine) };
     call_driver(Routine("DRIVER_DISPATCH"), address, || {
-        // SAFETY: The device and the request are complete and live.
+        // SAFETY: the device and the request are complete and live.
         unsafe { routine(device.pointer(), irp.pointer()) }
     })
 }

@@ -127,7 +127,7 @@ pub extern "win64" fn add_access_allowed_ace(
         "pointer",
         format_args!("the list reaches unmapped memory at {free:#x}"),
     );
-    // SAFETY: The bytes were just found to be mapped, and lie inside the list.
+    // SAFETY: the bytes were just found to be mapped, and lie inside the list.
     unsafe { target.copy_from(entry.as_ptr(), entry.len()) };
     let count = acl.get(field!(ACL, AceCount));
     acl.set(field!(ACL, AceCount), count + 1);

@@ -58,6 +58,6 @@ fn byte(routine: Routine, address: u64) -> u8 {
         "pointer",
         format_args!("a security identifier reaches unmapped memory at {address:#x}"),
     );
-    // SAFETY: The byte was just found to be mapped.
+    // SAFETY: the byte was just found to be mapped.
     unsafe { address::pointer::<u8>(address).read_volatile() }
 }

@@ -3,12 +3,10 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use amd_svm::{
-    capture::{Capture, capture},
-    msr::Efer,
-    support,
-    witness::Witness,
-};
+use amd_svm::capture::{Capture, capture};
+use amd_svm::msr::Efer;
+use amd_svm::support;
+use amd_svm::witness::Witness;
 use zerocopy::IntoBytes;
 
 use crate::boot::{self, PROCESSOR_LIMIT};

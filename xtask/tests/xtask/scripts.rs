@@ -86,7 +86,7 @@ fn texts<'a>(node: Node<'_>, kind: &str, source: &'a str) -> Vec<&'a str> {
 }
 
 /// What is called but neither defined nor a cmdlet, and what is defined but never called.
-fn strangers(source: &str) -> BTreeSet<&str> {
+fn unknown_commands(source: &str) -> BTreeSet<&str> {
     let tree = parsed(source);
     let called = texts(tree.root_node(), "command_name", source);
     let called: BTreeSet<&str> = called
@@ -108,7 +108,7 @@ fn every_script_is_powershell_and_calls_what_there_is() {
     for script in SCRIPTS {
         let source = source(script);
         assert!(!parsed(&source).root_node().has_error(), "{script}");
-        assert_eq!(strangers(&source), BTreeSet::new(), "{script}");
+        assert_eq!(unknown_commands(&source), BTreeSet::new(), "{script}");
         assert!(
             source.is_ascii(),
             "{script}: Windows PowerShell 5.1 reads another encoding"
@@ -124,7 +124,7 @@ fn every_script_is_powershell_and_calls_what_there_is() {
 fn what_is_none_is_found() {
     assert!(parsed("if ($x { }\n").root_node().has_error());
     let source = "function Get-It { }\nGet-That | Where-Object { $_ }\n";
-    assert_eq!(strangers(source), ["Get-It", "Get-That"].into());
+    assert_eq!(unknown_commands(source), ["Get-It", "Get-That"].into());
 }
 
 /// What install.ps1 takes for the package is what the package is made of.

@@ -1,10 +1,7 @@
-//! Which files of the lab's kernel use which: layers use only lower ones, and no files use each
-//! other in a circle.
+//! Which files of a crate use which.
 //!
 //! What a file uses are the paths in its tokens, in `use` items as in code and macros: those that
 //! begin with `crate`, `self`, `super` or the name of a child module.
-
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,30 +11,33 @@ use std::slice;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module's path from the crate's root.
-type Module = Vec<String>;
+pub type Module = Vec<String>;
 
 /// A path that a file uses.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Use {
+pub struct Use {
     /// From the crate's root: a module, and maybe what is in it.
     path: Vec<String>,
     /// Where the path begins.
     line: usize,
 }
 
+/// A layer, and those that it may use.
+pub type Layer<'a> = (&'a str, &'a [&'a str]);
+
 /// The files of a crate: their modules, and what they use.
-struct Sources(BTreeMap<Module, BTreeSet<Use>>);
+pub struct Sources(pub BTreeMap<Module, BTreeSet<Use>>);
 
 impl Sources {
     /// Reads the files below a folder of sources.
-    fn read(root: &Path) -> Self {
+    pub fn read(root: &Path) -> Self {
         let mut texts = BTreeMap::new();
         read_folder(root, &mut Module::new(), &mut texts);
         Self::parse(&texts)
     }
 
     /// Finds what files use, by the texts of their modules.
-    fn parse(texts: &BTreeMap<Module, String>) -> Self {
+    pub fn parse(texts: &BTreeMap<Module, String>) -> Self {
         let uses = |(module, text): (&Module, &String)| {
             let tokens: TokenStream = text.parse().expect("tokens of Rust");
             let mut uses = BTreeSet::new();
@@ -54,23 +54,20 @@ impl Sources {
         files.next().map(|(module, _)| module)
     }
 
-    /// Every use of a layer that is not below the layer of its file.
-    fn upward_uses(&self, layers: &[&str]) -> Vec<String> {
-        let rank = |path: &[String]| {
-            let layer = path.first()?;
-            layers.iter().position(|known| known == layer)
-        };
+    /// Every use of a layer that is neither the file's own nor one that this layer may use.
+    pub fn upward_uses(&self, layers: &[Layer]) -> Vec<String> {
         let mut found = Vec::new();
         for (module, uses) in &self.0 {
-            if module.is_empty() {
+            let Some(own) = module.first() else {
                 continue;
-            }
-            let Some(own) = rank(module) else {
+            };
+            let Some((_, below)) = layers.iter().find(|(layer, _)| layer == own) else {
                 found.push(format!("{} is in no layer", module.join("::")));
                 continue;
             };
             for one in uses {
-                if rank(&one.path).is_none_or(|used| used > own) {
+                let used = one.path.first();
+                if used.is_none_or(|used| used != own && !below.contains(&used.as_str())) {
                     let (from, to) = (module.join("::"), one.path.join("::"));
                     found.push(format!("{from}, line {}: uses {to}", one.line));
                 }
@@ -80,11 +77,21 @@ impl Sources {
     }
 
     /// Files that use each other in a circle: for each of them its way back to itself.
-    fn circles(&self) -> Vec<String> {
+    pub fn circles(&self) -> Vec<String> {
+        self.circles_if(|_, _| true)
+    }
+
+    /// The same, but for what a file uses of the module that it is a part of.
+    pub fn circles_of_parts(&self) -> Vec<String> {
+        self.circles_if(|module, used| !module.starts_with(used))
+    }
+
+    fn circles_if(&self, counts: impl Fn(&Module, &Module) -> bool) -> Vec<String> {
         let used_by = |module: &Module| -> BTreeSet<&Module> {
             let files = self.0[module].iter();
             let files = files.filter_map(|one| self.file_of(&one.path));
-            files.filter(|file| *file != module).collect()
+            let others = files.filter(|file| *file != module);
+            others.filter(|file| counts(module, file)).collect()
         };
         let graph: BTreeMap<&Module, BTreeSet<&Module>> =
             self.0.keys().map(|file| (file, used_by(file))).collect();
@@ -120,7 +127,7 @@ fn way_back<'a>(
 }
 
 /// Reads `name.rs` files and the folders beside them; `main.rs` and `lib.rs` are the root.
-fn read_folder(folder: &Path, module: &mut Module, texts: &mut BTreeMap<Module, String>) {
+pub fn read_folder(folder: &Path, module: &mut Module, texts: &mut BTreeMap<Module, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -244,7 +251,9 @@ fn follow(tokens: &[TokenTree], start: Module, line: usize, uses: &mut BTreeSet<
         }
         Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Brace => {
             let tokens: Vec<TokenTree> = list.stream().into_iter().collect();
-            for one in tokens.split(|token| is_punct(token, ',')) {
+            let paths = tokens.split(|token| is_punct(token, ','));
+            // A comma may be the last one.
+            for one in paths.filter(|path| !path.is_empty()) {
                 follow(one, start.clone(), line, uses);
             }
             1

@@ -1,18 +1,18 @@
 //! The client's report in a real browser: no errors, every value there, usable by keyboard, red
 //! where it should be.
 
-use std::{
-    env, fs,
-    fs::File,
-    io::BufReader,
-    os::unix::process::CommandExt as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use client::{Field, Guest, Severity, Snapshot, Unavailable};
+use client::{Field, Guest, Severity, Snapshot, Unavailable, Verdict};
 use wait_timeout::ChildExt as _;
+use xtask::needs::BROWSERS;
 
 /// A first start on a slow machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -25,12 +25,11 @@ struct Seen {
 }
 
 fn browser() -> PathBuf {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .flat_map(|folder| BROWSERS.map(|name| folder.join(name)))
         .find(|program| program.is_file())
-        .unwrap_or_else(|| panic!("none of {} is installed", names.join(", ")))
+        .unwrap_or_else(|| panic!("none of {} is installed", BROWSERS.join(", ")))
 }
 
 /// Opens a page without a window, to its end.
@@ -233,6 +232,7 @@ fn stop_in_user_mode(machine: &mut Snapshot) {
 }
 
 /// Machines on which something is found, hidden or not judged: each is the example, changed.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn machines() -> Vec<(&'static str, Snapshot)> {
     let healthy = || {
         let example = concat!(
@@ -381,6 +381,24 @@ fn colour_of(severity: Severity) -> &'static str {
     }
 }
 
+/// Processor and column of each cell that a finding is about, with the worst severity and the
+/// findings' names.
+fn named_cells(verdict: &Verdict) -> BTreeMap<(u32, &'static str), (Severity, Vec<&'static str>)> {
+    let mut named = BTreeMap::new();
+    for finding in &verdict.findings {
+        for value in &finding.values {
+            for id in &value.processors {
+                let worst = named
+                    .entry((id.index, value.field.heading()))
+                    .or_insert((finding.severity, Vec::new()));
+                worst.0 = worst.0.min(finding.severity);
+                worst.1.push(finding.id.name());
+            }
+        }
+    }
+    named
+}
+
 #[test]
 fn each_finding_has_its_cells_and_each_coloured_cell_its_finding() {
     for (name, machine) in machines() {
@@ -394,18 +412,7 @@ fn each_finding_has_its_cells_and_each_coloured_cell_its_finding() {
             "rgb(161, 92, 0)"
         };
         assert_eq!(tone, expected_tone, "{name}");
-        let mut named = std::collections::BTreeMap::new();
-        for finding in &verdict.findings {
-            for value in &finding.values {
-                for id in &value.processors {
-                    let worst = named
-                        .entry((id.index, value.field.heading()))
-                        .or_insert((finding.severity, Vec::new()));
-                    worst.0 = worst.0.min(finding.severity);
-                    worst.1.push(finding.id.name());
-                }
-            }
-        }
+        let named = named_cells(&verdict);
         let compared: Vec<(u32, &str)> = verdict
             .findings
             .iter()

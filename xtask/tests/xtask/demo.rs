@@ -204,7 +204,7 @@ fn without_skew(text: &str) -> String {
 
 #[test]
 fn every_transcript_in_the_readme_is_what_its_command_prints() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let mut transcripts = 0;
     for block in readme.split("```console\n").skip(1) {
         let (block, _) = block.split_once("```").unwrap();

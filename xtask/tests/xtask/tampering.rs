@@ -1,6 +1,10 @@
 //! Tampering with a machine in the lab: found by `check`, shown by `diff`, visible in the report.
 
-use std::{env, ffi::OsString, fs, path::PathBuf, time::Duration};
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use client::{FindingId, KernelModule, Snapshot, Terminal};
 use lab::{Config, Lab, ProcessorChange};
@@ -86,6 +90,26 @@ fn tamper(lab: &mut Lab) {
     }
 }
 
+/// The values that were changed are red in the report.
+fn assert_alarming(page: &str, saved: &Snapshot) {
+    for value in [3, 2, 1].map(|processor| {
+        let capture = saved.processors[processor].result.as_ref().unwrap();
+        match processor {
+            3 => format!("{:#018x}", capture.vmsave.system_call.lstar),
+            2 => format!("{:#018x}", capture.vmsave.gs.base),
+            _ => format!("{:#010x}", capture.vmsave.tr.limit),
+        }
+    }) {
+        let cell = page
+            .split("<td")
+            .find(|cell| cell.contains(&format!(">{value}</td>")));
+        assert!(
+            cell.is_some_and(|cell| cell.starts_with(" class=\"alarm\"")),
+            "{value}"
+        );
+    }
+}
+
 #[test]
 fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
     let folder = tempfile::tempdir().unwrap();
@@ -137,22 +161,7 @@ fn tampering_is_found_by_check_shown_by_diff_and_visible_in_the_report() {
     for (id, _) in &expected {
         assert!(page.contains(id.name()), "{id} is not in the report");
     }
-    for value in [3, 2, 1].map(|processor| {
-        let capture = saved.processors[processor].result.as_ref().unwrap();
-        match processor {
-            3 => format!("{:#018x}", capture.vmsave.system_call.lstar),
-            2 => format!("{:#018x}", capture.vmsave.gs.base),
-            _ => format!("{:#010x}", capture.vmsave.tr.limit),
-        }
-    }) {
-        let cell = page
-            .split("<td")
-            .find(|cell| cell.contains(&format!(">{value}</td>")));
-        assert!(
-            cell.is_some_and(|cell| cell.starts_with(" class=\"alarm\"")),
-            "{value}"
-        );
-    }
+    assert_alarming(&page, &saved);
     lab.0.shutdown().unwrap();
 
     // What the repository shows of such a machine is such a machine. It was written by this test,
