@@ -331,6 +331,7 @@ fn intercepts() -> Vec<(&'static str, u32)> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn exit_codes() -> Vec<(&'static str, u64)> {
     let codes = [
         ("exit INTR", ExitCode::INTR),

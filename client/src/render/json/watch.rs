@@ -64,36 +64,40 @@ pub(crate) fn lacks(moment: &Moment, diff: &Diff) -> Result<String, Error> {
     Ok(lines)
 }
 
-/// A line for the kernel, and for each processor and field that changed.
-pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct Place {
-        processor: u32,
-        group: u16,
-        number: u8,
-    }
-    impl From<&ProcessorId> for Place {
-        fn from(id: &ProcessorId) -> Self {
-            Self {
-                processor: id.index,
-                group: id.group,
-                number: id.number,
-            }
+/// Which processor a change is of.
+#[derive(Serialize)]
+struct Place {
+    processor: u32,
+    group: u16,
+    number: u8,
+}
+
+impl From<&ProcessorId> for Place {
+    fn from(id: &ProcessorId) -> Self {
+        Self {
+            processor: id.index,
+            group: id.group,
+            number: id.number,
         }
     }
-    /// Of the machine, or of a processor of it.
-    #[derive(Serialize)]
-    struct Change<'a> {
-        #[serde(flatten)]
-        processor: Option<Place>,
-        field: &'a str,
-        old: String,
-        new: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        old_place: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        place: Option<&'a str>,
-    }
+}
+
+/// A changed value, of the machine or of a processor of it.
+#[derive(Serialize)]
+struct Change<'a> {
+    #[serde(flatten)]
+    processor: Option<Place>,
+    field: &'a str,
+    old: String,
+    new: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_place: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
+}
+
+/// A line for the kernel, and for each processor and field that changed.
+pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
     let values = diff.changes.iter().flat_map(|change| {
         change.processors.iter().map(|id| Change {
             processor: Some(id.into()),
