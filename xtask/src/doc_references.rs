@@ -95,6 +95,7 @@ fn files_in_comments(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(str::trim_start);
     let comments = lines.filter(|line| line.starts_with("//") || line.starts_with("* "));
     let words = comments.flat_map(str::split_whitespace);
+    let words = words.filter(|word| !word.starts_with("//"));
     let words = words.map(|word| word.split("::").next().unwrap_or(word));
     let words = words.map(|word| {
         let word = word.trim_start_matches(['`', '(', '[', '"']);
