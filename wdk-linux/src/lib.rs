@@ -10,6 +10,7 @@ pub mod image;
 mod import_library;
 mod mingw;
 pub mod needs;
+mod resource_compiler;
 mod sources;
 mod staged_workspace;
 mod stand_in;

@@ -14,8 +14,8 @@ use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::{MetadataCommand, Package};
 use toml_edit::DocumentMut;
 
-use super::needs::{TARGET, WINDRES};
-use super::{mingw, stand_in, wdk_build};
+use super::needs::TARGET;
+use super::{mingw, resource_compiler, stand_in, wdk_build};
 use crate::host::Toolchain;
 use crate::host::process::{self, BUILD_LIMIT};
 use crate::host::workspace::{Workspace, read_text, write_if_changed};
@@ -25,12 +25,13 @@ use crate::sources::Sources;
 const PATCHED: &str = "wdk-build";
 
 /// What a stage depends on beside manifests and headers: how it is made.
-const RECIPE: [&str; 6] = [
+const RECIPE: [&str; 7] = [
     include_str!("staged_workspace.rs"),
     include_str!("staged_workspace/lock.rs"),
     include_str!("staged_workspace/manifest.rs"),
     include_str!("stand_in.rs"),
     include_str!("import_library.rs"),
+    include_str!("resource_compiler.rs"),
     include_str!("wdk_build.rs"),
 ];
 
@@ -86,7 +87,7 @@ impl Stage {
                 toolchain.linker(),
             )
             // It writes an object that the linker takes as it takes a compiled resource.
-            .env("RC_x86_64_pc_windows_msvc", WINDRES)
+            .env("RC_x86_64_pc_windows_msvc", self.resource_compiler())
             .env("WDKContentRoot", self.kit())
             // A developer prompt's choice of version doesn't hold for the stand-in.
             .env_remove("Version_Number");
@@ -110,6 +111,10 @@ impl Stage {
 
     fn kit(&self) -> PathBuf {
         self.folder.join("kit")
+    }
+
+    fn resource_compiler(&self) -> PathBuf {
+        self.kit().join("windres")
     }
 
     fn fill(&self, sources: &Sources, toolchain: &Toolchain) -> Result<()> {
@@ -137,6 +142,7 @@ impl Stage {
             write_if_changed(&own.join(place), text)?;
         }
         stand_in::lay_out(&self.kit(), &own, &toolchain.linker())?;
+        resource_compiler::write(&self.resource_compiler())?;
         write_if_changed(&staged, manifest::staged(&manifest, &members, true)?)?;
         write_if_changed(&self.folder.join("Cargo.lock"), lock::staged(&lock)?)
     }

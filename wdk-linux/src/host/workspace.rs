@@ -144,6 +144,23 @@ pub fn symbolic_link(original: &Path, place: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(original, place)
 }
 
+/// Lets everybody run a file as a program.
+///
+/// # Errors
+///
+/// If its permissions can't be changed.
+#[cfg(unix)]
+pub fn make_executable(file: &Path) -> io::Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(file, mode)
+}
+
+/// Nothing gets here: `host::ensure` refuses other systems with better words.
+#[cfg(not(unix))]
+pub fn make_executable(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Nothing gets here: `host::ensure` refuses other systems with better words.
 #[cfg(not(unix))]
 pub fn symbolic_link(_: &Path, _: &Path) -> io::Result<()> {
