@@ -3,11 +3,9 @@
 //! A command is a module in [`commands`] with its `Args` and a `run`; the other modules are what
 //! commands are made of and print nothing but their steps.
 
-mod bench;
 mod chroot;
 mod commands;
 mod decoders;
-mod doc_figures;
 mod doc_references;
 mod fault_tally;
 mod fuzzing;

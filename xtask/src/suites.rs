@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -24,7 +24,7 @@ pub const DAMAGE: &str = "damage";
 pub const OF_FILES: [&str; 3] = ["layers::", "scripts::", "style::"];
 
 /// Packages whose programs the tests run.
-const PROGRAMS: [&str; 3] = ["oracles", "distribution", "wdk-linux"];
+const PROGRAMS: [&str; 4] = ["bench", "oracles", "distribution", "wdk-linux"];
 
 /// Enough for any program on a slow machine; a lab that hangs ends much sooner by itself.
 const SUITE_LIMIT: Duration = Duration::from_mins(15);
@@ -198,6 +198,33 @@ fn run_one(
     Ok(())
 }
 
+/// Counts what a program says of its checks, and shows those that failed and what has changed:
+/// lines of `ok`, `FAILED` or `changed` with some words behind.
+pub fn count_checks(what: &str, status: ExitStatus, stderr: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    for line in stderr.lines() {
+        match line.split_once(' ') {
+            Some(("ok", _)) => outcome.passed += 1,
+            Some(("FAILED", _)) => {
+                outcome.failed += 1;
+                outcome.say(line);
+            }
+            Some(("changed", _)) => outcome.say(line),
+            _ => {}
+        }
+    }
+    let (passed, failed) = (outcome.passed, outcome.failed);
+    outcome.say(&format!("{what}: {passed} checks passed, {failed} failed"));
+    if status.success() != (failed == 0) || passed + failed == 0 {
+        let said = stderr.trim_end();
+        outcome.judge(
+            what,
+            Some(format!("it ended otherwise ({status}):\n{said}")),
+        );
+    }
+    outcome
+}
+
 /// Adds up the closing lines of libtest: `test result: ok. 15 passed; 0 failed; ...`.
 fn add_up(output: &str) -> (u32, u32) {
     let (mut passed, mut failed) = (0, 0);
@@ -221,6 +248,8 @@ fn add_up(output: &str) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
     use super::*;
 
     #[test]
@@ -260,6 +289,21 @@ mod tests {
             package_name("path+file:///a/driver#svmsave@0.1.0"),
             "svmsave"
         );
+    }
+
+    #[test]
+    fn checks_count_as_their_program_says_and_as_it_ends() {
+        let (good, bad) = (ExitStatus::default(), ExitStatus::from_raw(1 << 8));
+        let of = |status, said| {
+            let outcome = count_checks("it", status, said);
+            (outcome.passed, outcome.failed)
+        };
+        let said = "svmsave.sys ... done in 0.1 s\nok      one\nchanged a was 1\n";
+        assert_eq!(of(good, said), (1, 0));
+        assert_eq!(of(bad, "ok      one\nFAILED  two: 3\n"), (1, 1));
+        for (status, said) in [(good, ""), (bad, said), (good, "FAILED  two: 3\n")] {
+            assert!(of(status, said).1 > 0, "{said}");
+        }
     }
 
     #[test]

@@ -12,16 +12,14 @@ use xtask::artifact::{self, LabDriver, Profile, driver};
 use xtask::judge::Judge;
 use xtask::needs;
 
-use super::bench;
 use super::elsewhere::Elsewhere;
-use crate::bench::baseline;
 use crate::outcome::Outcome;
 use crate::outside_package;
 use crate::quick::{self, Plan};
 use crate::schedule::place::{CROSS, HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
-use crate::{decoders, doc_figures, doc_references, fuzzing, lints};
+use crate::{decoders, doc_references, fuzzing, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
@@ -136,7 +134,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
     );
     tasks.extend(judges(workspace, built));
     tasks.extend(suites_that_boot(workspace, built));
-    tasks.extend(further_checks(workspace));
+    tasks.extend(further_checks(workspace, built));
     tasks
 }
 
@@ -199,9 +197,9 @@ fn suites_that_boot<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) ->
 }
 
 /// What else there is: figures, fuzzing, documentation, lints.
-fn further_checks(workspace: &Workspace) -> Vec<Task<'_>> {
+fn further_checks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     vec![
-        Task::new("what a snapshot costs", || costs(workspace)).after(LAB),
+        Task::new("what a snapshot costs", || costs(workspace, built)).after(LAB),
         Task::new("fuzzing the driver", || {
             Outcome::of("fuzzing the driver", fuzzing::check(workspace))
         })
@@ -234,15 +232,9 @@ fn further_checks(workspace: &Workspace) -> Vec<Task<'_>> {
         })
         .after(&["the lab's parts"])
         .at(CROSS),
-        Task::new("documents", || {
-            let checks = doc_references::checks(workspace).and_then(|mut checks| {
-                checks.extend(doc_figures::checks(workspace)?);
-                Ok(checks)
-            });
-            match checks {
-                Ok(checks) => Outcome::of_checks(checks),
-                Err(error) => Outcome::of("documents", Err(error)),
-            }
+        Task::new("documents", || match doc_references::checks(workspace) {
+            Ok(checks) => Outcome::of_checks(checks),
+            Err(error) => Outcome::of("documents", Err(error)),
         }),
     ]
 }
@@ -341,23 +333,16 @@ fn ask(workspace: &Workspace, built: &OnceLock<Built>, judge: Judge) -> Outcome 
     outcome
 }
 
-/// What a snapshot costs, against its limits and the baseline.
-fn costs(workspace: &Workspace) -> Outcome {
-    let judged =
-        bench::measure(workspace).and_then(|figures| Ok((figures, baseline::read(workspace)?)));
-    let (figures, baseline) = match judged {
-        Ok(both) => both,
-        Err(error) => return Outcome::of("what a snapshot costs", Err(error)),
-    };
-    let (checks, changes) = crate::bench::judge(&figures, &baseline);
-    let mut outcome = Outcome::of_checks(checks);
-    outcome.say(&format!(
-        "what a snapshot costs: {} of {} figures are not as in bench/baseline.json",
-        changes.len(),
-        figures.len()
-    ));
-    for change in changes {
-        outcome.say(&format!("    {change}"));
+/// What a snapshot costs, against its limits and the baseline, by the program that says so.
+fn costs(workspace: &Workspace, built: &OnceLock<Built>) -> Outcome {
+    const WHAT: &str = "what a snapshot costs";
+    let measured = step(WHAT, |_| {
+        let built = built.get().context("the bench was not built")?;
+        let mut bench = built.program("bench")?;
+        process::outcome(bench.current_dir(workspace.root()), JUDGE_LIMIT)
+    });
+    match measured {
+        Ok((status, said)) => suites::count_checks(WHAT, status, &said.stderr),
+        Err(error) => Outcome::of(WHAT, Err(error)),
     }
-    outcome
 }

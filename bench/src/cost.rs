@@ -4,7 +4,6 @@
 //! calls are.
 
 pub mod baseline;
-pub mod demo;
 mod round;
 mod snapshot;
 mod trace;

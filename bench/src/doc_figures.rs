@@ -6,7 +6,7 @@ use wdk_linux::host::Workspace;
 use wdk_linux::host::workspace::read_text;
 use xtask::check::Check;
 
-use crate::bench::{Figures, baseline};
+use crate::cost::{Figures, baseline};
 
 const DOCUMENT: &str = "docs/performance.md";
 
