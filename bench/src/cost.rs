@@ -5,7 +5,7 @@
 
 pub mod baseline;
 mod round;
-mod snapshot;
+pub mod snapshot;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub const PROCESSORS: [u32; 7] = [1, 2, 4, 8, 16, 64, 255];
 pub type Figures = BTreeMap<String, u64>;
 
 /// The most that a figure may be, and what the figure is.
-const LIMITS: [(&str, u64, &str); 11] = [
+pub const LIMITS: [(&str, u64, &str); 11] = [
     ("dpc", 300, "a DPC takes at most 300 instructions"),
     (
         "dpc.vmsave_alone",
@@ -76,6 +76,12 @@ const LIMITS: [(&str, u64, &str); 11] = [
         "client.exe is at most 1.5 MiB",
     ),
 ];
+
+/// The most that the figure of this name may be.
+pub fn limit(name: &str) -> Option<u64> {
+    let mut limits = LIMITS.iter();
+    limits.find_map(|(limited, limit, _)| (*limited == name).then_some(*limit))
+}
 
 /// Holds figures against their limits and against the baseline: checks, and what is different.
 pub fn judge(figures: &Figures, baseline: &Figures) -> (Vec<Check>, Vec<Change>) {

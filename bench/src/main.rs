@@ -1,38 +1,51 @@
-//! `bench`: what a snapshot costs, compared with the committed figures.
+//! `bench`: what a snapshot costs, compared with the committed figures, or with Linux' way of
+//! reading registers; and how long the demo takes.
 
+mod committed;
 mod cost;
 mod demo;
-mod doc_figures;
+mod page;
+mod peer;
+mod tables;
 
-use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
-use wdk_linux::host;
-use wdk_linux::host::Workspace;
+use serde::Serialize;
+use wdk_linux::host::{self, Workspace};
 use xtask::artifact::{self, Profile};
+use xtask::check::Check;
 use xtask::needs;
 
-use cost::{Figures, PROCESSORS, baseline};
+use cost::baseline;
 use demo::Times;
 
 /// Count the instructions of a snapshot in the lab, and compare them with the baseline
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask bench")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options of a command line, each alone"
+)]
 struct Cli {
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
 
-    /// Make the figures the baseline
+    /// Make the figures the committed ones, and show them in docs/performance.md
     #[arg(long)]
     update: bool,
 
-    /// Time `cargo xtask demo` too, from nothing and again: compiles everything
+    /// Time `cargo xtask demo` instead, from nothing and again: compiles everything
     #[arg(long)]
     demo: bool,
+
+    /// Boot Linux instead, run rdmsr and the like there, and set them beside a snapshot: downloads a
+    /// kernel and msr-tools of Debian's, 50 MB, and takes some ten minutes
+    #[arg(long, conflicts_with = "demo")]
+    peer: bool,
 }
 
 fn main() -> ExitCode {
@@ -42,40 +55,88 @@ fn main() -> ExitCode {
     })
 }
 
-/// Measures, prints, and fails if a figure is over its limit or far from the baseline.
 fn run(cli: &Cli) -> Result<ExitCode> {
-    let workspace = &Workspace::locate()?;
-    let mut figures = measure(workspace)?;
+    let workspace = Workspace::locate()?;
+    let checks = if cli.peer {
+        beside_the_peer(cli, &workspace)?
+    } else if cli.demo {
+        time_the_demo(cli, &workspace)?
+    } else {
+        count_instructions(cli, &workspace)?
+    };
+    Ok(tell(checks))
+}
+
+/// Measures a snapshot, and holds its figures against limits and baseline.
+fn count_instructions(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
+    ensure(workspace)?;
+    let package = artifact::build_package(workspace, Profile::Release)?;
+    let kernel = artifact::build_kernel(workspace)?;
+    let figures = cost::measure(&package, &kernel)?;
     if cli.update {
-        let json = serde_json::to_string_pretty(&figures)?;
-        let path = baseline::path(workspace);
-        fs::write(&path, format!("{json}\n"))
-            .with_context(|| format!("writing {}", path.display()))?;
+        baseline::write(workspace, &figures)?;
+        page::update(workspace)?;
     }
     let (mut checks, changes) = cost::judge(&figures, &baseline::read(workspace)?);
-    checks.extend(doc_figures::checks(workspace)?);
-    if cli.demo {
-        let times = Times::take(workspace)?;
-        checks.push(times.judge());
-        for (name, time) in [("cold", times.cold), ("warm", times.warm)] {
-            let milliseconds = u64::try_from(time.as_millis())?;
-            figures.insert(format!("demo.{name}_milliseconds"), milliseconds);
-        }
-    }
-    if cli.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
-    } else {
-        println!("{}", parts(&figures).trim_fmt());
-        println!();
-        println!("{}", snapshots(&figures).trim_fmt());
-        println!();
-        println!("{}", machine(&figures).trim_fmt());
-        println!();
-        println!("{}", whole(&figures).trim_fmt());
-    }
+    checks.push(page::check(workspace)?);
+    show(cli, &figures, || {
+        print(&tables::parts(&figures));
+        print(&tables::snapshots(&figures));
+        print(&tables::machine(&figures));
+        print(&tables::sizes(&figures));
+    })?;
     for change in changes {
         eprintln!("changed {change}");
     }
+    Ok(checks)
+}
+
+/// Times the demo, and holds it against its limit.
+fn time_the_demo(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
+    let times = Times::take(workspace)?;
+    if cli.update {
+        times.write(workspace)?;
+        page::update(workspace)?;
+    }
+    show(cli, &times, || print(&tables::demo(&times)))?;
+    Ok(vec![times.judge()])
+}
+
+/// Measures the peer and a snapshot, and holds against them what `docs/performance.md` says.
+fn beside_the_peer(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
+    ensure(workspace)?;
+    let driver = artifact::build_driver(workspace, Profile::Release)?;
+    let kernel = artifact::build_kernel(workspace)?;
+    let comparison = peer::measure(workspace, &driver, &kernel)?;
+    if cli.update {
+        peer::write(workspace, &comparison)?;
+        page::update(workspace)?;
+    }
+    show(cli, &comparison, || {
+        print(&tables::beside_the_peer(&comparison.figures));
+        print(&tables::versions(&comparison.versions));
+        println!("{}", peer::NOT_SHOWN);
+    })?;
+    Ok(peer::judge(&comparison))
+}
+
+/// Installs what the driver and the lab are built and run with.
+fn ensure(workspace: &Workspace) -> Result<()> {
+    host::ensure(workspace, needs::DEMO, &[needs::DRIVER_TARGET])
+}
+
+/// Prints figures as JSON, if that was asked for, or as tables.
+fn show(cli: &Cli, figures: &impl Serialize, as_tables: impl FnOnce()) -> Result<()> {
+    if cli.json {
+        println!("{}", serde_json::to_string_pretty(figures)?);
+    } else {
+        as_tables();
+    }
+    Ok(())
+}
+
+/// Prints what was checked; one check that failed is a failure.
+fn tell(checks: Vec<Check>) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for check in checks {
         match check.violation {
@@ -86,97 +147,21 @@ fn run(cli: &Cli) -> Result<ExitCode> {
             }
         }
     }
-    Ok(code)
+    code
 }
 
-/// Builds what is missing, and measures the package.
-fn measure(workspace: &Workspace) -> Result<Figures> {
-    host::ensure(workspace, needs::ALL, needs::TARGETS)?;
-    let package = artifact::build_package(workspace, Profile::Release)?;
-    let kernel = artifact::build_kernel(workspace)?;
-    cost::measure(&package, &kernel)
-}
-
-/// The parts of a DPC, in the order of their execution.
-fn parts(figures: &Figures) -> Table {
-    const PARTS: [(&str, &str); 11] = [
-        ("entry", "dpc.entry"),
-        ("gate", "dpc.gate"),
-        ("meeting the others", "dpc.meeting"),
-        ("SVME on", "dpc.svme"),
-        ("VMSAVE", "dpc.vmsave"),
-        ("EFER as found", "dpc.restore"),
-        ("record", "dpc.copy"),
-        ("the same without VMSAVE", "dpc.witness"),
-        ("exit", "dpc.exit"),
-        ("DPC", "dpc"),
-        ("gate, SVME, VMSAVE, EFER", "dpc.vmsave_alone"),
-    ];
-    let mut table = table(["part", "instructions"]);
-    for (part, name) in PARTS {
-        table.add_row([part.to_owned(), cell(figures, name)]);
+/// For the terminal: words to the left, numbers to the right.
+fn print(table: &tables::Table) {
+    let mut shown = Table::new();
+    shown
+        .load_style(presets::NOTHING)
+        .set_header(&table.headings);
+    shown.add_rows(&table.rows);
+    for (index, column) in shown.column_iter_mut().enumerate() {
+        let mut cells = table.rows.iter().map(|row| &row[index]);
+        if cells.all(|cell| !cell.contains(char::is_alphabetic)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
-    table
-}
-
-/// Snapshots, by the number of processors.
-fn snapshots(figures: &Figures) -> Table {
-    const COLUMNS: [(&str, &str); 9] = [
-        ("system calls", "requests"),
-        ("interrupts", "interrupts"),
-        ("DPCs", "dpcs"),
-        ("caller", "caller"),
-        ("all processors", "total"),
-        ("critical path", "critical_path"),
-        ("skew", "skew"),
-        ("bytes held", "memory"),
-        ("pages written", "pages"),
-    ];
-    by_processors(figures, &PROCESSORS, &COLUMNS)
-}
-
-/// Snapshots, by what the whole machine executes, the system's part included.
-fn machine(figures: &Figures) -> Table {
-    const COLUMNS: [(&str, &str); 2] = [("machine", "machine"), ("its skew", "machine_skew")];
-    by_processors(figures, &PROCESSORS, &COLUMNS)
-}
-
-/// What does not depend on processors: sizes, and times if they were taken.
-fn whole(figures: &Figures) -> Table {
-    const ROWS: [(&str, &str, &str); 4] = [
-        ("svmsave.sys", "size.svmsave.sys", "bytes"),
-        ("client.exe", "size.client.exe", "bytes"),
-        ("demo from nothing", "demo.cold_milliseconds", "ms"),
-        ("demo again", "demo.warm_milliseconds", "ms"),
-    ];
-    let mut table = table(["", "", ""]);
-    for (what, name, unit) in ROWS.iter().filter(|row| figures.contains_key(row.1)) {
-        table.add_row([(*what).to_owned(), cell(figures, name), (*unit).to_owned()]);
-    }
-    table
-}
-
-/// A row for each number of processors, a column for each figure.
-fn by_processors(figures: &Figures, processors: &[u32], columns: &[(&'static str, &str)]) -> Table {
-    let headings = columns.iter().map(|(heading, _)| *heading);
-    let mut table = table(["processors"].into_iter().chain(headings));
-    for processors in processors {
-        let cells = columns.iter();
-        let cells = cells.map(|(_, name)| cell(figures, &format!("{name}.{processors}")));
-        table.add_row([processors.to_string()].into_iter().chain(cells));
-    }
-    table
-}
-
-fn table(headings: impl IntoIterator<Item = &'static str>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(headings);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn cell(figures: &Figures, name: &str) -> String {
-    figures.get(name).map_or_else(String::new, u64::to_string)
+    println!("{}\n", shown.trim_fmt());
 }

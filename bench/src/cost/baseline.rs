@@ -1,13 +1,15 @@
 //! The committed figures, and what has changed since.
 
 use std::fmt;
-use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use wdk_linux::host::Workspace;
-use wdk_linux::host::workspace::read_text;
 
 use super::Figures;
+use crate::committed;
+
+/// Keeps the committed figures.
+const FILE: &str = "baseline.json";
 
 /// By how much a figure may differ from the baseline, in percent of it.
 const TOLERANCE_PERCENT: u64 = 5;
@@ -17,7 +19,8 @@ const TOLERANCE_PERCENT: u64 = 5;
 const ANOTHER_WAY: u64 = 10;
 
 /// How figures begin that are not the same in every run: what all processors together execute
-/// during a snapshot depends on when QEMU lets which of them go on. They have limits alone.
+/// during a snapshot depends on when QEMU lets which of them go on. They have limits alone, and are
+/// not kept.
 const TAKING_TURNS: &str = "machine";
 
 /// A figure that is not what it was.
@@ -66,24 +69,36 @@ impl Change {
     }
 }
 
-/// Where the committed figures are.
-pub fn path(workspace: &Workspace) -> PathBuf {
-    workspace.root().join("bench").join("baseline.json")
+/// The committed figures.
+///
+/// # Errors
+///
+/// If there are none.
+pub fn read(workspace: &Workspace) -> Result<Figures> {
+    committed::read(workspace, FILE)
 }
 
-/// The committed figures.
-pub fn read(workspace: &Workspace) -> Result<Figures> {
-    let path = path(workspace);
-    serde_json::from_str(&read_text(&path)?)
-        .with_context(|| format!("{} is no table of figures", path.display()))
+/// Makes figures the committed ones.
+///
+/// # Errors
+///
+/// If they cannot be written.
+pub fn write(workspace: &Workspace, figures: &Figures) -> Result<()> {
+    committed::write(workspace, FILE, &comparable(figures))
+}
+
+/// The figures that are the same in every run.
+fn comparable(figures: &Figures) -> Figures {
+    let mut figures = figures.clone();
+    figures.retain(|name, _| !name.starts_with(TAKING_TURNS));
+    figures
 }
 
 /// What is different, by name, of the figures that could be the same.
 pub fn compare(was: &Figures, is: &Figures) -> Vec<Change> {
-    let names = was
-        .keys()
-        .chain(is.keys().filter(|name| !was.contains_key(*name)));
-    let names = names.filter(|name| !name.starts_with(TAKING_TURNS));
+    let (was, is) = (&comparable(was), &comparable(is));
+    let new = is.keys().filter(|name| !was.contains_key(*name));
+    let names = was.keys().chain(new);
     let changes = names.map(|name| Change {
         name: name.clone(),
         was: was.get(name).copied(),
