@@ -19,7 +19,8 @@
 //!
 //! Some depend on what the processor has, and two on the host that executes VMRUN: that is what
 //! [`Capabilities`] are for. Not judged, because a VMCB does not have it, are `U_CET` in
-//! virtual-8086 mode, `HWCR.SmmLock` of an SEV guest, and an encrypted guest's save area. Where
+//! virtual-8086 mode, `HWCR.SmmLock` of an SEV guest, and the save area of an SEV-ES guest: of the
+//! conditions that [rest on it](Condition::rests_on_save_area), none counts as broken there. Where
 //! clean bits are set, the processor judges what it has cached; here it is what the page says.
 //!
 //! Source: APM volume 2, section 15.5.1, and the sections that each [`Condition`] names.
@@ -59,6 +60,9 @@ impl Condition {
     #[must_use]
     pub fn is_broken(self, vmcb: &Vmcb, capabilities: &Capabilities) -> bool {
         let Vmcb { control, save, .. } = vmcb;
+        if is_encrypted(control, capabilities) && self.rests_on_save_area() {
+            return false;
+        }
         match self {
             Self::SvmeClear => !save.efer.svme(),
             Self::NwWithoutCd => {
@@ -93,6 +97,12 @@ impl Condition {
             _ => is_broken_in_control(self, control, save, capabilities),
         }
     }
+}
+
+/// Whether the guest's save area is elsewhere, and encrypted.
+fn is_encrypted(control: &ControlArea, capabilities: &Capabilities) -> bool {
+    let nested = control.nested_control;
+    capabilities.sev_asids > 0 && nested.sev() && nested.sev_es()
 }
 
 /// The conditions that rest on the control area.

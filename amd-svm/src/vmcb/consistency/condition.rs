@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::vmcb::{SAVE_AREA_OFFSET, fields};
+
 /// Defines the conditions from rows of variant, identifier, section of the manual, the fields that
 /// it rests on, what it depends on, and the refusal in words.
 macro_rules! conditions {
@@ -144,6 +146,16 @@ conditions! {
 }
 
 impl Condition {
+    /// Whether one of the fields is in the save area: the condition is not judged of an SEV-ES guest
+    /// then, whose save area is encrypted.
+    #[must_use]
+    pub fn rests_on_save_area(self) -> bool {
+        self.fields().iter().any(|name| {
+            let field = fields::named(fields::VMCB, name);
+            field.is_some_and(|field| field.offset() >= SAVE_AREA_OFFSET)
+        })
+    }
+
     /// The condition of an identifier, if there is one.
     ///
     /// ```

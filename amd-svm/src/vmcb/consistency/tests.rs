@@ -176,6 +176,25 @@ fn what_a_processor_has_not_is_not_refused() {
 }
 
 #[test]
+fn the_save_area_of_an_encrypted_guest_is_not_judged() {
+    let mut vmcb = Vmcb::new();
+    vmcb.control.nested_control = 0b111.into();
+    vmcb.control.event_injection = Event::nmi().with_kind(1);
+    let found_of_it = [
+        Condition::VmrunNotIntercepted,
+        Condition::EventKindReserved,
+        Condition::AsidZero,
+    ];
+    assert_eq!(found(&vmcb, &MACHINE), found_of_it);
+    // On a processor without SEV, the bits mean nothing.
+    let without = Capabilities {
+        sev_asids: 0,
+        ..MACHINE
+    };
+    assert!(found(&vmcb, &without).contains(&Condition::SvmeClear));
+}
+
+#[test]
 fn what_stands_just_inside_is_accepted() {
     let mut vmcb = sound();
     vmcb.save.cr0 |= 0b11 << 29;
