@@ -1,5 +1,5 @@
-//! The SVM instructions as functions: the only inline assembly of this crate. And the two other
-//! instructions that code around them needs, CPUID and RDTSC.
+//! The SVM instructions as functions, and the two other instructions that code around them needs, CPUID
+//! and RDTSC. All inline assembly of this crate is here, and the one sequence in `guest`.
 //!
 //! One function for each of MSVC's `__svm_*` intrinsics, with the same operands. Nothing is
 //! checked, nothing is returned: the instruction is all there is. Exceptions are the caller's,
