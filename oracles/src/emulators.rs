@@ -7,6 +7,7 @@ mod expectation;
 mod external_consumer;
 mod image;
 mod record;
+mod refusals;
 mod report;
 
 use std::fmt;
@@ -38,6 +39,7 @@ const INTRINSICS: [&str; 7] = [
 const PROCESSORS: [usize; 3] = [1, 2, 4];
 
 /// What was found, and whether it is as it should be.
+#[derive(Debug)]
 pub struct Fact {
     /// What should be.
     pub rule: String,
@@ -85,6 +87,7 @@ pub struct Proof {
     qemu: Version,
     bochs: Version,
     executed: Vec<(Machine, [&'static str; INTRINSICS.len()])>,
+    notes: Vec<String>,
 }
 
 /// Prints which processor executed which intrinsic, and compares what they did.
@@ -107,6 +110,7 @@ pub fn prove(workspace: &Workspace) -> Result<Proof> {
         bochs: Emulator::Bochs.version()?,
         facts: encoding::check(workspace)?,
         executed: Vec::new(),
+        notes: Vec::new(),
     };
     let kernels = [Width::Bits64, Width::Bits32].map(|width| image::build(workspace, width));
     let [long, short] = kernels;
@@ -129,6 +133,11 @@ pub fn prove(workspace: &Workspace) -> Result<Proof> {
             proof
                 .facts
                 .extend(record::check(machine, processors, &report));
+            if machine.width == Width::Bits64 && processors == 1 {
+                let judgement = report.refusals.judge(machine, version)?;
+                proof.facts.extend(judgement.facts);
+                proof.notes.extend(judgement.notes);
+            }
             reports.push((machine, report));
         }
         for width in [Width::Bits64, Width::Bits32] {
@@ -159,7 +168,7 @@ fn boot(
         .target()
         .join("trials")
         .join(machine.to_string().replace(' ', "-"));
-    let image = image::for_processors(kernel, processors)?;
+    let image = image::for_processors(kernel, processors, machine.emulator.is_spared())?;
     let said = emulator::run(machine.emulator, &folder, &image, processors)?;
     Report::parse(&said).with_context(|| format!("{machine} with {processors} processors"))
 }
@@ -204,6 +213,9 @@ impl fmt::Display for Proof {
                 write!(f, "  {:<8}", answers[index])?;
             }
             writeln!(f)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "{note}")?;
         }
         Ok(())
     }

@@ -45,6 +45,13 @@ const CODES: [[Code; 7]; 2] = [
 pub fn check(workspace: &Workspace) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
     for library in external_consumer::build(workspace, &TARGETS)? {
+        let long = library.target != needs::KERNEL_32_TARGET;
+        let has = place_of(&library.bytes, external_consumer::HYPERVISOR)?.is_some();
+        facts.push(Fact::new(
+            format!("the packaged hypervisor is built for {}", library.target),
+            has == long,
+            || format!("it is there: {has}"),
+        ));
         for (intrinsic, place) in INTRINSICS.into_iter().zip(0..) {
             let found = family(&library.bytes, intrinsic)
                 .with_context(|| format!("{intrinsic} for {}", library.target))?;
@@ -80,6 +87,19 @@ fn code_of(instruction: &Instruction, place: usize) -> bool {
 /// The instructions of the SVM family in the consumer's use of an intrinsic.
 fn family(archive: &[u8], intrinsic: &str) -> Result<Vec<Instruction>> {
     let wanted = format!("consumer_{intrinsic}");
+    let (code, bits) = place_of(archive, &wanted)?
+        .with_context(|| format!("the library does not define {wanted}"))?;
+    let decoder = Decoder::new(bits, &code, DecoderOptions::NONE);
+    let [long, short] = CODES;
+    Ok(decoder
+        .into_iter()
+        .filter(|one| long.contains(&one.code()) || short.contains(&one.code()))
+        .collect())
+}
+
+/// The code from a function on, and the width of its registers in bits; `None` if the library does
+/// not define it.
+fn place_of(archive: &[u8], wanted: &str) -> Result<Option<(Vec<u8>, u32)>> {
     for member in ArchiveFile::parse(archive)?.members() {
         let Ok(file) = object::File::parse(member?.data(archive)?) else {
             // The compiler's own metadata.
@@ -99,15 +119,9 @@ fn family(archive: &[u8], intrinsic: &str) -> Result<Vec<Instruction>> {
             .data()?
             .get(start..)
             .context("the function has no code")?;
-        let bits = if file.is_64() { 64 } else { 32 };
-        let decoder = Decoder::new(bits, code, DecoderOptions::NONE);
-        let [long, short] = CODES;
-        return Ok(decoder
-            .into_iter()
-            .filter(|one| long.contains(&one.code()) || short.contains(&one.code()))
-            .collect());
+        return Ok(Some((code.to_vec(), if file.is_64() { 64 } else { 32 })));
     }
-    anyhow::bail!("the library does not define {wanted}")
+    Ok(None)
 }
 
 #[cfg(test)]

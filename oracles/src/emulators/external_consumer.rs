@@ -1,4 +1,5 @@
-//! An empty crate outside the workspace that uses `amd-svm` as it would come from a registry.
+//! A crate outside the workspace that uses `amd-svm` as it would come from a registry, and nothing
+//! else: a use of each intrinsic, and the example of a hypervisor.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +15,13 @@ use super::INTRINSICS;
 /// In the crate's folder they are links to the repository's own, which `cargo package` follows.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
-/// A use of each intrinsic, under a name of its own: `consumer_svm_vmsave`.
+/// The package's example of a hypervisor, which becomes a module of the consumer.
+const EXAMPLE: &str = "examples/hypervisor.rs";
+
+/// The function of the consumer that runs that example, on the targets that have it.
+pub const HYPERVISOR: &str = "consumer_hypervisor";
+
+/// A use of each intrinsic, under a name of its own: `consumer_svm_vmsave`; and of the example.
 fn source() -> String {
     let uses = INTRINSICS.map(|intrinsic| {
         let (parameters, arguments) = match intrinsic {
@@ -29,7 +36,14 @@ fn source() -> String {
              unsafe {{ amd_svm::intrinsics::{intrinsic}({arguments}) }}\n}}\n"
         )
     });
-    format!("#![no_std]\n\n{}", uses.join("\n"))
+    format!(
+        "#![no_std]\n#![warn(unsafe_code)]\n#![allow(missing_docs)]\n\npub mod hypervisor;\n\n{}\n\
+         #[cfg(target_arch = \"x86_64\")]\n\
+         #[unsafe(no_mangle)]\n\
+         pub unsafe extern \"C\" fn {HYPERVISOR}(machine: &'static mut hypervisor::Machine) {{\n    \
+         unsafe {{ hypervisor::run(machine, |_| ()) }}\n}}\n",
+        uses.join("\n")
+    )
 }
 
 /// The library that was built for a target.
@@ -51,6 +65,8 @@ pub fn build(workspace: &Workspace, targets: &[&'static str]) -> Result<Vec<Libr
     );
     write_if_changed(&folder.join("Cargo.toml"), manifest)?;
     write_if_changed(&folder.join("src/lib.rs"), source())?;
+    let example = read_text(&package.join(EXAMPLE))?;
+    write_if_changed(&folder.join("src/hypervisor.rs"), example)?;
     let lock = read_text(&workspace.root().join("Cargo.lock"))?;
     fs::write(folder.join("Cargo.lock"), lock).context("cannot seed the lock file")?;
     targets

@@ -17,6 +17,9 @@ pub const ADDRESS: u64 = 0x8000;
 /// Where the image says how many processors there are.
 const PROCESSORS: Range<usize> = 8..12;
 
+/// Where it says whether what ends the emulator is left out.
+const SPARED: usize = 16;
+
 /// The width of the code's registers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Width {
@@ -94,14 +97,15 @@ fn flatten(file: &[u8]) -> Result<Vec<u8>> {
     Ok(image)
 }
 
-/// The image for so many processors.
-pub fn for_processors(kernel: &[u8], processors: usize) -> Result<Vec<u8>> {
+/// The image for so many processors; what ends the emulator can be left out.
+pub fn for_processors(kernel: &[u8], processors: usize, spared: bool) -> Result<Vec<u8>> {
     let mut image = kernel.to_vec();
     let number = u32::try_from(processors)?.to_le_bytes();
     image
         .get_mut(PROCESSORS)
         .context("the kernel has no header")?
         .copy_from_slice(&number);
+    *image.get_mut(SPARED).context("the kernel has no header")? = spared.into();
     Ok(image)
 }
 
@@ -110,11 +114,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_processors_stands_in_the_header_alone() {
-        let image = for_processors(&[0xFF; 16], 4).unwrap();
+    fn what_the_host_says_stands_in_the_header_alone() {
+        let image = for_processors(&[0xFF; 20], 4, true).unwrap();
         assert_eq!(image[..8], [0xFF; 8]);
         assert_eq!(image[8..12], [4, 0, 0, 0]);
-        assert_eq!(image[12..], [0xFF; 4]);
-        assert!(for_processors(&[0; 8], 1).is_err());
+        assert_eq!(image[12..16], [0xFF; 4]);
+        assert_eq!(image[16..], [1, 0xFF, 0xFF, 0xFF]);
+        assert!(for_processors(&[0; 8], 1, false).is_err());
+        assert!(for_processors(&[0; 16], 1, false).is_err());
     }
 }

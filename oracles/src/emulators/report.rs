@@ -7,6 +7,8 @@ use amd_svm::witness::Witness;
 use anyhow::{Context as _, Result, bail};
 use zerocopy::FromBytes;
 
+use super::refusals::Refusals;
+
 /// A processor's capture.
 #[derive(Debug)]
 pub struct Record {
@@ -25,6 +27,8 @@ pub struct Report {
     pub saw: Vec<String>,
     /// The intrinsics that completed.
     pub executed: BTreeSet<String>,
+    /// What VMRUN refused, of the VMCBs that it was tried with.
+    pub refusals: Refusals,
     /// The captures, by the order in which the processors started.
     pub records: Vec<Record>,
 }
@@ -50,6 +54,7 @@ impl Report {
                 }
                 "record" => report.records.push(parse_record(rest)?),
                 "end" => ended = true,
+                _ if report.refusals.add(kind, rest)? => {}
                 _ => bail!("the kernel said: {line}"),
             }
         }
@@ -78,7 +83,8 @@ fn parse_record(text: &str) -> Result<Record> {
     })
 }
 
-fn bytes(text: &str) -> Result<Vec<u8>> {
+/// Bytes in hexadecimal.
+pub fn bytes(text: &str) -> Result<Vec<u8>> {
     text.as_bytes()
         .chunks(2)
         .map(|digits| Ok(u8::from_str_radix(str::from_utf8(digits)?, 16)?))

@@ -12,11 +12,18 @@ const STACK_SIZE: usize = 0x10000;
 
 unsafe extern "C" {
     safe static expected_processors: AtomicU32;
+    safe static spared: AtomicU32;
 }
 
 /// The number of processors that the host put into the image's eighth to eleventh byte.
 pub fn expected() -> usize {
     expected_processors.load(Ordering::Relaxed) as usize
+}
+
+/// Whether the host wants to be spared what ends its emulator: it says so in the image's sixteenth
+/// byte.
+pub fn spares() -> bool {
+    spared.load(Ordering::Relaxed) != 0
 }
 
 global_asm!(
@@ -29,6 +36,8 @@ global_asm!(
     ".global expected_processors",
     "expected_processors: .long 1",
     "started_processors: .long 0",
+    ".global spared",
+    "spared: .long 0",
     "2:",
     "cli",
     "cld",
@@ -71,3 +80,7 @@ global_asm!(
     stack_size = const STACK_SIZE,
     options(att_syntax)
 );
+
+// The assembler goes on with what follows in other files, which is code of this width again.
+#[cfg(target_arch = "x86_64")]
+global_asm!(".code64", options(att_syntax));

@@ -3,7 +3,10 @@
 pub mod captures;
 mod faults;
 mod guest;
+#[cfg(target_arch = "x86_64")]
+mod hypervisor;
 mod interrupts;
+mod refusals;
 mod state;
 mod translation;
 
@@ -11,6 +14,7 @@ use core::fmt::Display;
 
 use amd_svm::msr::Efer;
 
+use crate::boot;
 use crate::console::say;
 use crate::instruction::Instruction;
 use crate::registers;
@@ -25,6 +29,12 @@ pub fn run() {
     interrupts::run();
     translation::run();
     guest::run();
+    #[cfg(target_arch = "x86_64")]
+    hypervisor::run();
+    // VMRUN is the same however many processors there are; long mode needs a host in long mode.
+    if cfg!(target_arch = "x86_64") && boot::expected() == 1 {
+        refusals::run();
+    }
     set_svme(false);
     for instruction in Instruction::ALL {
         if instruction.completed() {

@@ -68,7 +68,8 @@ pub fn take(number: usize) {
     TURN.fetch_add(1, Ordering::SeqCst);
 }
 
-struct Hexadecimal<'a>(&'a [u8]);
+/// Bytes in hexadecimal.
+pub struct Hexadecimal<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hexadecimal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,8 +8,8 @@ use amd_svm::Processor as _;
 use amd_svm::descriptor::{Descriptor, Selector};
 use amd_svm::msr::{Efer, VmHsavePa};
 use amd_svm::segment::Segment;
-use amd_svm::vmcb::{Intercepts2, Vmcb};
-use zerocopy::{FromZeros as _, IntoBytes as _, transmute};
+use amd_svm::vmcb::{ExitCode, Intercepts2, Vmcb, fields};
+use zerocopy::transmute_ref;
 
 use super::saw;
 use crate::descriptors::{CODE, DATA};
@@ -73,28 +73,41 @@ pub fn run() {
 
 /// The guest as its exit left it.
 fn guest() -> Result<Vmcb, Trap> {
-    GUEST.fill(0);
-    Vmsave.attempt(GUEST.address())?;
-    let mut vmcb: Vmcb = transmute!(GUEST.read());
+    let mut vmcb = saved()?;
     fill(&mut vmcb);
     execute(&vmcb)
 }
 
 /// A VMCB that does not intercept VMRUN, which VMRUN refuses.
 fn without_intercept() -> Result<Vmcb, Trap> {
-    GUEST.fill(0);
-    Vmsave.attempt(GUEST.address())?;
-    let mut vmcb: Vmcb = transmute!(GUEST.read());
+    let mut vmcb = saved()?;
     fill(&mut vmcb);
     vmcb.control.intercepts_2.set_vmrun(false);
     execute(&vmcb)
 }
 
-/// The sequence of APM volume 2, section 15.5, with the host's own state kept around it.
+/// What VMSAVE saves, in a page of zeros.
+pub fn saved() -> Result<Vmcb, Trap> {
+    GUEST.fill(0);
+    Vmsave.attempt(GUEST.address())?;
+    Ok(Vmcb::from_page(GUEST.read()))
+}
+
+/// Why the last guest exited.
+pub fn exit_code() -> ExitCode {
+    let field = fields::named(fields::VMCB, "exit_code").expect("every VMCB has one");
+    ExitCode(GUEST.read_u64(field.offset()))
+}
+
+/// The guest as its exit leaves it.
 fn execute(vmcb: &Vmcb) -> Result<Vmcb, Trap> {
-    let mut bytes = [0; _];
-    bytes.copy_from_slice(vmcb.as_bytes());
-    GUEST.write(&bytes);
+    enter(vmcb)?;
+    Ok(Vmcb::from_page(GUEST.read()))
+}
+
+/// The sequence of APM volume 2, section 15.5, with the host's own state kept around it.
+pub fn enter(vmcb: &Vmcb) -> Result<(), Trap> {
+    GUEST.write(transmute_ref!(vmcb));
     let host_save = VmHsavePa::new(HOST_SAVE.address() as u64).expect("a page");
     registers::write_msr(VmHsavePa::NUMBER, host_save.value());
     Clgi.attempt(0)?;
@@ -103,12 +116,11 @@ fn execute(vmcb: &Vmcb) -> Result<Vmcb, Trap> {
     let outcome = Vmrun.attempt(GUEST.address());
     Vmload.attempt(HOST.address())?;
     Stgi.attempt(0)?;
-    outcome?;
-    Ok(transmute!(GUEST.read()))
+    outcome
 }
 
 /// What VMSAVE leaves out: this kernel's own segments, tables and control registers.
-fn fill(vmcb: &mut Vmcb) {
+pub fn fill(vmcb: &mut Vmcb) {
     let mut processor = ThisProcessor(&GUEST);
     let mut segment = |selector| {
         let selector = Selector(selector);
@@ -122,8 +134,10 @@ fn fill(vmcb: &mut Vmcb) {
     save.ss = segment(DATA);
     save.ds = segment(DATA);
     save.es = segment(DATA);
-    save.gdtr = table(descriptor_table());
-    save.idtr = table(interrupt_table());
+    let (base, limit) = descriptor_table();
+    save.gdtr = Segment::table(base as u64, limit);
+    let (base, limit) = interrupt_table();
+    save.idtr = Segment::table(base as u64, limit);
     save.efer = Efer::from(registers::read_msr(Efer::NUMBER));
     save.cr0 = registers::cr0() as u64;
     save.cr3 = registers::cr3() as u64;
@@ -133,12 +147,4 @@ fn fill(vmcb: &mut Vmcb) {
     save.rflags = 2;
     save.rip = (guest_entry as *const ()).addr() as u64;
     save.rax = START;
-}
-
-fn table((base, limit): (usize, u16)) -> Segment {
-    Segment {
-        limit: limit.into(),
-        base: base as u64,
-        ..Segment::new_zeroed()
-    }
 }
