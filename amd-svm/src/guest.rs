@@ -20,6 +20,10 @@
 //! does not have: guest and host share them, unless the caller exchanges them.
 #![cfg(target_arch = "x86_64")]
 #![expect(unsafe_code, reason = "instructions that change the whole processor")]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a list of instructions; a naked function takes no such attribute"
+)]
 
 use core::{arch::naked_asm, fmt, mem::offset_of};
 

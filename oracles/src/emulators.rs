@@ -5,6 +5,7 @@ mod emulator;
 mod encoding;
 mod expectation;
 mod external_consumer;
+mod hexadecimal;
 mod image;
 mod record;
 mod refusals;

@@ -147,13 +147,7 @@ fn is_broken_in_control(
             features.x2avic() && interrupt.x2avic_enable() && !interrupt.avic_enable()
         }
         Condition::AvicMaxIndex => {
-            let last = if !interrupt.x2avic_enable() {
-                0xFF
-            } else if capabilities.x2avic_extended {
-                0xFFF
-            } else {
-                0x1FF
-            };
+            let last = last_avic_index(control, capabilities);
             avic && control.avic_physical_table.max_index() > last
         }
         Condition::AvicBeyondMemory => {
@@ -167,6 +161,17 @@ fn is_broken_in_control(
             sev && control.asid > capabilities.sev_asids
         }
         _ => false,
+    }
+}
+
+/// The highest index of the table of physical identifiers.
+fn last_avic_index(control: &ControlArea, capabilities: &Capabilities) -> u16 {
+    if !control.virtual_interrupt.x2avic_enable() {
+        0xFF
+    } else if capabilities.x2avic_extended {
+        0xFFF
+    } else {
+        0x1FF
     }
 }
 

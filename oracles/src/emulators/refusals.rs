@@ -15,7 +15,7 @@ use amd_svm::vmcb::{ExitCode, Vmcb};
 use anyhow::{Context as _, Result, bail};
 
 use self::deviations::Deviation;
-use super::report::bytes;
+use super::hexadecimal::bytes;
 use super::{Fact, Machine};
 use crate::version::Version;
 

@@ -7,6 +7,7 @@ use amd_svm::witness::Witness;
 use anyhow::{Context as _, Result, bail};
 use zerocopy::FromBytes;
 
+use super::hexadecimal::bytes;
 use super::refusals::Refusals;
 
 /// A processor's capture.
@@ -81,14 +82,6 @@ fn parse_record(text: &str) -> Result<Record> {
         witness: Witness::read_from_bytes(&witness).map_err(|_| wrong("witness"))?,
         efer,
     })
-}
-
-/// Bytes in hexadecimal.
-pub fn bytes(text: &str) -> Result<Vec<u8>> {
-    text.as_bytes()
-        .chunks(2)
-        .map(|digits| Ok(u8::from_str_radix(str::from_utf8(digits)?, 16)?))
-        .collect()
 }
 
 #[cfg(test)]
