@@ -232,7 +232,8 @@ mod tests {
     use amd_svm::vmcb::consistency::broken;
 
     extern crate std;
-    use std::{collections::BTreeSet, vec::Vec};
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
 
     const MACHINE: Capabilities = Capabilities::ANY;
 
