@@ -30,6 +30,6 @@ pub use cli::{Terminal, run};
 pub use driver_io::{Device, open};
 pub use model::{
     Capture, CaptureDetails, Cycles, DeviceError, Disagreement, Driver, DriverVersion, Error,
-    Field, FileError, Guest, KernelModule, ProcessorId, ProcessorSnapshot, ProcessorStatus,
-    Recorded, Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
+    Field, FileError, Guest, KernelModule, ProcessorId, ProcessorModel, ProcessorSnapshot,
+    ProcessorStatus, Recorded, Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
 };

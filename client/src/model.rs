@@ -9,6 +9,7 @@ pub(crate) mod fold;
 pub(crate) mod kernel_module;
 pub(crate) mod processor;
 pub(crate) mod processor_list;
+mod processor_model;
 mod snapshot;
 pub(crate) mod status;
 mod unavailable;
@@ -20,6 +21,7 @@ pub use field::{Field, UnknownField};
 pub use kernel_module::KernelModule;
 pub use processor::ProcessorId;
 pub use processor_list::UnknownProcessor;
+pub use processor_model::ProcessorModel;
 pub use snapshot::{
     Capture, CaptureDetails, Cycles, Disagreement, Guest, ProcessorSnapshot, Snapshot,
 };

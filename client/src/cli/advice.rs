@@ -35,6 +35,10 @@ fn next_step(error: &Error) -> Option<&'static str> {
         Error::Device(DeviceError::AccessDenied) => {
             "run this from a terminal that was started with \"Run as administrator\""
         }
+        Error::Device(DeviceError::MayResetHost(_)) => {
+            "ask whoever runs the host whether its hypervisor switches virtualized VMSAVE off; then \
+             --yes goes on"
+        }
         Error::Device(DeviceError::RevisionMismatch) => {
             "install driver and client from one release"
         }

@@ -62,6 +62,26 @@ pub(crate) struct Source {
     /// These processors alone: 0,3-5, or by GROUP:NUMBER
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) processors: Vec<Item>,
+    /// Go on even where VMSAVE may reset the host
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+impl Command {
+    /// Whether the user takes it on themselves that a snapshot resets the host of this virtual
+    /// machine, or the command executes no VMSAVE.
+    pub(crate) fn may_reset_host(&self) -> bool {
+        match self {
+            Self::Show(options) => options.source.yes,
+            Self::Check(options) => options.source.yes,
+            Self::Save(options) => options.source.yes,
+            Self::Report(options) => options.source.yes,
+            Self::Watch(options) => options.source.yes,
+            Self::Bench(options) => options.options.source.yes,
+            Self::Diff(options) => options.comparison.options.source.yes,
+            Self::Status(_) | Self::Explain(_) | Self::Decode(_) => true,
+        }
+    }
 }
 
 /// What most commands understand.

@@ -30,6 +30,14 @@ pub(crate) fn carry_out<'device>(
     streams: &mut Streams,
 ) -> Result<Answer, Error> {
     let terminal = streams.terminal;
+    let may_reset_host = command.may_reset_host();
+    let open = || {
+        let device = open()?;
+        match device.processor_that_resets_hosts() {
+            Some(processor) if !may_reset_host => Err(DeviceError::MayResetHost(processor)),
+            _ => Ok(device),
+        }
+    };
     match command {
         Command::Show(options) => {
             let origin = Origin::of(options.source.from, open)?;

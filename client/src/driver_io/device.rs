@@ -1,7 +1,7 @@
 //! The way to the driver, as a trait: Windows is one implementation of it, an emulated machine or
 //! a test another.
 
-use crate::model::{DeviceError, KernelModule};
+use crate::model::{DeviceError, KernelModule, ProcessorModel};
 
 /// An open driver device.
 pub trait Device {
@@ -18,6 +18,12 @@ pub trait Device {
     /// kernel itself first; nothing if it does not tell.
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
         Vec::new()
+    }
+
+    /// The processor, if the driver runs in a virtual machine on one whose host VMSAVE is known to
+    /// reset.
+    fn processor_that_resets_hosts(&self) -> Option<ProcessorModel> {
+        None
     }
 }
 

@@ -13,6 +13,10 @@ use std::{
     ptr,
 };
 
+use amd_svm::{
+    cpuid::{LEAF_FEATURES, LEAF_VENDOR},
+    intrinsics,
+};
 use windows_sys::Win32::{
     Foundation::{
         ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_INSUFFICIENT_BUFFER, ERROR_MORE_DATA,
@@ -22,7 +26,7 @@ use windows_sys::Win32::{
 };
 
 use super::Device;
-use crate::model::{DeviceError, KernelModule};
+use crate::model::{DeviceError, KernelModule, ProcessorModel};
 
 /// A handle to the driver's device.
 struct Handle(File);
@@ -77,6 +81,12 @@ impl Device for Handle {
 
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
         modules::list()
+    }
+
+    fn processor_that_resets_hosts(&self) -> Option<ProcessorModel> {
+        let features = intrinsics::cpuid(LEAF_FEATURES, 0);
+        let vendor = intrinsics::cpuid(LEAF_VENDOR, 0);
+        ProcessorModel::that_resets_hosts(vendor, features)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use amd_svm::vmcb::VMCB_SIZE;
 use protocol::MalformedReply;
 
-use super::{Driver, OLDEST_SCHEMA, ProcessorId, SCHEMA, UnknownProcessor};
+use super::{Driver, OLDEST_SCHEMA, ProcessorId, ProcessorModel, SCHEMA, UnknownProcessor};
 
 /// Five times what 4096 processors take.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
@@ -95,6 +95,12 @@ pub enum DeviceError {
     /// The caller may not use the device.
     #[error("access to the driver was denied")]
     AccessDenied,
+    /// VMSAVE may reset the host of this virtual machine, and nobody has agreed to that.
+    #[error(
+        "this virtual machine runs on {0}, whose host VMSAVE may reset with all that runs on it \
+         (CVE-2024-53114)"
+    )]
+    MayResetHost(ProcessorModel),
     /// The reply did not fit into the output.
     #[error("the buffer is too small for the driver's reply")]
     BufferTooSmall {

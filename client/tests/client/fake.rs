@@ -6,7 +6,7 @@ use amd_svm::{
     vmcb::{SystemCallRegisters, VmsaveState},
     witness::Witness,
 };
-use client::{Device, DeviceError, KernelModule};
+use client::{Device, DeviceError, KernelModule, ProcessorModel};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, Outcome, ProcessorId, Record, ReplyHeader, Request,
     SnapshotRecord, StatusRecord,
@@ -35,6 +35,8 @@ pub struct Driver {
     pub added_each_time: u32,
     /// What the system has loaded: the kernel, where the entry points are, and a driver.
     pub modules: Vec<KernelModule>,
+    /// The processor, if its host may be reset by VMSAVE.
+    pub resets_hosts: Option<ProcessorModel>,
     /// Every request that came: control code and length of the output buffer.
     pub requests: Vec<(u32, usize)>,
 }
@@ -56,6 +58,7 @@ impl Driver {
                 module("ntoskrnl.exe", 0xFFFF_F803_1A00_0000, 0x104_7000),
                 module("hook.sys", 0xFFFF_F803_2000_0000, 0x8000),
             ],
+            resets_hosts: None,
             requests: Vec::new(),
         };
         for index in 0..processors {
@@ -171,6 +174,10 @@ impl Device for &mut Driver {
             (CONTROL_SNAPSHOT, _) => self.reply(&self.snapshots, output),
             _ => Err(DeviceError::from_ntstatus(0xC000_0010, 0)),
         }
+    }
+
+    fn processor_that_resets_hosts(&self) -> Option<ProcessorModel> {
+        self.resets_hosts
     }
 
     fn kernel_modules(&mut self) -> Vec<KernelModule> {

@@ -8,6 +8,7 @@ mod failures;
 mod fake;
 mod files;
 mod guests;
+mod host_reset;
 mod hostile;
 mod layers;
 mod layouts;
