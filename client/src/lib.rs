@@ -19,6 +19,15 @@ mod cli;
 mod driver_io;
 mod model;
 mod render;
+#[cfg_attr(
+    not(windows),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "only Windows has a machine that is set up; the tests have another one"
+    )
+)]
+mod setup;
 
 pub use checks::{
     Change, Comparison, Counts, Coverage, Diff, Evidence, Extent, Finding, FindingId, Form, Judge,

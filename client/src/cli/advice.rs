@@ -18,12 +18,11 @@ fn next_step(error: &Error) -> Option<&'static str> {
     Some(match error {
         // `sc` alone is something else in PowerShell.
         Error::Device(DeviceError::NotFound) => {
-            "as Administrator, install it with `pnputil /add-driver svmsave.inf /install`, then \
-             start it with `sc.exe start svmsave`"
+            "as Administrator, install and start it with `client.exe install`, in the package's \
+             folder"
         }
         Error::Device(DeviceError::NotInstalled) => {
-            "as Administrator, install it with `pnputil /add-driver svmsave.inf /install`, in the \
-             folder of svmsave.inf"
+            "as Administrator, install it with `client.exe install`, in the package's folder"
         }
         Error::Device(DeviceError::NotStarted) => {
             "as Administrator, start it with `sc.exe start svmsave`"
@@ -45,8 +44,8 @@ fn next_step(error: &Error) -> Option<&'static str> {
         Error::OtherProtocol(driver) => match driver.protocol.cmp(&protocol::VERSION) {
             Ordering::Greater => "the client is older; use the client.exe of the driver's release",
             Ordering::Less | Ordering::Equal => {
-                "the driver is older; install the client's with `pnputil /add-driver svmsave.inf \
-                 /install`, then `sc.exe stop svmsave` and `sc.exe start svmsave`"
+                "the driver is older; as Administrator, replace it with `client.exe install`, in the \
+                 folder of the client's package"
             }
         },
         _ => return None,
@@ -84,7 +83,7 @@ pub(crate) fn about_unavailable(reason: &Unavailable, hypervisor: Option<&str>) 
 }
 
 /// How the hypervisors that people use are told to let SVM through.
-fn about_hypervisor(signature: Option<&str>) -> String {
+pub(crate) fn about_hypervisor(signature: Option<&str>) -> String {
     let Some(signature) = signature else {
         return "ask who runs this virtual machine to allow nested virtualization".to_owned();
     };

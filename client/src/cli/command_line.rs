@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Report(ReportOptions),
     /// Measures snapshots: the cycles of each part, skew, round trip
     Bench(BenchOptions),
+    /// Installs or replaces the driver, and starts it
+    Install(InstallOptions),
+    /// Removes the driver, and all that was installed with it
+    Uninstall(UninstallOptions),
 }
 
 /// Where the data comes from, and how much of it is wanted.
@@ -79,7 +83,11 @@ impl Command {
             Self::Watch(options) => options.source.yes,
             Self::Bench(options) => options.options.source.yes,
             Self::Diff(options) => options.comparison.options.source.yes,
-            Self::Status(_) | Self::Explain(_) | Self::Decode(_) => true,
+            Self::Status(_)
+            | Self::Explain(_)
+            | Self::Decode(_)
+            | Self::Install(_)
+            | Self::Uninstall(_) => true,
         }
     }
 }
@@ -302,6 +310,29 @@ pub(crate) struct BenchOptions {
     pub(crate) options: Options,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct InstallOptions {
+    /// The folder of the package (default: that of this program)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) package: Option<PathBuf>,
+    /// Check everything and print the steps, and take none
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Turn on test signing if the package needs it; Windows is to be restarted then
+    #[arg(long)]
+    pub(crate) test_signing: bool,
+    /// Install even where no processor lets VMSAVE be used
+    #[arg(long)]
+    pub(crate) without_svm: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UninstallOptions {
+    /// Print the steps, and take none
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   client                           everything, on every processor
@@ -317,6 +348,7 @@ Examples:
   client watch --every 5s          what changes now
   client report a.html             a page to look at
   client bench                     what a snapshot costs
+  client install --dry-run         what would be done, and what is in the way
 
 Exit codes:
   0  done; nothing found, nothing differs

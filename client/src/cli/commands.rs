@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod diff;
 mod files;
+mod install;
 mod origin;
 mod show;
 mod status;
@@ -71,6 +72,8 @@ pub(crate) fn carry_out<'device>(
             let origin = Origin::of(options.options.source.from.clone(), open)?;
             bench::bench(&options, origin, terminal)
         }
+        Command::Install(options) => install::install(options, streams.stdout),
+        Command::Uninstall(options) => install::uninstall(&options, streams.stdout),
         Command::Diff(options) => diff::diff(options, open, terminal),
         Command::Watch(options) => {
             let origin = Origin::of(options.source.from.clone(), open)?;

@@ -6,12 +6,13 @@ use std::{
 };
 
 /// The layers, each with those that it may name.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("model", &[]),
     ("checks", &["model"]),
     ("render", &["model", "checks"]),
     ("driver_io", &["model"]),
-    ("cli", &["model", "checks", "render", "driver_io"]),
+    ("setup", &["model", "driver_io"]),
+    ("cli", &["model", "checks", "render", "driver_io", "setup"]),
 ];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {

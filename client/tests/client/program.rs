@@ -42,7 +42,7 @@ fn a_missing_driver_has_an_exit_code_of_its_own() {
         assert_eq!(output.status.code(), Some(3));
         assert!(output.stdout.is_empty());
         let next_step = if cfg!(windows) {
-            "sc.exe start"
+            "client.exe install"
         } else {
             "cargo xtask demo"
         };

@@ -1,0 +1,59 @@
+//! `install` and `uninstall`: what is said of them.
+
+use std::io::Write;
+
+use crate::{
+    cli::{
+        advice,
+        command_line::{InstallOptions, UninstallOptions},
+        exit::Exit,
+        run::Answer,
+    },
+    model::Error,
+    setup::{self, Obstacle, Trouble},
+};
+
+pub(super) fn install(options: InstallOptions, said: &mut dyn Write) -> Result<Answer, Error> {
+    let mut machine = setup::this_machine()?;
+    let options = setup::Options {
+        package: options.package,
+        dry_run: options.dry_run,
+        test_signing: options.test_signing,
+        without_svm: options.without_svm,
+    };
+    Ok(answer(setup::install(machine.as_mut(), &options, said)))
+}
+
+pub(super) fn uninstall(options: &UninstallOptions, said: &mut dyn Write) -> Result<Answer, Error> {
+    let mut machine = setup::this_machine()?;
+    Ok(answer(setup::uninstall(
+        machine.as_mut(),
+        options.dry_run,
+        said,
+    )))
+}
+
+/// Everything that was done has been told; what is left is what was not.
+fn answer(result: Result<(), Trouble>) -> Answer {
+    let complaints = match result {
+        Ok(()) => return Answer::text(""),
+        Err(Trouble::Failed(lines)) => lines,
+        Err(Trouble::Obstacles(obstacles)) => {
+            let mut lines: Vec<_> = obstacles.iter().map(about).collect();
+            lines.push("nothing was changed".to_owned());
+            lines
+        }
+    };
+    Answer {
+        complaints,
+        exit: Exit::Failed,
+        ..Answer::text("")
+    }
+}
+
+fn about(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::Hypervisor(name) => advice::about_hypervisor(Some(name)),
+        other => other.to_string(),
+    }
+}

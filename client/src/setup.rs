@@ -1,0 +1,47 @@
+//! Installs and removes the driver: what is asked of the machine, what is in the way, which steps are
+//! taken in which order, and how each of them is undone.
+//!
+//! All of it is plain code over the [`Machine`](machine::Machine) trait. Windows is one implementation of it, a machine
+//! in the tests another, on which every step can be made to fail.
+
+mod failure;
+mod image_path;
+mod install;
+mod machine;
+mod obstacle;
+mod package;
+mod plan;
+mod processor;
+mod record;
+#[cfg(test)]
+mod tests;
+mod uninstall;
+#[cfg(windows)]
+mod windows;
+
+pub(crate) use self::{
+    install::{Options, install},
+    machine::this_machine,
+    obstacle::Obstacle,
+    uninstall::uninstall,
+};
+
+use self::failure::Failure;
+
+/// The service, and the name that the files of a package begin with.
+const NAME: &str = "svmsave";
+
+/// Why nothing was done, or not all of it.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// Something is in the way. Nothing was changed.
+    Obstacles(Vec<Obstacle>),
+    /// A step failed: what happened, a line each.
+    Failed(Vec<String>),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(vec![failure.to_string()])
+    }
+}

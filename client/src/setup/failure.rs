@@ -1,0 +1,163 @@
+//! Why a question was not answered or a step not taken, with what to do about it.
+
+use std::{io, path::PathBuf};
+
+use crate::model::DriverVersion;
+
+/// A step or a question that failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A function of the system returned an error of Win32.
+    #[error("{function} failed with error {code}{}", meaning(*code))]
+    System { function: &'static str, code: u32 },
+    /// A program of the system ended with an exit code that is none of its successes.
+    #[error("{program} ended with {}{}", exit_code(*code), meaning(*code))]
+    Program { program: &'static str, code: u32 },
+    /// A program of the system was not started.
+    #[error("{program} cannot be run: {reason}")]
+    NotRun {
+        program: &'static str,
+        reason: io::Error,
+    },
+    /// A file or folder of this installation was not read, written or removed.
+    #[error("{}: {reason}", path.display())]
+    File { path: PathBuf, reason: io::Error },
+    /// The driver does not stop, because its device is open.
+    #[error(
+        "the driver still runs, because a program has its device open: {}",
+        close(holders)
+    )]
+    Busy { holders: Vec<Process> },
+    /// The service stays after it was deleted, because a handle to it is open.
+    #[error(
+        "the service is deleted as soon as the last handle to it is closed: close the Services \
+         window and Task Manager, or restart Windows"
+    )]
+    MarkedForDeletion,
+    /// The package was installed, and there is no service.
+    #[error(
+        "the package is in the driver store, but there is no service: the end of \
+         C:\\Windows\\INF\\setupapi.dev.log says why"
+    )]
+    NoService,
+    /// The driver that runs is not the package's.
+    #[error("svmsave {running} runs, and not the package's {expected}")]
+    OtherVersion {
+        running: DriverVersion,
+        expected: DriverVersion,
+    },
+    /// The driver runs and does not answer.
+    #[error("the driver runs, and does not answer: {0}")]
+    NoAnswer(String),
+    /// What was noted of the installation is damaged.
+    #[error(
+        "{}: it does not say what was installed ({reason}): remove this file; a certificate that was \
+         installed then stays, which `certutil -delstore` removes",
+        path.display()
+    )]
+    Record {
+        path: PathBuf,
+        reason: serde_json::Error,
+    },
+}
+
+/// A process that may have the device open.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Process {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+}
+
+impl Failure {
+    pub(crate) fn file(path: impl Into<PathBuf>, reason: io::Error) -> Self {
+        Self::File {
+            path: path.into(),
+            reason,
+        }
+    }
+}
+
+fn close(holders: &[Process]) -> String {
+    if holders.is_empty() {
+        return "end it, then run this again".to_owned();
+    }
+    let names: Vec<_> = holders
+        .iter()
+        .map(|process| format!("{} (process {})", process.name, process.id))
+        .collect();
+    format!("end {}, then run this again", names.join(" and "))
+}
+
+/// Small codes are numbers in documentation, others are `HRESULT`s.
+fn exit_code(code: u32) -> String {
+    if code < 0x1_0000 {
+        code.to_string()
+    } else {
+        format!("0x{code:08X}")
+    }
+}
+
+/// What the errors mean that are met on the way, and what to do about them.
+///
+/// Source: "System Error Codes" of Windows' documentation, and `winerror.h` for the `HRESULT`s.
+fn meaning(code: u32) -> &'static str {
+    match code {
+        5 => {
+            ": access is denied: run this from a terminal that was started with \"Run as \
+             administrator\""
+        }
+        127 => {
+            ": a routine that the driver needs is missing: update Windows to version 2004 or later"
+        }
+        577 => {
+            ": the driver's signature is not accepted: after a change of test signing or Secure Boot, \
+             restart Windows first"
+        }
+        1072 => ": the service is marked for deletion: restart Windows",
+        1275 => {
+            ": a policy blocks the driver: the vulnerable driver blocklist, Smart App Control, or \
+             memory integrity; event 3023, 3033 or 3077 of the CodeIntegrity log names it"
+        }
+        0x800B_0101 => {
+            ": a certificate is not valid at this time: set the clock, or make the package again"
+        }
+        0x800B_0109 => {
+            ": the root of the certificate chain is not trusted: have the certificate of whoever \
+             signed the package installed in Root and TrustedPublisher"
+        }
+        0xE000_022F => ": the package has no signed catalog: take the whole package again",
+        0xE000_024B => {
+            ": a file is not as it was when the catalog was signed: take the whole package again"
+        }
+        0xE000_0247 => {
+            ": Windows does not trust the package's publisher, or was told not to install it"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_code_is_written_as_documentation_does() {
+        let program = "pnputil.exe";
+        let failed = |code| Failure::Program { program, code }.to_string();
+        assert_eq!(failed(2), "pnputil.exe ended with 2");
+        assert!(failed(0x800B_0109).starts_with("pnputil.exe ended with 0x800B0109: the root "));
+    }
+
+    #[test]
+    fn whoever_holds_the_device_is_named() {
+        let process = |id| Process {
+            name: "client.exe".to_owned(),
+            id,
+        };
+        let busy = |holders| Failure::Busy { holders }.to_string();
+        assert!(busy(vec![]).ends_with("open: end it, then run this again"));
+        assert!(busy(vec![process(7), process(9)]).ends_with(
+            "end client.exe (process 7) and client.exe (process 9), then run this again"
+        ));
+    }
+}

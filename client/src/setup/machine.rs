@@ -1,0 +1,224 @@
+//! The machine that the driver is installed on: the facts that are asked of it and the actions that
+//! change it, as a trait.
+
+use std::{fmt, path::PathBuf};
+
+use super::{
+    NAME,
+    failure::Failure,
+    package::Certificate,
+    processor::Processor,
+    record::{Record, Slot, Store},
+};
+use crate::model::{DeviceError, DriverVersion};
+
+/// A machine.
+///
+/// Nothing but [`Machine::perform`] changes it. Each action may be asked for where it is already
+/// done, and then does nothing.
+pub(crate) trait Machine {
+    /// What there is.
+    fn facts(&mut self) -> Result<Facts, Failure>;
+
+    /// Whether `BitLocker`'s protection is on for the drive that the system starts from. Only an
+    /// elevated caller gets an answer.
+    fn is_bit_locker_on(&mut self) -> Result<bool, Failure>;
+
+    /// Whether a certificate is in a store of the local machine.
+    fn has_certificate(&mut self, store: Store, certificate: &Certificate)
+    -> Result<bool, Failure>;
+
+    /// The version with which the running driver answers.
+    fn running_version(&mut self) -> Result<DriverVersion, Failure>;
+
+    /// Changes one thing.
+    fn perform(&mut self, action: &Action) -> Result<(), Failure>;
+}
+
+/// The machine that this runs on.
+///
+/// # Errors
+///
+/// [`DeviceError::NotWindows`] everywhere but on Windows.
+pub(crate) fn this_machine() -> Result<Box<dyn Machine>, DeviceError> {
+    #[cfg(windows)]
+    return Ok(Box::new(super::windows::ThisMachine::new()));
+    #[cfg(not(windows))]
+    Err(DeviceError::NotWindows)
+}
+
+/// What a machine is, and what of the driver is on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// Whether this process has an administrator's rights, and not only their name.
+    pub(crate) elevated: bool,
+    /// The build of Windows.
+    pub(crate) build: u32,
+    /// Whether the processor's own architecture is x64.
+    pub(crate) x64: bool,
+    /// The processor.
+    pub(crate) processor: Processor,
+    /// What may have started a hypervisor.
+    pub(crate) security: Security,
+    /// How drivers have to be signed.
+    pub(crate) signing: Signing,
+    /// The time, in seconds since 1970.
+    pub(crate) now: u64,
+    /// The service.
+    pub(crate) service: Service,
+    /// The driver's packages in the driver store, as the system calls them: `oem3.inf`.
+    pub(crate) packages: Vec<String>,
+    /// The file that the service runs, if there is a service and the file.
+    pub(crate) installed: Option<Installed>,
+    /// What the installation noted of itself.
+    pub(crate) record: Record,
+    /// Whether anything is in the folder for the record and the copies of packages.
+    pub(crate) has_folder: bool,
+}
+
+/// The driver that is installed, whether it runs or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Installed {
+    /// Its bytes.
+    pub(crate) image: Vec<u8>,
+    /// The file, if it lies outside the driver store and its removal is left to us.
+    pub(crate) loose: Option<PathBuf>,
+    /// All files of its package, if they are somewhere.
+    pub(crate) copy: Option<PackageCopy>,
+}
+
+/// Where the whole package of an installed driver is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum PackageCopy {
+    /// Kept by an installation.
+    Kept(Slot),
+    /// In the driver store.
+    InStore(PathBuf),
+}
+
+/// The state of the service.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Service {
+    Absent,
+    Stopped,
+    Running,
+    /// It was told to stop, and a handle to its device is open.
+    Stopping,
+}
+
+/// What this machine is set to do with virtualization-based security.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Security {
+    pub(crate) memory_integrity: Switch,
+    pub(crate) credential_guard: Switch,
+    /// The security as a whole, whatever it is for.
+    pub(crate) virtualization_based: Switch,
+}
+
+/// How something is switched.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Switch {
+    #[default]
+    Off,
+    On,
+    /// On, and kept on by a variable of the firmware.
+    Locked,
+}
+
+/// What the system demands of a driver's signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Signing {
+    /// Whether signatures are looked at. Wine does not.
+    pub(crate) is_checked: bool,
+    /// Whether test signing is on now, not only from the next start.
+    pub(crate) takes_tests: bool,
+    /// Whether Secure Boot is on.
+    pub(crate) secure_boot: bool,
+}
+
+/// A change of the machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Action {
+    /// Writes the record, in place of the one before.
+    Record(Record),
+    /// Copies the files of the package in a folder to a place that only administrators write.
+    Keep { from: PathBuf, slot: Slot },
+    /// Deletes such a copy.
+    Discard(Slot),
+    /// Deletes the record, and the folder for it and for copies.
+    Forget,
+    /// Turns test signing on or off, from the next start of the system.
+    TestSigning(bool),
+    /// Puts a certificate into a store.
+    AddCertificate(Store, Certificate),
+    /// Takes a certificate out of a store.
+    RemoveCertificate(Store, Certificate),
+    /// Adds a kept package to the driver store and registers its service.
+    AddPackage(Slot),
+    /// Removes a package, and what it registered, from the driver store.
+    RemovePackage(String),
+    /// Deletes the service.
+    DeleteService,
+    /// Deletes the driver's file.
+    DeleteImage(PathBuf),
+    /// Starts the service.
+    Start,
+    /// Stops the service and waits until the driver is out of memory.
+    Stop,
+}
+
+impl Action {
+    /// Whether somebody who asks what would happen wants to hear of it.
+    pub(crate) fn is_shown(&self) -> bool {
+        !matches!(self, Self::Record(_) | Self::Keep { .. } | Self::Discard(_))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(_) => f.write_str("note what is done"),
+            Self::Keep { from, .. } => write!(f, "copy the package in {}", from.display()),
+            Self::Discard(_) => f.write_str("delete a copy of the package"),
+            Self::Forget => write!(f, "delete the folder {NAME} in Program Files"),
+            Self::TestSigning(true) => {
+                f.write_str("turn test signing on: bcdedit /set testsigning on")
+            }
+            Self::TestSigning(false) => {
+                f.write_str("turn test signing off: bcdedit /set testsigning off")
+            }
+            Self::AddCertificate(store, certificate) => {
+                write!(
+                    f,
+                    "put the certificate {} into {}",
+                    certificate.subject,
+                    store.name()
+                )
+            }
+            Self::RemoveCertificate(store, certificate) => {
+                write!(
+                    f,
+                    "remove the certificate {} from {}",
+                    certificate.subject,
+                    store.name()
+                )
+            }
+            Self::AddPackage(_) => {
+                write!(
+                    f,
+                    "add the package: pnputil /add-driver {NAME}.inf /install"
+                )
+            }
+            Self::RemovePackage(inf) => {
+                write!(
+                    f,
+                    "remove the package: pnputil /delete-driver {inf} /uninstall"
+                )
+            }
+            Self::DeleteService => write!(f, "delete the service {NAME}, if the package left it"),
+            Self::DeleteImage(path) => write!(f, "delete {}", path.display()),
+            Self::Start => write!(f, "start the service {NAME}"),
+            Self::Stop => write!(f, "stop the service {NAME}"),
+        }
+    }
+}
