@@ -5,8 +5,13 @@ Tries a svmsave package in a Hyper-V virtual machine of its own, and brings the 
 .DESCRIPTION
 For an AMD host with Windows 11 or Windows Server 2022 or later. Creates a generation 2 virtual
 machine on a copy-on-write disk over an installed Windows, with nested virtualization exposed and
-Secure Boot off; turns on test signing in it; copies the package in through PowerShell Direct,
-installs it, runs "client check --json", writes what that says to -Result, and removes the machine.
+Secure Boot off; copies the package in through PowerShell Direct, runs "client.exe install" (with
+test signing first) and "client.exe check --json" in it, writes what that says to -Result, and removes
+the machine.
+
+Virtualized VMSAVE can reset a host whose processor is one of AMD's Zen 4 client parts (family 19h,
+models 18h to 1Fh and 60h to 7Fh; CVE-2024-53114): on such a host, have nothing open that must not be
+lost.
 
 Each step looks at what is there first: after a failure, run it again with the same arguments.
 
@@ -18,7 +23,7 @@ A .vhdx with Windows 10, version 2004, or later, installed for generation 2 and 
 An administrator of that Windows.
 
 .PARAMETER Package
-The folder with the package: install.ps1, svmsave.inf and the rest.
+The folder with the package: client.exe, svmsave.inf and the rest.
 
 .PARAMETER Keep
 Leaves the machine as it is at the end.
@@ -66,8 +71,14 @@ function Get-Problem {
     if (-not (Get-Command -Name New-VM -Module Hyper-V -ErrorAction SilentlyContinue)) {
         'There is no Hyper-V: run "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All" and restart.'
     }
-    elseif ((Get-Service -Name vmms -ErrorAction SilentlyContinue).Status -ne 'Running') {
-        'Hyper-V''s management service (vmms) is not running.'
+    else {
+        $service = Get-Service -Name vmms -ErrorAction SilentlyContinue
+        if (-not $service) {
+            'There is no management service of Hyper-V (vmms): restart after Hyper-V was enabled.'
+        }
+        elseif ($service.Status -ne 'Running') {
+            'Hyper-V''s management service (vmms) is not running: run "Start-Service -Name vmms".'
+        }
     }
     if ($Processors -gt [Environment]::ProcessorCount) {
         "There are $([Environment]::ProcessorCount) processors here, and -Processors asks for $Processors."
@@ -75,7 +86,7 @@ function Get-Problem {
     if (-not (Test-Path -LiteralPath $BaseDisk -PathType Leaf)) {
         "There is no $BaseDisk."
     }
-    foreach ($file in 'install.ps1', 'svmsave.inf', 'svmsave.sys', 'svmsave.cat', 'svmsave.cer', 'client.exe') {
+    foreach ($file in 'svmsave.inf', 'svmsave.sys', 'svmsave.cat', 'client.exe') {
         if (-not (Test-Path -LiteralPath (Join-Path -Path $Package -ChildPath $file))) {
             "There is no $file in ${Package}: make the package with 'cargo xtask package'."
         }
@@ -144,21 +155,78 @@ function Start-Machine {
     Wait-Guest -Condition { $true }
 }
 
-$IsPrepared = {
-    $control = Get-ItemProperty -Path 'HKLM:\SYSTEM\CurrentControlSet\Control' -Name 'SystemStartOptions'
-    $control.SystemStartOptions -match '\bTESTSIGNING\b'
+# When the guest was started: another time tells that it was restarted.
+function Get-BootTime {
+    Invoke-Command @Guest -ScriptBlock { (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime.Ticks }
 }
 
-function Initialize-Guest {
-    if (Invoke-Command @Guest -ScriptBlock $IsPrepared) { return }
-    Invoke-Command @Guest -ScriptBlock {
-        foreach ($setting in @('testsigning', 'on'), @('hypervisorlaunchtype', 'off')) {
-            bcdedit.exe /set @setting
-            if ($LASTEXITCODE -ne 0) { throw "bcdedit /set $setting ended with $LASTEXITCODE." }
+# Shuts Windows down and starts it: switching the machine off would lose what is not written yet.
+function Restart-Guest {
+    $before = Get-BootTime
+    Invoke-Command @Guest -ScriptBlock { shutdown.exe /r /t 0 }
+    $end = (Get-Date).AddMinutes(10)
+    while ((Get-Date) -lt $end) {
+        Start-Sleep -Seconds 5
+        try {
+            if ((Get-BootTime) -ne $before) { return }
+        }
+        catch {
+            Write-Verbose -Message $_.Exception.Message
         }
     }
-    Restart-VM -Name $Name -Force
-    Wait-Guest -Condition $IsPrepared
+    throw 'The guest was not restarted within 10 minutes.'
+}
+
+# Runs client.exe in the guest. What it writes to standard error would end this script if it came out
+# of the block as it is.
+function Invoke-Client {
+    param([string[]] $Arguments)
+    Invoke-Command @Guest -ArgumentList (, $Arguments) -ScriptBlock {
+        param([string[]] $Arguments)
+        $errors = New-Object -TypeName Collections.Generic.List[string]
+        $output = & 'C:\svmsave\client.exe' @Arguments 2>&1 | ForEach-Object -Process {
+            if ($_ -is [Management.Automation.ErrorRecord]) { $errors.Add("$_") } else { "$_" }
+        }
+        [pscustomobject] @{
+            ExitCode = $LASTEXITCODE
+            Output = @($output) -join "`n"
+            Errors = $errors -join "`n"
+        }
+    }
+}
+
+# The same for what has to work.
+function Invoke-Step {
+    param([string[]] $Arguments)
+    $ended = Invoke-Client -Arguments $Arguments
+    Write-Host $ended.Output
+    if ($ended.ExitCode -ne 0) {
+        throw "client.exe $Arguments ended with $($ended.ExitCode): $($ended.Errors)"
+    }
+}
+
+# Each setting by itself: the one may be as it should be, and the other not.
+function Initialize-Guest {
+    $settings = Invoke-Command @Guest -ScriptBlock {
+        $control = Get-ItemProperty -Path 'HKLM:\SYSTEM\CurrentControlSet\Control' -Name 'SystemStartOptions'
+        [pscustomobject] @{
+            TestSigning = $control.SystemStartOptions -match '\bTESTSIGNING\b'
+            # Names of elements and their values are in English everywhere.
+            HypervisorOff = [bool] (bcdedit.exe /enum '{current}' | Where-Object -FilterScript { $_ -match '^hypervisorlaunchtype\s+Off' })
+        }
+    }
+    if (-not $settings.TestSigning) {
+        Invoke-Step -Arguments 'install', '--test-signing', '--without-svm'
+    }
+    if (-not $settings.HypervisorOff) {
+        Invoke-Command @Guest -ScriptBlock {
+            $null = bcdedit.exe /set hypervisorlaunchtype off
+            if ($LASTEXITCODE -ne 0) { throw "bcdedit /set hypervisorlaunchtype off ended with $LASTEXITCODE." }
+        }
+    }
+    if (-not ($settings.TestSigning -and $settings.HypervisorOff)) {
+        Restart-Guest
+    }
 }
 
 function Copy-Package {
@@ -175,16 +243,11 @@ function Copy-Package {
 }
 
 function Invoke-Check {
-    Invoke-Command @Guest -ScriptBlock {
-        powershell.exe -NoProfile -ExecutionPolicy Bypass -File 'C:\svmsave\install.ps1'
-        if ($LASTEXITCODE -ne 0) { throw "install.ps1 ended with $LASTEXITCODE." }
-    } | Out-Host
-    $check = Invoke-Command @Guest -ScriptBlock {
-        $output = & 'C:\svmsave\client.exe' check --json
-        [pscustomobject] @{ ExitCode = $LASTEXITCODE; Output = $output -join "`n" }
-    }
+    Invoke-Step -Arguments 'install'
+    $check = Invoke-Client -Arguments 'check', '--json'
     Set-Content -LiteralPath $Result -Value $check.Output -Encoding UTF8
-    Write-Host "client check --json ended with $($check.ExitCode); what it said is in $Result."
+    Write-Host "client.exe check --json ended with $($check.ExitCode); what it said is in $Result."
+    if ($check.Errors) { Write-Warning -Message $check.Errors }
     $check.ExitCode
 }
 
@@ -206,8 +269,8 @@ if ($problems) {
 New-Machine
 Set-Machine
 Start-Machine
-Initialize-Guest
 Copy-Package
+Initialize-Guest
 $exitCode = Invoke-Check
 if (-not $Keep) { Remove-Machine }
 exit $exitCode

@@ -1,5 +1,5 @@
 //! The driver package as it goes to a Windows machine: what `artifact` builds, with signatures, a
-//! catalog, the certificate and the scripts that install and remove it.
+//! catalog and the certificate.
 //!
 //! What is made here depends on the sources, their date, the certificate, and the versions of the tools
 //! that the machine has: two of osslsigncode lay out an image's signature differently.
@@ -25,9 +25,6 @@ use self::catalog::{Catalog, Member};
 pub use self::certificate::Certificate;
 use self::signature::Signer;
 
-/// What a Windows user runs as Administrator.
-const SCRIPTS: &[&str] = &["install.ps1", "uninstall.ps1"];
-
 /// The folder of the package, if nothing else is asked for.
 #[must_use]
 pub fn default_folder(workspace: &Workspace) -> PathBuf {
@@ -51,9 +48,6 @@ pub fn assemble(workspace: &Workspace, certificate: &Certificate, folder: &Path)
         signer.sign(&built.client, &folder.join("client.exe"))?;
         copy(&built.inf, folder)?;
         copy(&built.driver.with_extension("pdb"), folder)?;
-        for script in SCRIPTS {
-            copy(&workspace.root().join("inf").join(script), folder)?;
-        }
         fs::write(folder.join("svmsave.cer"), certificate.der())?;
         let unsigned = folder.join("unsigned.cat");
         fs::write(&unsigned, catalog_of(folder, date)?)?;

@@ -9,15 +9,13 @@ use std::sync::{LazyLock, Mutex};
 /// A moment in 2025, and one a day later.
 const DATES: [&str; 2] = ["1752019200", "1752105600"];
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 6] = [
     "client.exe",
-    "install.ps1",
     "svmsave.cat",
     "svmsave.cer",
     "svmsave.inf",
     "svmsave.pdb",
     "svmsave.sys",
-    "uninstall.ps1",
 ];
 
 /// The package that all tests look at and none changes.
