@@ -14,7 +14,7 @@ mod reproducible;
 pub mod signatures;
 mod supply_chain;
 mod version;
-mod wine;
+pub mod wine;
 
 use std::fmt::Debug;
 

@@ -8,10 +8,11 @@
 mod lifecycle;
 mod prefix;
 mod residue;
+mod set_up;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use object::Object as _;
@@ -52,8 +53,8 @@ struct Staged {
     wine: Version,
 }
 
-/// Asks Wine.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+/// Asks Wine about what `cargo xtask oracles` builds.
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     host::ensure(workspace, &[needs::WINE], &[needs::CLIENT_TARGET])?;
     let staged = Staged::prepare(workspace)?;
     let folder = workspace.target().join("wine");
@@ -83,16 +84,54 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     Ok(verdict)
 }
 
+/// Asks Wine about `client.exe install` and `uninstall`, with two signed packages: the one that is
+/// installed first, by a certificate for `CN=first`, and the one that takes its place, by one for
+/// `CN=second`.
+///
+/// # Errors
+///
+/// If Wine can't be asked.
+pub fn set_up(workspace: &Workspace, packages: [&Path; 2]) -> Result<Verdict> {
+    host::ensure(workspace, &[needs::WINE], &[])?;
+    let supplement = build_supplement(workspace)?;
+    let wine = Version::of("wine")?;
+    let folder = workspace.target().join("wine-set-up");
+    let template = folder.join("template");
+    let mut verdict = Verdict::default();
+    step("a Wine prefix", |_| {
+        let prefix = Prefix::create(&template)?;
+        register_supplement(&prefix, &supplement)?;
+        set_up::prepare(&prefix, packages)?;
+        prefix.end()
+    })?;
+    for lifecycle in 1..=LIFECYCLES {
+        let place = format!("lifecycle {lifecycle}");
+        step(
+            &format!("client.exe install under Wine, {place} of {LIFECYCLES}"),
+            |_| {
+                let prefix = Prefix::copy_of(&template, &folder.join("lifecycle"))?;
+                verdict.absorb(&place, set_up::run(&prefix, wine)?);
+                prefix.end()
+            },
+        )?;
+    }
+    Ok(verdict)
+}
+
+fn build_supplement(workspace: &Workspace) -> Result<PathBuf> {
+    step("what Wine lacks", |_| {
+        let cross_build = driver::prepare(workspace)?;
+        let mut cargo = cross_build.cargo("build");
+        cargo.args(["--release", "--package", "wine-supplement"]);
+        cross_build.run(&mut cargo, &mut String::new())?;
+        Ok(cross_build.output().join("wine_supplement.dll"))
+    })
+}
+
 impl Staged {
     fn prepare(workspace: &Workspace) -> Result<Self> {
         let package = artifact::build_package(workspace, Profile::Release)?;
-        let supplement = step("what Wine lacks", |_| {
-            let cross_build = driver::prepare(workspace)?;
-            let mut cargo = cross_build.cargo("build");
-            cargo.args(["--release", "--package", "wine-supplement"]);
-            cross_build.run(&mut cargo, &mut String::new())?;
-            Ok(cross_build.output().join("wine_supplement.dll"))
-        })?;
+        let supplement = build_supplement(workspace)?;
         let requests = step("wine-requests.exe", |remarks| {
             artifact::build_program(workspace, "wine-requests", remarks)
         })?;
@@ -113,10 +152,6 @@ fn prepare(prefix: &Prefix, staged: &Staged) -> Result<()> {
         (&staged.package.inf, format!("{SOURCE}/svmsave.inf")),
         (&staged.package.client, format!("{SOURCE}/client.exe")),
         (&staged.requests, format!("{SOURCE}/requests.exe")),
-        (
-            &staged.supplement,
-            "windows/system32/drivers/supplement.sys".to_owned(),
-        ),
     ];
     fs::create_dir_all(prefix.file(SOURCE))?;
     for (original, name) in files {
@@ -124,6 +159,14 @@ fn prepare(prefix: &Prefix, staged: &Staged) -> Result<()> {
         fs::copy(original, &place)
             .with_context(|| format!("cannot copy {}", original.display()))?;
     }
+    register_supplement(prefix, &staged.supplement)
+}
+
+/// Registers the driver that lends.
+fn register_supplement(prefix: &Prefix, supplement: &Path) -> Result<()> {
+    let place = prefix.file("windows/system32/drivers/supplement.sys");
+    fs::copy(supplement, &place)
+        .with_context(|| format!("cannot copy {}", supplement.display()))?;
     let path = r"binPath= C:\windows\system32\drivers\supplement.sys";
     let (name, path) = path.split_once(' ').context("a name and a value")?;
     let created = prefix.run(

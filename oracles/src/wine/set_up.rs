@@ -1,0 +1,220 @@
+//! One life of two packages as a user gives it to them with `client.exe`: the first is installed,
+//! another that does not start is rolled back, the second takes the first one's place, and all is
+//! removed.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::prefix::Prefix;
+use super::residue::Trace;
+use crate::Verdict;
+use crate::version::Version;
+
+/// The folders on drive C: the package that is installed first, one whose driver is no image, and the
+/// one that is installed over the first.
+pub const FOLDERS: [&str; 3] = ["first", "broken", "second"];
+
+/// Windows 10, version 22H2. Wine 8 calls itself version 1903, which the driver does not run on.
+const BUILD: &str = "19045";
+
+/// The files of a package that an installation takes.
+pub const FILES: [&str; 4] = ["svmsave.sys", "svmsave.inf", "svmsave.cat", "client.exe"];
+
+/// Does all of it in a prefix in which nothing is installed.
+pub fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let [first, broken, second] = FOLDERS;
+    let planned = Step::new(first, "install --without-svm --dry-run", 0, PLANNED);
+    // Wine copies the host's certificates into the registry when the store of roots is first opened
+    // after a start. A second dry run is among the steps, and changes nothing.
+    planned.take(prefix, &mut verdict)?;
+    let before = Trace::of(prefix)?;
+    let supplement = prefix.run("sc", &["start", "supplement"])?;
+    ensure!(supplement.code == Some(0), "the supplement does not start");
+    for step in [
+        planned,
+        Step::new(first, "status", 3, &[]),
+        Step::new(first, "install --without-svm", 0, INSTALLED),
+        Step::new(first, "install --without-svm", 0, INSTALLED_ALREADY),
+        Step::new(first, "status", 5, &["driver      svmsave "]),
+        Step::new(broken, "install --without-svm", 1, ROLLED_BACK),
+        Step::new(first, "status", 5, &["driver      svmsave "]),
+        Step::new(second, "install --without-svm", 0, REPLACED),
+    ] {
+        step.take(prefix, &mut verdict)?;
+    }
+    verdict.same("the driver is the second package's", installed(prefix), {
+        let driver = prefix.file(second).join("svmsave.sys");
+        Some(fs::read(driver)?)
+    });
+    for step in [
+        Step::new(second, "uninstall", 0, REMOVED),
+        Step::new(second, "uninstall", 0, &["nothing of svmsave is installed"]),
+        Step::new(second, "status", 3, &[]),
+    ] {
+        step.take(prefix, &mut verdict)?;
+    }
+    Trace::of(prefix)?.compare(&before, wine, &mut verdict);
+    Ok(verdict)
+}
+
+const PLANNED: &[&str] = &[
+    "svmsave 0.1.0 is to be installed",
+    "this is Wine, which looks at no signature",
+    "would: put the certificate CN=first into Root",
+    "would: put the certificate CN=first into TrustedPublisher",
+    "would: add the package: pnputil /add-driver svmsave.inf /install",
+    "would: start the service svmsave",
+];
+
+const INSTALLED: &[&str] = &[
+    "svmsave 0.1.0 is to be installed",
+    "this is Wine, which looks at no signature",
+    "done: put the certificate CN=first into Root",
+    "done: put the certificate CN=first into TrustedPublisher",
+    "done: add the package: pnputil /add-driver svmsave.inf /install",
+    "done: start the service svmsave",
+    "svmsave 0.1.0 runs; `client.exe uninstall` removes it",
+];
+
+const INSTALLED_ALREADY: &[&str] = &["svmsave 0.1.0 is installed and runs already: nothing to do"];
+
+const ROLLED_BACK: &[&str] = &[
+    "a driver without a version is to be installed, in place of svmsave 0.1.0",
+    "done: stop the service svmsave",
+    "done: put the certificate CN=second into Root",
+    "done: put the certificate CN=second into TrustedPublisher",
+    "done: delete the service svmsave, if the package left it",
+    r"done: delete C:\windows\system32\unknown\svmsave.sys",
+    "done: add the package: pnputil /add-driver svmsave.inf /install",
+    "the way back:",
+    "done: stop the service svmsave",
+    "done: delete the service svmsave, if the package left it",
+    r"done: delete C:\windows\system32\unknown\svmsave.sys",
+    "done: add the package: pnputil /add-driver svmsave.inf /install",
+    "done: start the service svmsave",
+    "done: remove the certificate CN=second from Root",
+    "done: remove the certificate CN=second from TrustedPublisher",
+];
+
+const REPLACED: &[&str] = &[
+    "svmsave 0.1.0 is to be installed, in place of another build of that version",
+    "done: stop the service svmsave",
+    "done: put the certificate CN=second into Root",
+    "done: put the certificate CN=second into TrustedPublisher",
+    "done: delete the service svmsave, if the package left it",
+    r"done: delete C:\windows\system32\unknown\svmsave.sys",
+    "done: add the package: pnputil /add-driver svmsave.inf /install",
+    "done: start the service svmsave",
+    "svmsave 0.1.0 runs; `client.exe uninstall` removes it",
+    "done: remove the certificate CN=first from Root",
+    "done: remove the certificate CN=first from TrustedPublisher",
+];
+
+const REMOVED: &[&str] = &[
+    "done: stop the service svmsave",
+    "done: delete the service svmsave, if the package left it",
+    r"done: delete C:\windows\system32\unknown\svmsave.sys",
+    "done: remove the certificate CN=second from Root",
+    "done: remove the certificate CN=second from TrustedPublisher",
+    "done: delete the folder svmsave in Program Files",
+    "nothing of svmsave is left but the folder that it was installed from",
+];
+
+/// A command that a user types, and what comes of it.
+struct Step {
+    folder: &'static str,
+    arguments: &'static str,
+    code: i32,
+    /// All lines of its output; of `status` the beginning of the first.
+    lines: &'static [&'static str],
+}
+
+impl Step {
+    const fn new(
+        folder: &'static str,
+        arguments: &'static str,
+        code: i32,
+        lines: &'static [&'static str],
+    ) -> Self {
+        Self {
+            folder,
+            arguments,
+            code,
+            lines,
+        }
+    }
+
+    fn take(&self, prefix: &Prefix, verdict: &mut Verdict) -> Result<()> {
+        let Self {
+            folder,
+            arguments,
+            code,
+            lines,
+        } = self;
+        let words: Vec<&str> = arguments.split(' ').collect();
+        let ended = prefix.run(&format!(r"C:\{folder}\client.exe"), &words)?;
+        let command = format!(r"{folder}\client.exe {arguments}");
+        let wrong = ended.code != Some(*code);
+        let errors = ended.errors.trim();
+        let violation = format!("{command}: exit {:?}, not {code}: {errors}", ended.code);
+        verdict.add(wrong.then_some(violation));
+        if *arguments == "status" {
+            let begins = |line: &&str| ended.output.starts_with(line);
+            verdict.same(&command, lines.iter().all(begins), true);
+        } else {
+            let found: Vec<&str> = ended.output.lines().collect();
+            verdict.same(&command, found, *lines);
+        }
+        Ok(())
+    }
+}
+
+/// The driver's file, where Wine puts it.
+fn installed(prefix: &Prefix) -> Option<Vec<u8>> {
+    fs::read(prefix.file("windows/system32/unknown/svmsave.sys")).ok()
+}
+
+/// Copies the packages into a prefix: the first, the second, and the second with a driver that is none.
+///
+/// Each INF gets a line that names a load-order group, since Wine loads the drivers of one group into
+/// one process, where the supplement sees this one.
+pub fn prepare(prefix: &Prefix, packages: [&Path; 2]) -> Result<()> {
+    let [first, second] = packages;
+    for (folder, package) in FOLDERS.into_iter().zip([first, second, second]) {
+        let folder = prefix.file(folder);
+        fs::create_dir_all(&folder)?;
+        for file in FILES {
+            let original = package.join(file);
+            let content = fs::read(&original)
+                .with_context(|| format!("cannot read {}", original.display()))?;
+            fs::write(folder.join(file), content)?;
+        }
+        let inf = folder.join("svmsave.inf");
+        let text = fs::read_to_string(&inf)?;
+        let section = "[Driver.Service]";
+        ensure!(text.contains(section), "the INF has no {section}");
+        let grouped = text.replace(section, &format!("{section}\r\nLoadOrderGroup = svmsave"));
+        fs::write(inf, grouped)?;
+    }
+    fs::write(prefix.file(FOLDERS[1]).join("svmsave.sys"), "no image")?;
+    prepare_registry(prefix)
+}
+
+/// Gives the registry what Windows has from the beginning, and Wine has not: the build of a Windows that
+/// is new enough, and the keys of stores of certificates, which Wine makes when they are first used.
+fn prepare_registry(prefix: &Prefix) -> Result<()> {
+    let version = r"HKLM\Software\Microsoft\Windows NT\CurrentVersion";
+    for value in ["CurrentBuild", "CurrentBuildNumber"] {
+        prefix.reg(&["add", version, "/v", value, "/d", BUILD, "/f"])?;
+    }
+    for store in ["Root", "TrustedPublisher"] {
+        for kind in ["Certificates", "CRLs", "CTLs"] {
+            let key = format!(r"HKLM\Software\Microsoft\SystemCertificates\{store}\{kind}");
+            prefix.reg(&["add", &key, "/f"])?;
+        }
+    }
+    Ok(())
+}
