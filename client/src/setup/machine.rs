@@ -40,6 +40,10 @@ pub(crate) trait Machine {
 /// # Errors
 ///
 /// [`DeviceError::NotWindows`] everywhere but on Windows.
+#[cfg_attr(
+    windows,
+    expect(clippy::unnecessary_wraps, reason = "there is one on Windows alone")
+)]
 pub(crate) fn this_machine() -> Result<Box<dyn Machine>, DeviceError> {
     #[cfg(windows)]
     return Ok(Box::new(super::windows::ThisMachine::new()));
@@ -203,18 +207,8 @@ impl fmt::Display for Action {
                     store.name()
                 )
             }
-            Self::AddPackage(_) => {
-                write!(
-                    f,
-                    "add the package: pnputil /add-driver {NAME}.inf /install"
-                )
-            }
-            Self::RemovePackage(inf) => {
-                write!(
-                    f,
-                    "remove the package: pnputil /delete-driver {inf} /uninstall"
-                )
-            }
+            Self::AddPackage(_) => write!(f, "add the package {NAME}.inf"),
+            Self::RemovePackage(inf) => write!(f, "remove the package {inf}"),
             Self::DeleteService => write!(f, "delete the service {NAME}, if the package left it"),
             Self::DeleteImage(path) => write!(f, "delete {}", path.display()),
             Self::Start => write!(f, "start the service {NAME}"),

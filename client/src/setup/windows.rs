@@ -300,6 +300,15 @@ fn path(units: &[u16]) -> PathBuf {
     PathBuf::from(OsString::from_wide(units))
 }
 
+/// The size of a structure, as functions of Windows want to be told it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "no structure has four gigabytes"
+)]
+const fn length_of<T>() -> u32 {
+    size_of::<T>() as u32
+}
+
 /// Text as functions of Windows take it, with the zero at its end.
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()

@@ -15,6 +15,7 @@ use windows_sys::Win32::{
     },
 };
 
+use super::length_of;
 use crate::setup::failure::Process;
 
 /// The name that this program has in a package. No documented interface tells who holds a device; of
@@ -31,7 +32,7 @@ pub(super) fn other_clients() -> Vec<Process> {
     // SAFETY: the handle is open, and owned by nothing else.
     let snapshot = unsafe { OwnedHandle::from_raw_handle(snapshot) };
     let mut entry = PROCESSENTRY32W {
-        dwSize: size_of::<PROCESSENTRY32W>() as u32,
+        dwSize: length_of::<PROCESSENTRY32W>(),
         ..PROCESSENTRY32W::default()
     };
     let mut clients = Vec::new();

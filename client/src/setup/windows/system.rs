@@ -30,6 +30,7 @@ use windows_sys::{
     s, w,
 };
 
+use super::length_of;
 use crate::setup::failure::Failure;
 
 /// Longer than the path of a folder of the system.
@@ -44,7 +45,7 @@ pub(super) struct CodeIntegrity {
 /// The build of Windows, which no compatibility setting of this program changes.
 pub(super) fn build() -> u32 {
     let mut version = OSVERSIONINFOW {
-        dwOSVersionInfoSize: size_of::<OSVERSIONINFOW>() as u32,
+        dwOSVersionInfoSize: length_of::<OSVERSIONINFOW>(),
         ..OSVERSIONINFOW::default()
     };
     // SAFETY: the structure names its size. The function always succeeds.
@@ -70,7 +71,7 @@ pub(super) fn has_firmware_virtualization() -> bool {
 
 /// Asks for the options of code integrity.
 pub(super) fn code_integrity() -> Result<CodeIntegrity, Failure> {
-    let length = size_of::<SYSTEM_CODEINTEGRITY_INFORMATION>() as u32;
+    let length = length_of::<SYSTEM_CODEINTEGRITY_INFORMATION>();
     let mut information = SYSTEM_CODEINTEGRITY_INFORMATION {
         Length: length,
         CodeIntegrityOptions: 0,

@@ -12,6 +12,8 @@ use windows_sys::Win32::{
     System::Threading::{GetCurrentProcess, OpenProcessToken},
 };
 
+use super::length_of;
+
 /// Whether the process was started with "Run as administrator".
 pub(super) fn is_elevated() -> bool {
     // SAFETY: a handle that stands for this process; it need not be closed.
@@ -33,7 +35,7 @@ pub(super) fn is_elevated() -> bool {
             token.as_raw_handle(),
             TokenElevation,
             (&raw mut elevation).cast(),
-            size_of::<TOKEN_ELEVATION>() as u32,
+            length_of::<TOKEN_ELEVATION>(),
             &raw mut returned,
         )
     };
