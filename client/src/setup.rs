@@ -1,7 +1,7 @@
 //! Installs and removes the driver: what is asked of the machine, what is in the way, which steps are
 //! taken in which order, and how each of them is undone.
 //!
-//! All of it is plain code over the [`Machine`](machine::Machine) trait. Windows is one implementation of it, a machine
+//! All of it is plain code over the [`Machine`] trait. Windows is one implementation of it, a machine
 //! in the tests another, on which every step can be made to fail.
 
 mod failure;
@@ -9,6 +9,7 @@ mod image_path;
 mod install;
 mod machine;
 mod obstacle;
+mod options;
 mod package;
 mod plan;
 mod processor;
@@ -20,16 +21,30 @@ mod uninstall;
 mod windows;
 
 pub(crate) use self::{
-    install::{Options, install},
-    machine::this_machine,
-    obstacle::Obstacle,
-    uninstall::uninstall,
+    install::install, obstacle::Obstacle, options::Options, uninstall::uninstall,
 };
 
-use self::failure::Failure;
+use self::{failure::Failure, machine::Machine};
+use crate::model::DeviceError;
 
 /// The service, and the name that the files of a package begin with.
 const NAME: &str = "svmsave";
+
+/// The machine that this runs on.
+///
+/// # Errors
+///
+/// [`DeviceError::NotWindows`] everywhere but on Windows.
+#[cfg_attr(
+    windows,
+    expect(clippy::unnecessary_wraps, reason = "there is one on Windows alone")
+)]
+pub(crate) fn this_machine() -> Result<Box<dyn Machine>, DeviceError> {
+    #[cfg(windows)]
+    return Ok(Box::new(windows::ThisMachine::new()));
+    #[cfg(not(windows))]
+    Err(DeviceError::NotWindows)
+}
 
 /// Why nothing was done, or not all of it.
 #[derive(Debug)]

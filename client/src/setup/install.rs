@@ -11,23 +11,11 @@ use super::{
     failure::Failure,
     machine::{Action, Facts, Machine, Service},
     obstacle::{self, Obstacle},
+    options::Options,
     package::{Package, of_image},
     plan::{Installation, Plan, Previous},
     record::Store,
 };
-
-/// What is wanted.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Options {
-    /// The folder of the package; that of this program without it.
-    pub(crate) package: Option<PathBuf>,
-    /// Say what would be done, and do nothing.
-    pub(crate) dry_run: bool,
-    /// Turn test signing on where the package needs it.
-    pub(crate) test_signing: bool,
-    /// Install where nothing lets VMSAVE be executed, too.
-    pub(crate) without_svm: bool,
-}
 
 /// Installs the driver, and starts it.
 ///

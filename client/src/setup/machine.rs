@@ -10,7 +10,7 @@ use super::{
     processor::Processor,
     record::{Record, Slot, Store},
 };
-use crate::model::{DeviceError, DriverVersion};
+use crate::model::DriverVersion;
 
 /// A machine.
 ///
@@ -33,22 +33,6 @@ pub(crate) trait Machine {
 
     /// Changes one thing.
     fn perform(&mut self, action: &Action) -> Result<(), Failure>;
-}
-
-/// The machine that this runs on.
-///
-/// # Errors
-///
-/// [`DeviceError::NotWindows`] everywhere but on Windows.
-#[cfg_attr(
-    windows,
-    expect(clippy::unnecessary_wraps, reason = "there is one on Windows alone")
-)]
-pub(crate) fn this_machine() -> Result<Box<dyn Machine>, DeviceError> {
-    #[cfg(windows)]
-    return Ok(Box::new(super::windows::ThisMachine::new()));
-    #[cfg(not(windows))]
-    Err(DeviceError::NotWindows)
 }
 
 /// What a machine is, and what of the driver is on it.

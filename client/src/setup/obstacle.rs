@@ -5,8 +5,8 @@ use std::io;
 
 use super::{
     failure::Failure,
-    install::Options,
     machine::{Facts, Machine, Service, Switch},
+    options::Options,
     package::{NoPackage, Package, signer::Kind},
     processor::Hypervisor,
 };

@@ -11,11 +11,7 @@ use std::fmt::Write;
 use insta::Settings;
 
 use self::machine::TestMachine;
-use super::{
-    Trouble,
-    install::{Options, install_package},
-    uninstall::uninstall,
-};
+use super::{Trouble, install::install_package, options::Options, uninstall::uninstall};
 
 /// Compares with the expected text beside the client's other ones.
 fn assert_text(name: &str, text: &str) {

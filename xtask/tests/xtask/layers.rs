@@ -20,12 +20,13 @@ static KERNEL: [&str; 7] = [
 ];
 
 /// The layers of the client, each with those that it may use.
-const CLIENT: [Layer<'_>; 5] = [
+const CLIENT: [Layer<'_>; 6] = [
     ("model", &[]),
     ("checks", &["model"]),
     ("render", &["model", "checks"]),
     ("driver_io", &["model"]),
-    ("cli", &["model", "checks", "render", "driver_io"]),
+    ("setup", &["model", "driver_io"]),
+    ("cli", &["model", "checks", "render", "driver_io", "setup"]),
 ];
 
 /// The sources of each crate, and the files in it that use each other in a circle:

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::{
     super::{
-        install::Options,
         machine::{Security, Switch},
+        options::Options,
         processor::Hypervisor,
     },
     assert_text, install,

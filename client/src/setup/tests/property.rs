@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        install::{Options, install_package},
+        install::install_package,
+        options::Options,
         record::{Record, Store},
         uninstall::uninstall,
     },

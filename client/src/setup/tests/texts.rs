@@ -1,6 +1,6 @@
 //! What a user sees of installations, upgrades and removals.
 
-use super::{super::install::Options, assert_text, install, machine::TestMachine, remove};
+use super::{super::options::Options, assert_text, install, machine::TestMachine, remove};
 
 fn dry() -> Options {
     Options {

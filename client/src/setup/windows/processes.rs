@@ -46,7 +46,7 @@ pub(super) fn other_clients() -> Vec<Process> {
         if name.eq_ignore_ascii_case(CLIENT) && id != process::id() {
             clients.push(Process { name, id });
         }
-        // SAFETY: as before.
+        // SAFETY: the handle is one of a snapshot with processes, and the entry names its size.
         more = unsafe { Process32NextW(snapshot.as_raw_handle(), &raw mut entry) };
     }
     clients
