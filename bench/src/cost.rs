@@ -32,7 +32,7 @@ pub const LIMITS: [(&str, u64, &str); 11] = [
     (
         "dpc.vmsave_alone",
         120,
-        "VMSAVE, its gate and EFER take at most 120 instructions",
+        "VMSAVE, its support check and EFER take at most 120 instructions",
     ),
     (
         "caller.per_processor",

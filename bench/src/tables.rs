@@ -64,10 +64,10 @@ pub fn parts(figures: &Figures) -> Table {
             "dpc.entry",
             "saved registers, who else is to be queued, SGDT",
         ),
-        ("gate", "dpc.gate", "2 CPUID and VM_CR"),
+        ("support check", "dpc.support_check", "2 CPUID and VM_CR"),
         (
-            "meeting the others",
-            "dpc.meeting",
+            "barrier",
+            "dpc.barrier",
             "being there, seeing that all are; interrupts off",
         ),
         (
@@ -95,7 +95,7 @@ pub fn parts(figures: &Figures) -> Table {
     ];
     const SUMS: [(&str, &str); 2] = [
         ("DPC", "dpc"),
-        ("gate, SVME, VMSAVE, EFER", "dpc.vmsave_alone"),
+        ("support check, SVME, VMSAVE, EFER", "dpc.vmsave_alone"),
     ];
     let parts =
         PARTS.map(|(part, name, what)| vec![part.to_owned(), cell(figures, name), what.to_owned()]);

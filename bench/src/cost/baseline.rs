@@ -14,7 +14,7 @@ const FILE: &str = "baseline.json";
 /// By how much a figure may differ from the baseline, in percent of it.
 const TOLERANCE_PERCENT: u64 = 5;
 
-/// By how many instructions a figure may differ all the same: who comes last to a meeting takes
+/// By how many instructions a figure may differ all the same: who comes last to a barrier takes
 /// another branch, and that is not the same in every run.
 const ANOTHER_WAY: u64 = 10;
 

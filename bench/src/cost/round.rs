@@ -73,12 +73,12 @@ impl<'a> Round<'a> {
             let mut put = |name: &str, value| figures.insert(name.to_owned(), value);
             put("dpc", dpc.total());
             put("dpc.entry", dpc.entry);
-            put("dpc.gate", dpc.gate);
-            put("dpc.meeting", dpc.meeting());
+            put("dpc.support_check", dpc.support_check);
+            put("dpc.barrier", dpc.barrier());
             put("dpc.svme", dpc.svme);
             put("dpc.vmsave", dpc.vmsave);
             put("dpc.restore", dpc.restore);
-            let alone = dpc.gate + dpc.svme + dpc.vmsave + dpc.restore;
+            let alone = dpc.support_check + dpc.svme + dpc.vmsave + dpc.restore;
             put("dpc.vmsave_alone", alone);
             put("dpc.copy", dpc.copy);
             put("dpc.witness", dpc.witness);

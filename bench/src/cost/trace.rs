@@ -8,10 +8,10 @@ use lab::mapped_image::{IMPORT_JUMP, MappedImage, RDTSC};
 pub struct Dpc {
     /// Before which of its own instructions another DPC was queued.
     pub queued: Vec<u64>,
-    /// Until the gate.
+    /// Until the support check.
     pub entry: u64,
     /// Asking whether VMSAVE may be used.
-    pub gate: u64,
+    pub support_check: u64,
     /// Until it was there for the others, from the beginning.
     pub joined: u64,
     /// One turn of waiting; nothing if it did not have to.
@@ -42,7 +42,7 @@ impl Dpc {
         };
         let stamps = at(RDTSC);
         let Some((&[asked_in, let_in], stamps)) = stamps.split_first_chunk() else {
-            bail!("a DPC without the stamps of the gate");
+            bail!("a DPC without the stamps of the support check");
         };
         let Some((waiting, &[begun, vmsave, saved, restored, asked, told])) =
             stamps.split_last_chunk()
@@ -58,7 +58,7 @@ impl Dpc {
         Ok(Self {
             queued: queued.map(|index| index as u64).collect(),
             entry: asked_in as u64,
-            gate: between(asked_in, let_in),
+            support_check: between(asked_in, let_in),
             joined: joined as u64,
             turn: turns.max().unwrap_or(0),
             preparation: between(waited_until, begun),
@@ -83,8 +83,8 @@ impl Dpc {
     }
 
     /// Coming together with the others, waiting left out.
-    pub fn meeting(&self) -> u64 {
-        self.joined - self.entry - self.gate + self.preparation
+    pub fn barrier(&self) -> u64 {
+        self.joined - self.entry - self.support_check + self.preparation
     }
 
     /// All of it, waiting left out.
