@@ -4,7 +4,7 @@
 //! calls are.
 
 pub mod baseline;
-mod round;
+mod broadcast;
 pub mod snapshot;
 mod trace;
 
@@ -13,8 +13,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use baseline::Change;
+use broadcast::Broadcast;
 use lab::mapped_image::MappedImage;
-use round::Round;
 use snapshot::Snapshot;
 use wdk_linux::host::step;
 use xtask::artifact::Package;
@@ -123,8 +123,8 @@ pub fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
         .find_map(Snapshot::routine)
         .context("no DPC ran on a second processor")?;
     for snapshot in &snapshots {
-        let round = Round::of(snapshot, &image, entry)?;
-        round.report(&mut figures);
+        let broadcast = Broadcast::of(snapshot, &image, entry)?;
+        broadcast.report(&mut figures);
     }
     per_processor(&mut figures, "caller", "caller.per_processor");
     per_processor(&mut figures, "memory", "memory.per_processor");

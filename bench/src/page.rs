@@ -200,7 +200,7 @@ mod tests {
         ("128", "bytes that VMSAVE writes, and of a DPC's state"),
         ("255", "processors, the most that the bench has"),
         ("4096", "processors, of the client's benchmark"),
-        ("65536", "cycles, the patience of the processors that meet"),
+        ("65536", "cycles, the spin limit of the barrier"),
     ];
 
     fn content() -> Content {

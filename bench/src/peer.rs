@@ -37,7 +37,7 @@ pub const WAYS: [(&str, &str); 4] = [
     ("typed", "rdmsr -a, ten times"),
 ];
 
-/// What the table leaves out, for whoever reads it.
+/// What the table leaves out, for its readers.
 pub const NOT_SHOWN: &str = "\
 Instructions are those of the whole machine, the system's included; beside them, how many times a
 snapshot's they are, rounded down. A skew of Linux' ways is the least that it can be: from the end of the
@@ -71,7 +71,7 @@ pub struct Comparison {
 ///
 /// If something cannot be downloaded or built, or a machine does not get to its end.
 pub fn measure(workspace: &Workspace, driver: &Path, kernel: &Path) -> Result<Comparison> {
-    // What has to be downloaded comes first: if it cannot be, nobody waits for the rest.
+    // What has to be downloaded comes first: if it cannot be, the rest is not waited for.
     let mut comparison = linux(workspace)?;
     for processors in PROCESSORS {
         let what = format!("a snapshot of {processors} processors");

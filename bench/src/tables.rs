@@ -113,7 +113,7 @@ pub fn parts(figures: &Figures) -> Table {
     }
 }
 
-/// What nobody can leave out.
+/// What cannot be left out.
 pub fn indispensable() -> Table {
     let rows = INDISPENSABLE.iter();
     let rows = rows

@@ -8,21 +8,19 @@ mod failure;
 mod image_path;
 mod install;
 mod machine;
-mod obstacle;
 mod options;
 mod package;
 mod plan;
 mod processor;
 mod record;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod uninstall;
 #[cfg(windows)]
 mod windows;
 
-pub(crate) use self::{
-    install::install, obstacle::Obstacle, options::Options, uninstall::uninstall,
-};
+pub(crate) use self::{install::install, options::Options, refusal::Refusal, uninstall::uninstall};
 
 use self::{failure::Failure, machine::Machine};
 use crate::model::DeviceError;
@@ -50,7 +48,7 @@ pub(crate) fn this_machine() -> Result<Box<dyn Machine>, DeviceError> {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     /// Something is in the way. Nothing was changed.
-    Obstacles(Vec<Obstacle>),
+    Refused(Vec<Refusal>),
     /// A step failed: what happened, a line each.
     Failed(Vec<String>),
 }

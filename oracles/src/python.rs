@@ -62,8 +62,8 @@ impl Environment {
     }
 }
 
-/// Has `make` fill `folder` unless it was made from the same requirements before, with everybody
-/// else kept out meanwhile.
+/// Has `make` fill `folder` unless it was made from the same requirements before, with every
+/// other process kept out meanwhile.
 ///
 /// The folder is made in its place, since the programs in it name it; what says that it is whole
 /// comes last.

@@ -94,7 +94,7 @@ function Get-Problem {
 }
 
 # What there is by this name that this script did not make, one line for each.
-function Get-Stranger {
+function Get-ForeignObject {
     $machine = Get-VM -Name $Name -ErrorAction SilentlyContinue
     if ($machine -and $machine.Notes -ne $Mark) {
         "There is another virtual machine by the name of ${Name}: use -Name."
@@ -261,7 +261,7 @@ function Remove-Machine {
 }
 
 $problems = @(Get-Problem)
-if (-not $problems) { $problems = @(Get-Stranger) }
+if (-not $problems) { $problems = @(Get-ForeignObject) }
 if ($problems) {
     $problems | ForEach-Object -Process { Write-Warning -Message $_ }
     throw "Nothing was changed: $($problems.Count) prerequisite(s) are missing."

@@ -35,7 +35,7 @@ fn next_step(error: &Error) -> Option<&'static str> {
             "run this from a terminal that was started with \"Run as administrator\""
         }
         Error::Device(DeviceError::MayResetHost(_)) => {
-            "ask whoever runs the host whether its hypervisor switches virtualized VMSAVE off; then \
+            "ask the administrator of the host whether its hypervisor switches virtualized VMSAVE off; then \
              --yes goes on"
         }
         Error::Device(DeviceError::RevisionMismatch) => {

@@ -95,7 +95,7 @@ pub enum DeviceError {
     /// The caller may not use the device.
     #[error("access to the driver was denied")]
     AccessDenied,
-    /// VMSAVE may reset the host of this virtual machine, and nobody has agreed to that.
+    /// VMSAVE may reset the host of this virtual machine, and the caller has not agreed to that.
     #[error(
         "this virtual machine runs on {0}, whose host VMSAVE may reset with all that runs on it \
          (CVE-2024-53114)"

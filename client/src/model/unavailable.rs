@@ -47,7 +47,7 @@ impl Unavailable {
         }
     }
 
-    /// What this client understands of the reason, whoever tells it.
+    /// What this client understands of the reason, from a driver or a file.
     pub(crate) fn known(&self) -> &Self {
         match self {
             Self::Recorded(recorded) => &recorded.known,

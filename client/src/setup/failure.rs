@@ -122,8 +122,8 @@ fn meaning(code: u32) -> &'static str {
             ": a certificate is not valid at this time: set the clock, or make the package again"
         }
         0x800B_0109 => {
-            ": the root of the certificate chain is not trusted: have the certificate of whoever \
-             signed the package installed in Root and TrustedPublisher"
+            ": the root of the certificate chain is not trusted: have the signer's root \
+             certificate installed in Root and TrustedPublisher"
         }
         0xE000_022F => ": the package has no signed catalog: take the whole package again",
         0xE000_024B => {

@@ -10,11 +10,11 @@ use super::{
     Trouble,
     failure::Failure,
     machine::{Action, Facts, Machine, Service},
-    obstacle::{self, Obstacle},
     options::Options,
     package::{Package, of_image},
     plan::{Installation, Plan, Previous},
     record::Store,
+    refusal::{self, Refusal},
 };
 
 /// Installs the driver, and starts it.
@@ -27,17 +27,17 @@ pub(crate) fn install(
     said: &mut dyn Write,
 ) -> Result<(), Trouble> {
     let package = folder(options).and_then(|folder| Ok(Package::read(&folder)?));
-    let package = package.map_err(|obstacle| Trouble::Obstacles(vec![obstacle]))?;
+    let package = package.map_err(|refusal| Trouble::Refused(vec![refusal]))?;
     install_package(machine, &package, options, said)
 }
 
-fn folder(options: &Options) -> Result<PathBuf, Obstacle> {
+fn folder(options: &Options) -> Result<PathBuf, Refusal> {
     if let Some(folder) = &options.package {
         return Ok(folder.clone());
     }
-    let program = env::current_exe().map_err(Obstacle::NoFolder)?;
+    let program = env::current_exe().map_err(Refusal::NoFolder)?;
     let folder = program.parent().ok_or(io::ErrorKind::NotFound.into());
-    folder.map(Into::into).map_err(Obstacle::NoFolder)
+    folder.map(Into::into).map_err(Refusal::NoFolder)
 }
 
 /// Installs a package that was read.
@@ -48,9 +48,9 @@ pub(super) fn install_package(
     said: &mut dyn Write,
 ) -> Result<(), Trouble> {
     let facts = machine.facts()?;
-    let obstacles = obstacle::to_install(machine, &facts, package, options)?;
-    if !obstacles.is_empty() {
-        return Err(Trouble::Obstacles(obstacles));
+    let refusals = refusal::to_install(machine, &facts, package, options)?;
+    if !refusals.is_empty() {
+        return Err(Trouble::Refused(refusals));
     }
     let mut lacking = Vec::new();
     for store in Store::ALL {

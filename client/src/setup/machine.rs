@@ -156,7 +156,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// Whether somebody who asks what would happen wants to hear of it.
+    /// Whether it is told of in a dry run.
     pub(crate) fn is_shown(&self) -> bool {
         !matches!(self, Self::Record(_) | Self::Keep { .. } | Self::Discard(_))
     }

@@ -1,4 +1,4 @@
-//! A driver package in a folder, whoever made it: `cargo xtask package`, `cargo make`, cargo-wdk, or
+//! A driver package in a folder, by any of its makers: `cargo xtask package`, `cargo make`, cargo-wdk, or
 //! Microsoft's signing of one of these.
 
 mod inf;

@@ -2,9 +2,9 @@
 
 use super::{
     machine::{Action, Facts, PackageCopy, Service},
-    obstacle::needs_test_signing,
     package::{Package, of_image, signer::Kind},
     record::{Placed, Record, Slot, Store},
+    refusal::needs_test_signing,
 };
 use crate::model::DriverVersion;
 /// What an installation comes to.

@@ -1,4 +1,4 @@
-//! What the processor says of itself to everybody, by CPUID.
+//! What the processor says of itself to every program, by CPUID.
 
 use amd_svm::{
     cpuid::{

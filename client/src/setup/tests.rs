@@ -1,8 +1,8 @@
 //! Installing and removing on a machine of these tests', on which everything can go wrong.
 
 mod machine;
-mod obstacles;
 mod property;
+mod refusals;
 mod signers;
 mod texts;
 
@@ -42,7 +42,7 @@ fn seen(said: Vec<u8>, result: Result<(), Trouble>) -> String {
     let complaints = match result {
         Ok(()) => Vec::new(),
         Err(Trouble::Failed(lines)) => lines,
-        Err(Trouble::Obstacles(found)) => found.iter().map(ToString::to_string).collect(),
+        Err(Trouble::Refused(found)) => found.iter().map(ToString::to_string).collect(),
     };
     for complaint in complaints {
         assert!(

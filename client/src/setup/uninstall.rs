@@ -6,7 +6,7 @@ use super::{
     Trouble,
     install::tell,
     machine::{Action, Machine, Service},
-    obstacle, plan,
+    plan, refusal,
 };
 
 /// Removes the driver and what was installed with it.
@@ -20,9 +20,9 @@ pub(crate) fn uninstall(
     said: &mut dyn Write,
 ) -> Result<(), Trouble> {
     let facts = machine.facts()?;
-    let obstacles = obstacle::to_uninstall(machine, &facts)?;
-    if !obstacles.is_empty() {
-        return Err(Trouble::Obstacles(obstacles));
+    let refusals = refusal::to_uninstall(machine, &facts)?;
+    if !refusals.is_empty() {
+        return Err(Trouble::Refused(refusals));
     }
     let steps = plan::removal(&facts);
     if steps.is_empty() {

@@ -34,7 +34,7 @@ fn no_vmsave_is_executed_before_the_user_agrees() {
                 1,
                 "",
                 "client: this virtual machine runs on a processor of family 19h, model 61h, whose host \
-                 VMSAVE may reset with all that runs on it (CVE-2024-53114): ask whoever runs the host \
+                 VMSAVE may reset with all that runs on it (CVE-2024-53114): ask the administrator of the host \
                  whether its hypervisor switches virtualized VMSAVE off; then --yes goes on\n"
             ),
             "{command:?}"

@@ -2,8 +2,8 @@
 //!
 //! Each runs a VMCB for every condition, and fuzzed ones. Whether it refuses one has to follow from
 //! the conditions and from the emulator's known differences: those of [`deviations`], by version. An
-//! emulator of another version is compared, and what differs is said, but it is not judged: nobody
-//! has looked at it.
+//! emulator of another version is compared, and what differs is said, but it is not judged: its
+//! differences are not listed.
 
 mod answers;
 mod deviations;
@@ -97,8 +97,8 @@ impl Refusals {
             let differing = judgement.facts.drain(..).filter_map(|fact| fact.violation);
             let notes: Vec<_> = differing.collect();
             judgement.notes = vec![format!(
-                "{} {version} is not judged by what VMRUN refuses: nobody has listed its \
-                 differences; {} of another version's expectations do not hold",
+                "{} {version} is not judged by what VMRUN refuses: its differences are not \
+                 listed; {} of another version's expectations do not hold",
                 on.emulator,
                 notes.len()
             )];

@@ -144,7 +144,7 @@ pub fn symbolic_link(original: &Path, place: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(original, place)
 }
 
-/// Lets everybody run a file as a program.
+/// Lets every user run a file as a program.
 ///
 /// # Errors
 ///

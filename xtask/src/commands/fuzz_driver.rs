@@ -12,7 +12,7 @@ use xtask::needs;
 
 use crate::fuzzing::{self, Plan};
 
-/// Make random calls on the driver in the lab, and compare every answer with what is promised
+/// Make random calls on the driver in the lab, and compare every answer with what is expected
 #[derive(clap::Args)]
 pub struct Args {
     /// Requests to make at least

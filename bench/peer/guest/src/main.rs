@@ -15,7 +15,7 @@
 //! | `done` | 0, the last line if nothing failed |
 //! | `failed` | why it ends without |
 //!
-//! Each way is gone once to warm up, and then [`ROUNDS`] times, each with its lines.
+//! Each way is gone once to warm up, and then [`REPETITIONS`] times, each with its lines.
 
 mod machine;
 mod time_stamp;
@@ -29,7 +29,7 @@ use anyhow::{Context as _, Result, bail};
 use ways::Reading;
 
 /// How often each way is measured.
-const ROUNDS: usize = 5;
+const REPETITIONS: usize = 5;
 
 /// `FS.base`, the one register here that is of whichever process runs on a processor.
 const FS_BASE: u32 = 0xC000_0100;
@@ -50,7 +50,7 @@ fn run() -> Result<()> {
     say("processors", processors);
     let mut known: Option<Vec<Vec<u64>>> = None;
     for (name, way) in ways::ALL {
-        for round in 0..=ROUNDS {
+        for repetition in 0..=REPETITIONS {
             let reading = way(&registers).with_context(|| name.to_owned())?;
             let values = comparable(&registers, &reading, processors)?;
             match &known {
@@ -60,7 +60,7 @@ fn run() -> Result<()> {
                 Some(_) => {}
                 None => known = Some(values),
             }
-            if round > 0 {
+            if repetition > 0 {
                 tell(name, &reading);
             }
         }

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_mins(30);
 
 /// What the kernel is told. It cannot measure how fast a processor is whose time-stamp counter
 /// counts instructions, so it is told, and believes the counter; it does not test its algorithms
-/// while somebody measures; and it ends where it fails.
+/// while a measurement runs; and it ends where it fails.
 const COMMAND_LINE: &str =
     "console=ttyS0 quiet lpj=4000000 tsc=reliable cryptomgr.notests panic=-1";
 

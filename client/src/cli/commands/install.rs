@@ -10,7 +10,7 @@ use crate::{
         run::Answer,
     },
     model::Error,
-    setup::{self, Obstacle, Trouble},
+    setup::{self, Refusal, Trouble},
 };
 
 pub(super) fn install(options: InstallOptions, said: &mut dyn Write) -> Result<Answer, Error> {
@@ -38,8 +38,8 @@ fn answer(result: Result<(), Trouble>) -> Answer {
     let complaints = match result {
         Ok(()) => return Answer::text(""),
         Err(Trouble::Failed(lines)) => lines,
-        Err(Trouble::Obstacles(obstacles)) => {
-            let mut lines: Vec<_> = obstacles.iter().map(about).collect();
+        Err(Trouble::Refused(refusals)) => {
+            let mut lines: Vec<_> = refusals.iter().map(about).collect();
             lines.push("nothing was changed".to_owned());
             lines
         }
@@ -51,9 +51,9 @@ fn answer(result: Result<(), Trouble>) -> Answer {
     }
 }
 
-fn about(obstacle: &Obstacle) -> String {
-    match obstacle {
-        Obstacle::Hypervisor(name) => advice::about_hypervisor(Some(name)),
+fn about(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Hypervisor(name) => advice::about_hypervisor(Some(name)),
         other => other.to_string(),
     }
 }

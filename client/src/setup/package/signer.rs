@@ -63,7 +63,7 @@ pub(crate) enum Kind {
     SelfSigned,
     /// Microsoft, by attestation or after tests.
     Microsoft,
-    /// Somebody else, in whose root this machine may have trust.
+    /// Another issuer, whose root this machine may trust.
     Other,
 }
 
@@ -216,7 +216,7 @@ fn text(value: AnyRef) -> String {
     }
 }
 
-/// A name as people read it, the narrowest part first. Whoever signed has chosen the letters: what a
+/// A name as people read it, the narrowest part first. The signer has chosen the letters: what a
 /// terminal would act on is spelt out.
 fn shown(parts: &[(ObjectIdentifier, String)]) -> String {
     let mut shown = String::new();

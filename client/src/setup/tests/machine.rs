@@ -55,7 +55,7 @@ pub(super) struct TestMachine {
     pub(super) broken: BTreeSet<u8>,
     /// Builds that Microsoft signed; the others have a certificate of their own each.
     pub(super) attested: BTreeSet<u8>,
-    /// Somebody has the device open.
+    /// A process has the device open.
     pub(super) busy: bool,
     /// The step that fails, counted from 0, and how.
     pub(super) fail: Option<(usize, How)>,

@@ -29,7 +29,7 @@ enum Event {
         fail: Option<(usize, How)>,
     },
     Restart,
-    /// Somebody opens the device, or closes it.
+    /// A process opens the device, or closes it.
     Busy(bool),
 }
 
@@ -139,7 +139,7 @@ fn installed(plainly: bool) -> TestMachine {
     machine
 }
 
-/// What does not matter to whoever uses the driver: by which name the store has the package, and
+/// What does not matter to users of the driver: by which name the store has the package, and
 /// which of the copies there are.
 fn essence(state: &State) -> State {
     State {

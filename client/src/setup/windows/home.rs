@@ -1,5 +1,5 @@
 //! The folder for the record and for copies of packages, below Program Files: administrators alone
-//! write there, so that nobody else decides what an elevated removal takes back.
+//! write there, so that no other user decides what an elevated removal takes back.
 
 use std::{
     fs, io,

@@ -30,7 +30,7 @@ use super::processes;
 use crate::setup::{failure::Failure, machine::Service};
 
 /// How long a driver may take to stop, or the system to delete its service, before it counts as held.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STATE_LIMIT: Duration = Duration::from_secs(10);
 /// How often is looked meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -107,7 +107,7 @@ pub(super) fn stop() -> Result<(), Failure> {
     }
     let begin = Instant::now();
     while service.state()? != SERVICE_STOPPED {
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > STATE_LIMIT {
             return Err(Failure::Busy {
                 holders: processes::other_clients(),
             });
@@ -129,7 +129,7 @@ pub(super) fn delete() -> Result<(), Failure> {
     }
     let begin = Instant::now();
     while open(SERVICE_QUERY_STATUS)?.is_some() {
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > STATE_LIMIT {
             return Err(Failure::MarkedForDeletion);
         }
         sleep(PAUSE);

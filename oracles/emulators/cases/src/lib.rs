@@ -96,7 +96,7 @@ fn breaks_without_nesting(condition: Condition, vmcb: &mut Vmcb, beyond: u64) ->
 }
 
 /// The same guest under nested paging, by the tables that it has itself: they map all memory one to
-/// one, open to everybody.
+/// one, for user mode too.
 pub fn nest(vmcb: &mut Vmcb) {
     vmcb.control.nested_control.set_nested_paging(true);
     vmcb.control.nested_cr3 = vmcb.save.cr3;

@@ -78,7 +78,7 @@ fn an_answer_that_changes_is_noticed_and_one_of_another_version_is_said() {
     let found = violations(&refusals, known);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].starts_with("of 1 it was not: 1234 exits with "));
-    // A version that nobody has looked at: said, and not judged.
+    // A version whose differences are not listed: said, and not judged.
     let unknown = Version::new(10, 0);
     assert_eq!(violations(&refusals, unknown), [""; 0]);
     let notes = refusals.judge(QEMU, unknown).unwrap().notes;

@@ -14,9 +14,9 @@ use super::{
 /// The first build of Windows with every routine that the driver imports: Windows 10, version 2004.
 const OLDEST_BUILD: u32 = 19041;
 
-/// Something in the way.
+/// Why an installation or a removal is refused.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Obstacle {
+pub(crate) enum Refusal {
     #[error(
         "this is not elevated: run it from a terminal that was started with \"Run as administrator\""
     )]
@@ -92,7 +92,7 @@ pub(crate) enum Obstacle {
     Stopping,
 }
 
-impl From<NoPackage> for Obstacle {
+impl From<NoPackage> for Refusal {
     fn from(reason: NoPackage) -> Self {
         Self::NoPackage(reason)
     }
@@ -109,20 +109,20 @@ pub(super) fn to_install(
     facts: &Facts,
     package: &Package,
     options: &Options,
-) -> Result<Vec<Obstacle>, Failure> {
+) -> Result<Vec<Refusal>, Failure> {
     let mut found = to_anything(facts);
     if facts.build < OLDEST_BUILD {
-        found.push(Obstacle::OldWindows { build: facts.build });
+        found.push(Refusal::OldWindows { build: facts.build });
     }
     if !facts.x64 {
-        found.push(Obstacle::NotX64);
+        found.push(Refusal::NotX64);
     }
     if !options.without_svm {
         found.extend(to_svm(facts));
     }
     found.extend(to_signature(machine, facts, package, options)?);
     if facts.service == Service::Stopping {
-        found.push(Obstacle::Stopping);
+        found.push(Refusal::Stopping);
     }
     Ok(found)
 }
@@ -131,64 +131,64 @@ pub(super) fn to_install(
 pub(super) fn to_uninstall(
     machine: &mut dyn Machine,
     facts: &Facts,
-) -> Result<Vec<Obstacle>, Failure> {
+) -> Result<Vec<Refusal>, Failure> {
     let mut found = to_anything(facts);
     if facts.elevated && facts.record.test_signing && machine.is_bit_locker_on()? {
-        found.push(Obstacle::BitLocker {
+        found.push(Refusal::BitLocker {
             change: "turning test signing off again",
         });
     }
     Ok(found)
 }
 
-fn to_anything(facts: &Facts) -> Vec<Obstacle> {
+fn to_anything(facts: &Facts) -> Vec<Refusal> {
     if facts.elevated {
         Vec::new()
     } else {
-        vec![Obstacle::NotElevated]
+        vec![Refusal::NotElevated]
     }
 }
 
 /// What keeps VMSAVE from being executed, though the driver may load.
-fn to_svm(facts: &Facts) -> Vec<Obstacle> {
+fn to_svm(facts: &Facts) -> Vec<Refusal> {
     let processor = &facts.processor;
     if !processor.may_have_svm() {
-        return vec![Obstacle::NotAmd {
+        return vec![Refusal::NotAmd {
             vendor: processor.vendor.clone(),
         }];
     }
     match (&processor.hypervisor, processor.svm) {
         (None, true) if processor.switched_on => Vec::new(),
-        (None, true) => vec![Obstacle::FirmwareSwitch],
+        (None, true) => vec![Refusal::FirmwareSwitch],
         (Some(_), true) => Vec::new(),
-        (None, false) => vec![Obstacle::NoSvm],
+        (None, false) => vec![Refusal::NoSvm],
         (Some(Hypervisor::OwnHyperV), false) => to_svm_here(facts),
-        (Some(Hypervisor::HyperV), false) => vec![Obstacle::HyperVGuest],
-        (Some(Hypervisor::Other(name)), false) => vec![Obstacle::Hypervisor(name.clone())],
+        (Some(Hypervisor::HyperV), false) => vec![Refusal::HyperVGuest],
+        (Some(Hypervisor::Other(name)), false) => vec![Refusal::Hypervisor(name.clone())],
     }
 }
 
 /// What has this Windows start Hyper-V: all of it has to go.
-fn to_svm_here(facts: &Facts) -> Vec<Obstacle> {
+fn to_svm_here(facts: &Facts) -> Vec<Refusal> {
     let security = facts.security;
     let mut found = Vec::new();
-    for (switch, obstacle) in [
+    for (switch, refusal) in [
         (
             security.memory_integrity,
-            (|locked| Obstacle::MemoryIntegrity { locked }) as fn(bool) -> Obstacle,
+            (|locked| Refusal::MemoryIntegrity { locked }) as fn(bool) -> Refusal,
         ),
         (security.credential_guard, |locked| {
-            Obstacle::CredentialGuard { locked }
+            Refusal::CredentialGuard { locked }
         }),
         (security.virtualization_based, |locked| {
-            Obstacle::VirtualizationBasedSecurity { locked }
+            Refusal::VirtualizationBasedSecurity { locked }
         }),
     ] {
         if switch != Switch::Off {
-            found.push(obstacle(switch == Switch::Locked));
+            found.push(refusal(switch == Switch::Locked));
         }
     }
-    found.push(Obstacle::OwnHyperV);
+    found.push(Refusal::OwnHyperV);
     found
 }
 
@@ -198,7 +198,7 @@ fn to_signature(
     facts: &Facts,
     package: &Package,
     options: &Options,
-) -> Result<Vec<Obstacle>, Failure> {
+) -> Result<Vec<Refusal>, Failure> {
     if !facts.signing.is_checked {
         return Ok(Vec::new());
     }
@@ -206,10 +206,10 @@ fn to_signature(
     let subject = || package.signer.certificate.subject.clone();
     let (first, last) = package.signer.valid;
     if facts.now < first {
-        found.push(Obstacle::NotYetValid { subject: subject() });
+        found.push(Refusal::NotYetValid { subject: subject() });
     }
     if facts.now > last && !package.signer.has_time_stamp {
-        found.push(Obstacle::Expired { subject: subject() });
+        found.push(Refusal::Expired { subject: subject() });
     }
     if !needs_test_signing(facts, package) {
         return Ok(found);
@@ -219,10 +219,10 @@ fn to_signature(
         && (facts.signing.secure_boot || wants_change)
         && machine.is_bit_locker_on()?;
     if facts.signing.secure_boot {
-        found.push(Obstacle::SecureBoot);
+        found.push(Refusal::SecureBoot);
     }
     if protected {
-        found.push(Obstacle::BitLocker {
+        found.push(Refusal::BitLocker {
             change: if facts.signing.secure_boot {
                 "turning Secure Boot off"
             } else {
@@ -231,7 +231,7 @@ fn to_signature(
         });
     }
     if !facts.signing.takes_tests && !options.test_signing {
-        found.push(Obstacle::NoTestSigning);
+        found.push(Refusal::NoTestSigning);
     }
     Ok(found)
 }

@@ -147,7 +147,7 @@ fn what_is_in_the_way_has_a_line_each_and_nothing_is_changed() {
         }
         writeln!(text, "{name}\n{seen}").unwrap();
     }
-    assert_text("obstacles", &text);
+    assert_text("refusals", &text);
 }
 
 #[test]

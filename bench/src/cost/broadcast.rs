@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 use super::trace::Dpc;
 
 /// What a snapshot was made of.
-pub struct Round<'a> {
+pub struct Broadcast<'a> {
     snapshot: &'a Snapshot,
     /// The caller's instructions until the first DPC is queued, and after the last has arrived.
     caller: (u64, u64),
@@ -18,7 +18,7 @@ pub struct Round<'a> {
     dpcs: Vec<Dpc>,
 }
 
-impl<'a> Round<'a> {
+impl<'a> Broadcast<'a> {
     /// Takes the log apart, knowing where the DPC's routine begins and ends.
     pub fn of(snapshot: &'a Snapshot, image: &MappedImage, routine: (u64, u64)) -> Result<Self> {
         let (entry, exit) = routine;
