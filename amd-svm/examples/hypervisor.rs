@@ -12,7 +12,8 @@
     reason = "the guest is assembly, and guests are run by an unsafe function"
 )]
 
-use core::{arch::global_asm, fmt, slice};
+use core::arch::global_asm;
+use core::{fmt, slice};
 
 use amd_svm::guest::{self, GeneralRegisters, Pages};
 use amd_svm::msr::{Efer, Msr, Pat};

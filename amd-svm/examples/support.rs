@@ -3,14 +3,10 @@
 //!
 //! `cargo run --package amd-svm --example support`
 
-use amd_svm::{
-    Fault, Processor, Selectors,
-    cpuid::{self, CpuidResult, Signature},
-    descriptor::Selector,
-    intrinsics,
-    msr::{Efer, Msr},
-    support,
-};
+use amd_svm::cpuid::{self, CpuidResult, Signature};
+use amd_svm::descriptor::Selector;
+use amd_svm::msr::{Efer, Msr};
+use amd_svm::{Fault, Processor, Selectors, intrinsics, support};
 
 /// A processor as ring 3 sees it: CPUID works, privileged instructions raise `#GP`.
 struct UserMode;

@@ -2,11 +2,9 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::{
-    EferFault, Fault, Processor,
-    msr::{Efer, Msr},
-    support::{self, Refusal, Step, Supported},
-};
+use crate::msr::{Efer, Msr};
+use crate::support::{self, Refusal, Step, Supported};
+use crate::{EferFault, Fault, Processor};
 
 /// A completed capture. The state itself is in the page that belongs to the [`Processor`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,15 +6,15 @@
 //!
 //! Source: APM volume 2, section 15.5.2 and appendix B; volume 3, "VMSAVE".
 
-use core::{fmt, mem::offset_of, ops::Range};
+use core::fmt;
+use core::mem::offset_of;
+use core::ops::Range;
 
 use zerocopy::IntoBytes;
 
-use crate::{
-    msr::Msr,
-    segment::Segment,
-    vmcb::{Vmcb, VmsaveState},
-};
+use crate::msr::Msr;
+use crate::segment::Segment;
+use crate::vmcb::{Vmcb, VmsaveState};
 
 /// A segment register that VMSAVE stores.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -252,7 +252,8 @@ impl fmt::Display for VmsaveField {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, vec::Vec};
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
 
     use proptest::prelude::*;
     use zerocopy::FromBytes;

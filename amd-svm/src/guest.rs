@@ -25,7 +25,9 @@
     reason = "a list of instructions; a naked function takes no such attribute"
 )]
 
-use core::{arch::naked_asm, fmt, mem::offset_of};
+use core::arch::naked_asm;
+use core::fmt;
+use core::mem::offset_of;
 
 use crate::vmcb::Vmcb;
 

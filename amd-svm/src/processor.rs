@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use crate::{
-    cpuid::CpuidResult,
-    descriptor::Selector,
-    msr::{Efer, Msr},
-};
+use crate::cpuid::CpuidResult;
+use crate::descriptor::Selector;
+use crate::msr::{Efer, Msr};
 
 /// The selectors of the segment registers that VMSAVE stores.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,10 +3,8 @@
 
 use core::fmt;
 
-use crate::{
-    Fault, Processor, cpuid,
-    msr::{Msr, VmCr},
-};
+use crate::msr::{Msr, VmCr};
+use crate::{Fault, Processor, cpuid};
 
 /// Why VMSAVE is not possible on a processor, or was not completed.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

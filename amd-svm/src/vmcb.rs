@@ -17,7 +17,8 @@ mod permission;
 mod save;
 mod vmsa;
 
-use core::{fmt, ops::Range};
+use core::fmt;
+use core::ops::Range;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 

@@ -13,15 +13,13 @@ use core::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
 
-use crate::{
-    Processor,
-    descriptor::{Descriptor, Selector},
-    fields::{FieldKind, SegmentPart, SegmentRegister, VmsaveField},
-    msr::Msr,
-    segment::{Segment, SegmentAttributes},
-    support::{Refusal, Step},
-    vmcb::{SystemCallRegisters, VmsaveState},
-};
+use crate::Processor;
+use crate::descriptor::{Descriptor, Selector};
+use crate::fields::{FieldKind, SegmentPart, SegmentRegister, VmsaveField};
+use crate::msr::Msr;
+use crate::segment::{Segment, SegmentAttributes};
+use crate::support::{Refusal, Step};
+use crate::vmcb::{SystemCallRegisters, VmsaveState};
 
 /// What a processor says of itself without VMSAVE.
 #[repr(C)]

@@ -6,7 +6,10 @@
 #[path = "../tests/client/fake.rs"]
 mod fake;
 
-use std::{ffi::OsString, hint::black_box, process::Command, time::Duration};
+use std::ffi::OsString;
+use std::hint::black_box;
+use std::process::Command;
+use std::time::Duration;
 
 use client::{Diff, Snapshot, Terminal};
 use criterion::{Criterion, criterion_group, criterion_main};

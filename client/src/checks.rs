@@ -13,22 +13,16 @@ mod processors;
 mod segments;
 mod severity;
 
+pub use self::catalogue::FindingId;
 pub(crate) use self::coverage::has_swapped;
-pub use self::{
-    catalogue::FindingId,
-    coverage::{Coverage, Extent, Reason},
-    diff::{Change, Comparison, Diff, Form, Lack, NotCompared, ProcessorChange},
-    finding_id::UnknownFinding,
-    severity::Severity,
-};
-use self::{
-    coverage::{Class, Kernel},
-    machine::{Machine, Subject},
-};
-use crate::model::{
-    Field, ProcessorId, Snapshot,
-    fold::{self, Folded},
-};
+use self::coverage::{Class, Kernel};
+pub use self::coverage::{Coverage, Extent, Reason};
+pub use self::diff::{Change, Comparison, Diff, Form, Lack, NotCompared, ProcessorChange};
+pub use self::finding_id::UnknownFinding;
+use self::machine::{Machine, Subject};
+pub use self::severity::Severity;
+use crate::model::fold::{self, Folded};
+use crate::model::{Field, ProcessorId, Snapshot};
 
 /// Something that a healthy machine does not show.
 #[derive(Clone, Debug, Eq, PartialEq)]

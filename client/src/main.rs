@@ -1,6 +1,7 @@
 //! The `client` program: [`client::run`] with this process' arguments, streams and driver.
 
-use std::{env, io, process::ExitCode};
+use std::process::ExitCode;
+use std::{env, io};
 
 use client::Terminal;
 

@@ -20,9 +20,13 @@ mod uninstall;
 #[cfg(windows)]
 mod windows;
 
-pub(crate) use self::{install::install, options::Options, refusal::Refusal, uninstall::uninstall};
+pub(crate) use self::install::install;
+pub(crate) use self::options::Options;
+pub(crate) use self::refusal::Refusal;
+pub(crate) use self::uninstall::uninstall;
 
-use self::{failure::Failure, machine::Machine};
+use self::failure::Failure;
+use self::machine::Machine;
 use crate::model::DeviceError;
 
 /// The service, and the name that the files of a package begin with.

@@ -1,16 +1,15 @@
 //! Every way through the capture, on a processor made of plain data.
 
-use std::{vec, vec::Vec};
+use std::vec;
+use std::vec::Vec;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    Selectors,
-    cpuid::CpuidResult,
-    descriptor::Selector,
-    witness::{REGISTERS, Witness},
-};
+use crate::Selectors;
+use crate::cpuid::CpuidResult;
+use crate::descriptor::Selector;
+use crate::witness::{REGISTERS, Witness};
 
 const EFER_OF_WINDOWS: u64 = 0xD01;
 const SVME: u64 = 1 << 12;

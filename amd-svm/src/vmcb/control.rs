@@ -1,6 +1,7 @@
 //! The control area of a VMCB: what exits, what is virtualised, and why the guest exited.
 
-use core::{fmt, mem::offset_of};
+use core::fmt;
+use core::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 

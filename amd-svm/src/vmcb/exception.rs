@@ -114,7 +114,8 @@ impl fmt::Debug for Exception {
 
 #[cfg(test)]
 mod tests {
-    use std::{string::ToString, vec::Vec};
+    use std::string::ToString;
+    use std::vec::Vec;
 
     use super::*;
 

@@ -269,7 +269,8 @@ impl fmt::Display for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, string::ToString as _};
+    use std::collections::BTreeSet;
+    use std::string::ToString as _;
 
     use super::*;
 

@@ -19,7 +19,8 @@
 mod vmcb;
 mod vmsa;
 
-use core::{fmt, ops::Range};
+use core::fmt;
+use core::ops::Range;
 
 pub use vmcb::VMCB;
 pub use vmsa::VMSA;
@@ -239,16 +240,17 @@ use fields;
 
 #[cfg(test)]
 mod tests {
-    use std::{boxed::Box, collections::BTreeSet, format, vec::Vec};
+    use std::boxed::Box;
+    use std::collections::BTreeSet;
+    use std::format;
+    use std::vec::Vec;
 
     use proptest::prelude::*;
     use zerocopy::IntoBytes as _;
 
     use super::*;
-    use crate::{
-        fields::VmsaveField,
-        vmcb::{VMSA_SIZE, Vmcb, Vmsa},
-    };
+    use crate::fields::VmsaveField;
+    use crate::vmcb::{VMSA_SIZE, Vmcb, Vmsa};
 
     #[test]
     fn fields_ascend_and_each_name_is_one_fields() {

@@ -2,7 +2,8 @@
 //!
 //! Both are pages that the VMCB points to by physical address; a set bit exits.
 
-use core::{fmt, ops::RangeInclusive};
+use core::fmt;
+use core::ops::RangeInclusive;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 

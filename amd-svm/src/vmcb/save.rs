@@ -1,14 +1,13 @@
 //! The state save area of a VMCB.
 
-use core::{fmt, mem::offset_of};
+use core::fmt;
+use core::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 
 use super::{SAVE_AREA_OFFSET, SystemCallRegisters, VmsaveState, debug, fields};
-use crate::{
-    msr::{DebugControl, Efer, Pat},
-    segment::Segment,
-};
+use crate::msr::{DebugControl, Efer, Pat};
+use crate::segment::Segment;
 
 /// The state save area of a guest without SEV-ES.
 ///

@@ -1,15 +1,14 @@
 //! The state save area of an SEV-ES guest: a page of its own, encrypted, with a layout of its own.
 
-use core::{fmt, mem::offset_of};
+use core::fmt;
+use core::mem::offset_of;
 
 use bitfield_struct::bitfield;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 
 use super::{Branch, Event, ExitCode, SystemCallRegisters, debug, fields};
-use crate::{
-    msr::{DebugControl, Efer, Pat},
-    segment::Segment,
-};
+use crate::msr::{DebugControl, Efer, Pat};
+use crate::segment::Segment;
 
 /// Size and alignment of a [`Vmsa`] in bytes.
 pub const VMSA_SIZE: usize = 4096;

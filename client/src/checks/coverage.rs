@@ -1,9 +1,11 @@
 //! What the rules could judge, and what they could not: a verdict says nothing of values that no
 //! rule looked at.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use super::{FindingId, catalogue::Basis, is_upper_half};
+use super::catalogue::Basis;
+use super::{FindingId, is_upper_half};
 use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot};
 
 /// How far a rule was judged on some processors.

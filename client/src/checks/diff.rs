@@ -3,16 +3,16 @@
 //! Compared is what says something: not what changes with every thread, not the forms in which
 //! processors store the same state, and not where a kernel happens to be loaded.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use amd_svm::witness;
 
-use super::{coverage::Kernel, is_upper_half, modules};
-use crate::model::{
-    Capture, Field, KernelModule, ProcessorId, ProcessorSnapshot, Snapshot,
-    field::Kind,
-    fold::{self},
-};
+use super::coverage::Kernel;
+use super::{is_upper_half, modules};
+use crate::model::field::Kind;
+use crate::model::fold;
+use crate::model::{Capture, Field, KernelModule, ProcessorId, ProcessorSnapshot, Snapshot};
 
 /// What is compared, and how.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -1,11 +1,10 @@
 //! A kind of finding, by its name: what the catalogue says of it.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
-use super::{
-    FindingId, Severity,
-    catalogue::{Basis, CATALOGUE, Entry},
-};
+use super::catalogue::{Basis, CATALOGUE, Entry};
+use super::{FindingId, Severity};
 use crate::model::Field;
 
 impl FindingId {

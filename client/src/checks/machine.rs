@@ -3,15 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    FindingId,
-    coverage::{Class, Extent, Kernel},
-    modules,
-};
-use crate::model::{
-    Capture, Field, ProcessorId, Snapshot,
-    fold::{self, Folded},
-};
+use super::coverage::{Class, Extent, Kernel};
+use super::{FindingId, modules};
+use crate::model::fold::{self, Folded};
+use crate::model::{Capture, Field, ProcessorId, Snapshot};
 
 /// A capture with what can be judged of it.
 pub(super) struct Subject<'a> {

@@ -1,6 +1,8 @@
 //! The list of modules: which is the kernel, and which names deceive.
 
-use super::{Finding, FindingId, coverage::Kernel, machine::Machine};
+use super::coverage::Kernel;
+use super::machine::Machine;
+use super::{Finding, FindingId};
 use crate::model::KernelModule;
 
 /// The names that Windows' kernel has on x64, as it is loaded or as it is filed.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use amd_svm::{descriptor::Selector, segment::Segment};
+use amd_svm::descriptor::Selector;
+use amd_svm::segment::Segment;
 
 use super::{
     Finding, FindingId, MOST_ADDRESS_BITS, Machine, Subject, evidence, finding_of, is_canonical,

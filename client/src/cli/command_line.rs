@@ -1,13 +1,15 @@
 //! The command line: what may be written there, and what is said when something else is.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{
-    checks::{FindingId, Severity},
-    model::{Field, UnknownField, field::Choice, processor_list::Item},
-};
+use crate::checks::{FindingId, Severity};
+use crate::model::field::Choice;
+use crate::model::processor_list::Item;
+use crate::model::{Field, UnknownField};
 
 /// Shows what VMSAVE stores on every logical processor of this machine: FS, GS,
 /// LDTR and TR with their hidden parts, and the registers of the system-call

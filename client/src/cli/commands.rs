@@ -12,17 +12,12 @@ mod watch;
 
 use self::origin::Machine;
 pub(crate) use self::origin::Origin;
-use super::{
-    command_line::{Command, ExplainOptions},
-    run::{Answer, Streams},
-};
-use crate::{
-    driver_io::Device,
-    model::{
-        DeviceError, Error, ProcessorId, Snapshot, Unavailable, fold, processor::AboutProcessor,
-    },
-    render::text,
-};
+use super::command_line::{Command, ExplainOptions};
+use super::run::{Answer, Streams};
+use crate::driver_io::Device;
+use crate::model::processor::AboutProcessor;
+use crate::model::{DeviceError, Error, ProcessorId, Snapshot, Unavailable, fold};
+use crate::render::text;
 
 /// Does what the user wants done; `open` is called by the commands that need the driver.
 pub(crate) fn carry_out<'device>(

@@ -1,9 +1,7 @@
 //! What a package has beside the program: completions for shells, manual pages.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::ValueEnum as _;
 use clap_complete::Shell;

@@ -1,15 +1,12 @@
 //! The whole program, but for the process around it.
 
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-};
+use std::ffi::OsString;
+use std::io::{self, Write};
 
-use super::{Terminal, advice, command_line, commands, exit::Exit};
-use crate::{
-    driver_io::Device,
-    model::{DeviceError, Error},
-};
+use super::exit::Exit;
+use super::{Terminal, advice, command_line, commands};
+use crate::driver_io::Device;
+use crate::model::{DeviceError, Error};
 
 /// Where a command that goes on for long writes while it does.
 pub(crate) struct Streams<'a> {

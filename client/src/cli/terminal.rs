@@ -1,9 +1,7 @@
 //! Where the output goes.
 
-use std::{
-    env,
-    io::{self, IsTerminal as _},
-};
+use std::env;
+use std::io::{self, IsTerminal as _};
 
 use crate::render::text::Palette;
 
@@ -97,7 +95,9 @@ fn reader_is_gone() -> bool {
 /// empty write then.
 #[cfg(windows)]
 fn reader_is_gone() -> bool {
-    use std::{fs::File, io::Write as _, os::windows::io::AsHandle as _};
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::os::windows::io::AsHandle as _;
 
     let pipe = io::stdout().as_handle().try_clone_to_owned();
     pipe.is_ok_and(|pipe| {

@@ -6,9 +6,10 @@ use amd_svm::cpuid::{Signature, SvmIdentity};
 use protocol::{SnapshotRecord, StatusRecord};
 
 use super::{Device, exchange};
+use crate::model::field::redactable;
 use crate::model::{
     Capture, CaptureDetails, Cycles, Error, ProcessorSnapshot, ProcessorStatus, Snapshot, Status,
-    Unavailable, field::redactable,
+    Unavailable,
 };
 
 impl Snapshot {

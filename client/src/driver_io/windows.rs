@@ -6,24 +6,17 @@ mod modules;
 mod privilege;
 mod service;
 
-use std::{
-    fs::{File, OpenOptions},
-    io,
-    os::windows::io::AsRawHandle,
-    ptr,
-};
+use std::fs::{File, OpenOptions};
+use std::os::windows::io::AsRawHandle;
+use std::{io, ptr};
 
-use amd_svm::{
-    cpuid::{LEAF_FEATURES, LEAF_VENDOR},
-    intrinsics,
+use amd_svm::cpuid::{LEAF_FEATURES, LEAF_VENDOR};
+use amd_svm::intrinsics;
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_INSUFFICIENT_BUFFER, ERROR_MORE_DATA,
+    ERROR_PATH_NOT_FOUND, ERROR_REVISION_MISMATCH,
 };
-use windows_sys::Win32::{
-    Foundation::{
-        ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_INSUFFICIENT_BUFFER, ERROR_MORE_DATA,
-        ERROR_PATH_NOT_FOUND, ERROR_REVISION_MISMATCH,
-    },
-    System::IO::DeviceIoControl,
-};
+use windows_sys::Win32::System::IO::DeviceIoControl;
 
 use super::Device;
 use crate::model::{DeviceError, KernelModule, ProcessorModel};

@@ -1,9 +1,7 @@
 //! What can keep a question from being answered.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use amd_svm::vmcb::VMCB_SIZE;
 use protocol::MalformedReply;

@@ -1,15 +1,14 @@
 //! The fields of a capture, each with its names: the one list that tables, lists of columns, rules,
 //! comparisons and reports go by.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
-use amd_svm::{
-    descriptor::Descriptor,
-    fields::{FieldKind, SegmentPart, VmsaveField},
-    msr::Msr,
-    segment::SegmentAttributes,
-    vmcb::VmsaveState,
-};
+use amd_svm::descriptor::Descriptor;
+use amd_svm::fields::{FieldKind, SegmentPart, VmsaveField};
+use amd_svm::msr::Msr;
+use amd_svm::segment::SegmentAttributes;
+use amd_svm::vmcb::VmsaveState;
 use protocol::SnapshotRecord;
 
 use super::{Capture, Snapshot};
@@ -334,10 +333,8 @@ impl fmt::Display for Field {
 mod tests {
     use std::collections::BTreeSet;
 
-    use amd_svm::{
-        vmcb::VmsaveState,
-        witness::{self, Witness},
-    };
+    use amd_svm::vmcb::VmsaveState;
+    use amd_svm::witness::{self, Witness};
 
     use super::*;
 

@@ -1,9 +1,13 @@
 //! Lists of processors as users write and read them: `0,3-5` by index, `1:0-3` by group and
 //! number.
 
-use std::{collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
-use super::{ProcessorId, processor::AboutProcessor};
+use super::ProcessorId;
+use super::processor::AboutProcessor;
 
 /// One item of a list of processors.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,6 +1,7 @@
 //! Processors by family and model, as far as one of them is no place for VMSAVE.
 
-use std::{fmt, ops::RangeInclusive};
+use std::fmt;
+use std::ops::RangeInclusive;
 
 use amd_svm::cpuid::CpuidResult;
 

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use amd_svm::{
-    msr::Efer,
-    vmcb::VmsaveState,
-    witness::{self, Witness},
-};
+use amd_svm::msr::Efer;
+use amd_svm::vmcb::VmsaveState;
+use amd_svm::witness::{self, Witness};
 
-use super::{
-    Driver, Field, KernelModule, ProcessorId, Unavailable, kernel_module, processor::AboutProcessor,
-};
+use super::processor::AboutProcessor;
+use super::{Driver, Field, KernelModule, ProcessorId, Unavailable, kernel_module};
 
 /// The machine at about one moment: each processor as it was when its own VMSAVE was executed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

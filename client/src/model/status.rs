@@ -1,13 +1,10 @@
 //! Whether VMSAVE is possible on every processor, and what the answer rests on.
 
-use amd_svm::{
-    cpuid::{SvmFeatures, SvmIdentity},
-    msr::Efer,
-};
+use amd_svm::cpuid::{SvmFeatures, SvmIdentity};
+use amd_svm::msr::Efer;
 
-use super::{
-    Driver, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, processor::AboutProcessor,
-};
+use super::processor::AboutProcessor;
+use super::{Driver, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable};
 
 /// The driver's answer about the whole machine.
 #[derive(Clone, Debug, Eq, PartialEq)]

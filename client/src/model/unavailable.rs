@@ -1,6 +1,7 @@
 //! Why VMSAVE is unavailable on a processor, so that it has no capture to show.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 use amd_svm::support::Refusal;
 use protocol::Outcome;

@@ -1,7 +1,8 @@
 //! A snapshot as comma-separated values, for spreadsheets.
 
 use super::value;
-use crate::model::{Error, Field, Snapshot, Unavailable, kernel_module::printable};
+use crate::model::kernel_module::printable;
+use crate::model::{Error, Field, Snapshot, Unavailable};
 
 /// A line for each processor; of one without a capture the reason's code stands in the last
 /// column. A value that the driver hid, or that is not there, is empty.

@@ -1,18 +1,14 @@
 //! Snapshots as files: JSON, or the bare VMCB pages.
 
-use std::{
-    borrow::Cow,
-    fs::File,
-    io::{self, Read},
-    mem::offset_of,
-    path::Path,
-};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem::offset_of;
+use std::path::Path;
 
-use amd_svm::{
-    fields::VmsaveField,
-    segment::Segment,
-    vmcb::{VMCB_SIZE, Vmcb, VmsaveState},
-};
+use amd_svm::fields::VmsaveField;
+use amd_svm::segment::Segment;
+use amd_svm::vmcb::{VMCB_SIZE, Vmcb, VmsaveState};
 use zerocopy::FromBytes as _;
 
 use super::json;

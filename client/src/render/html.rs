@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 
-use super::{value, verdict, verdict::Selected, words};
-use crate::{
-    checks::{self, Evidence, Extent, Severity, Verdict},
-    model::{Error, Field, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, fold},
-};
+use super::verdict::Selected;
+use super::{value, verdict, words};
+use crate::checks::{self, Evidence, Extent, Severity, Verdict};
+use crate::model::{Error, Field, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, fold};
 
 /// The page, as it is filled in.
 #[derive(Template)]

@@ -17,16 +17,14 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use self::check::{verdict, verdict_lines};
+pub(crate) use self::cost::cost;
+pub(crate) use self::diff::diff;
 use self::hex::Hex;
-pub(crate) use self::{
-    check::{verdict, verdict_lines},
-    cost::cost,
-    diff::diff,
-    hex::padded,
-    snapshot::{Detail, parse as parse_snapshot, print as snapshot},
-    status::status,
-    watch::{Moment, baseline, changes, counts, lacks},
-};
+pub(crate) use self::hex::padded;
+pub(crate) use self::snapshot::{Detail, parse as parse_snapshot, print as snapshot};
+pub(crate) use self::status::status;
+pub(crate) use self::watch::{Moment, baseline, changes, counts, lacks};
 use crate::model::{Error, Field, ProcessorId, SCHEMA};
 
 #[derive(Serialize)]

@@ -1,11 +1,9 @@
 //! What is shown of a verdict: the findings about the processors that were asked for, and the words
 //! for what was not judged.
 
-use crate::{
-    checks::{Extent, Finding, FindingId, Reason, Verdict},
-    model::{ProcessorId, fold},
-    render::count,
-};
+use crate::checks::{Extent, Finding, FindingId, Reason, Verdict};
+use crate::model::{ProcessorId, fold};
+use crate::render::count;
 
 /// The findings that are shown.
 pub(crate) struct Selected<'a> {

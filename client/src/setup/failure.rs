@@ -1,6 +1,7 @@
 //! Why a question was not answered or a step not taken, with what to do about it.
 
-use std::{io, path::PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use crate::model::DriverVersion;
 

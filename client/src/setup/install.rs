@@ -1,21 +1,17 @@
 //! `install`: checks, a plan, its steps, and the way back from an upgrade that does not start.
 
-use std::{
-    env,
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-use super::{
-    Trouble,
-    failure::Failure,
-    machine::{Action, Facts, Machine, Service},
-    options::Options,
-    package::{Package, of_image},
-    plan::{Installation, Plan, Previous},
-    record::Store,
-    refusal::{self, Refusal},
-};
+use super::Trouble;
+use super::failure::Failure;
+use super::machine::{Action, Facts, Machine, Service};
+use super::options::Options;
+use super::package::{Package, of_image};
+use super::plan::{Installation, Plan, Previous};
+use super::record::Store;
+use super::refusal::{self, Refusal};
 
 /// Installs the driver, and starts it.
 ///

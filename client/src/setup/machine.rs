@@ -1,15 +1,14 @@
 //! The machine that the driver is installed on: the facts that are asked of it and the actions that
 //! change it, as a trait.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
-use super::{
-    NAME,
-    failure::Failure,
-    package::Certificate,
-    processor::Processor,
-    record::{Record, Slot, Store},
-};
+use super::NAME;
+use super::failure::Failure;
+use super::package::Certificate;
+use super::processor::Processor;
+use super::record::{Record, Slot, Store};
 use crate::model::DriverVersion;
 
 /// A machine.

@@ -5,10 +5,8 @@ mod inf;
 pub(super) mod signer;
 mod version;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::NAME;
 use crate::model::DriverVersion;

@@ -1,11 +1,10 @@
 //! Which steps there are, and in which order.
 
-use super::{
-    machine::{Action, Facts, PackageCopy, Service},
-    package::{Package, of_image, signer::Kind},
-    record::{Placed, Record, Slot, Store},
-    refusal::needs_test_signing,
-};
+use super::machine::{Action, Facts, PackageCopy, Service};
+use super::package::signer::Kind;
+use super::package::{Package, of_image};
+use super::record::{Placed, Record, Slot, Store};
+use super::refusal::needs_test_signing;
 use crate::model::DriverVersion;
 /// What an installation comes to.
 #[derive(Debug)]

@@ -1,12 +1,10 @@
 //! What the processor says of itself to every program, by CPUID.
 
-use amd_svm::{
-    cpuid::{
-        CpuidResult, LEAF_EXTENDED, LEAF_EXTENDED_FEATURES, LEAF_FEATURES, LEAF_HYPERVISOR,
-        LEAF_VENDOR, SVM_VENDORS, Signature,
-    },
-    intrinsics,
+use amd_svm::cpuid::{
+    CpuidResult, LEAF_EXTENDED, LEAF_EXTENDED_FEATURES, LEAF_FEATURES, LEAF_HYPERVISOR,
+    LEAF_VENDOR, SVM_VENDORS, Signature,
 };
+use amd_svm::intrinsics;
 
 /// ECX of [`LEAF_FEATURES`]: there is a hypervisor.
 const HYPERVISOR_PRESENT: u32 = 1 << 31;

@@ -3,13 +3,12 @@
 
 use std::io;
 
-use super::{
-    failure::Failure,
-    machine::{Facts, Machine, Service, Switch},
-    options::Options,
-    package::{NoPackage, Package, signer::Kind},
-    processor::Hypervisor,
-};
+use super::failure::Failure;
+use super::machine::{Facts, Machine, Service, Switch};
+use super::options::Options;
+use super::package::signer::Kind;
+use super::package::{NoPackage, Package};
+use super::processor::Hypervisor;
 
 /// The first build of Windows with every routine that the driver imports: Windows 10, version 2004.
 const OLDEST_BUILD: u32 = 19041;

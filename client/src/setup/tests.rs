@@ -11,7 +11,10 @@ use std::fmt::Write;
 use insta::Settings;
 
 use self::machine::TestMachine;
-use super::{Trouble, install::install_package, options::Options, uninstall::uninstall};
+use super::Trouble;
+use super::install::install_package;
+use super::options::Options;
+use super::uninstall::uninstall;
 
 /// Compares with the expected text beside the client's other ones.
 fn assert_text(name: &str, text: &str) {

@@ -2,12 +2,9 @@
 
 use std::io::Write;
 
-use super::{
-    Trouble,
-    install::tell,
-    machine::{Action, Machine, Service},
-    plan, refusal,
-};
+use super::install::tell;
+use super::machine::{Action, Machine, Service};
+use super::{Trouble, plan, refusal};
 
 /// Removes the driver and what was installed with it.
 ///

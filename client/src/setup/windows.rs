@@ -12,26 +12,22 @@ mod service;
 mod system;
 mod token;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
 
-use self::{home::Home, program::Program};
-use super::{
-    NAME,
-    failure::Failure,
-    image_path,
-    machine::{Action, Facts, Installed, Machine, PackageCopy, Security, Service, Signing, Switch},
-    package::{Certificate, FILES, is_ours},
-    processor::Processor,
-    record::{Slot, Store},
+use self::home::Home;
+use self::program::Program;
+use super::failure::Failure;
+use super::machine::{
+    Action, Facts, Installed, Machine, PackageCopy, Security, Service, Signing, Switch,
 };
-use crate::{
-    driver_io,
-    model::{DriverVersion, Status},
-};
+use super::package::{Certificate, FILES, is_ours};
+use super::processor::Processor;
+use super::record::{Slot, Store};
+use super::{NAME, image_path};
+use crate::driver_io;
+use crate::model::{DriverVersion, Status};
 
 /// Exit codes of pnputil that are no failures: done, done but for devices of which there are none,
 /// done once the system restarts, and done with a restart under way.
@@ -296,7 +292,8 @@ fn security() -> Result<Security, Failure> {
 
 /// A path that a function of Windows wrote.
 fn path(units: &[u16]) -> PathBuf {
-    use std::{ffi::OsString, os::windows::ffi::OsStringExt};
+    use std::ffi::OsString;
+    use std::os::windows::ffi::OsStringExt;
     PathBuf::from(OsString::from_wide(units))
 }
 

@@ -1,10 +1,13 @@
 //! `bench`: what snapshots cost, summed up.
 
-use amd_svm::{capture::Cycles, support::Refusal};
+use amd_svm::capture::Cycles;
+use amd_svm::support::Refusal;
 use protocol::CONTROL_SNAPSHOT;
 use serde_json::{Value, json};
 
-use crate::{fake::Driver, files::Folder, output, run};
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::{output, run};
 
 /// Processors whose parts take 1, 2, 3... times the same.
 fn uneven(processors: u32) -> Driver {

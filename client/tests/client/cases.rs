@@ -2,13 +2,16 @@
 
 mod table;
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
+use std::fs;
 
 use client::{Diff, Extent, FindingId, Severity, Snapshot, check};
 use serde_json::Value;
 
 use self::table::CASES;
-use crate::{Ran, fake::Driver, files::Folder, run};
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::{Ran, run};
 
 fn path(name: &str) -> String {
     format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"))

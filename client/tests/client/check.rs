@@ -1,10 +1,13 @@
 //! `check` and `explain`: each kind of finding is provoked, and a healthy machine has none.
 
-use amd_svm::{Fault, msr::Msr, support::Refusal, support::Step};
+use amd_svm::Fault;
+use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use client::{FindingId, KernelModule, Snapshot};
 use protocol::{Outcome, ReplyHeader, SnapshotRecord};
 
-use crate::{fake::Driver, output, run};
+use crate::fake::Driver;
+use crate::{output, run};
 
 /// Changes the record and what was read without VMSAVE alike.
 fn everywhere(record: &mut SnapshotRecord, change: impl Fn(&mut SnapshotRecord)) {

@@ -1,10 +1,15 @@
 //! `diff`: what changed, processors lined up.
 
-use amd_svm::{support::Refusal, witness};
+use amd_svm::support::Refusal;
+use amd_svm::witness;
 use client::{Capture, Comparison, Diff, Field, Lack, Snapshot};
-use proptest::{collection::btree_map, prelude::*, sample::select};
+use proptest::collection::btree_map;
+use proptest::prelude::*;
+use proptest::sample::select;
 
-use crate::{fake::Driver, files::Folder, output, run};
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::{output, run};
 
 fn saved(folder: &Folder, name: &str, driver: &mut Driver) -> String {
     let path = folder.path(name);

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use client::{DeviceError, Terminal};
 
-use crate::{fake::Driver, run};
+use crate::fake::Driver;
+use crate::run;
 
 /// Exit code and complaint when the device can't be opened.
 fn without_device(error: DeviceError) -> (u8, String) {

@@ -1,11 +1,9 @@
 //! A driver without a kernel: an imagined machine behind the real protocol.
 
-use amd_svm::{
-    capture::Cycles,
-    segment::Segment,
-    vmcb::{SystemCallRegisters, VmsaveState},
-    witness::Witness,
-};
+use amd_svm::capture::Cycles;
+use amd_svm::segment::Segment;
+use amd_svm::vmcb::{SystemCallRegisters, VmsaveState};
+use amd_svm::witness::Witness;
 use client::{Device, DeviceError, KernelModule, ProcessorModel};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, Outcome, ProcessorId, Record, ReplyHeader, Request,

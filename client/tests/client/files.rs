@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use amd_svm::{
-    Fault,
-    msr::Msr,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use client::{CaptureDetails, Field, KernelModule, ProcessorSnapshot, Snapshot, Unavailable};
-use proptest::{collection::vec, option, prelude::*};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
 use protocol::{Outcome, SnapshotRecord};
 use zerocopy::FromBytes;
 
-use crate::{fake::Driver, output, run};
+use crate::fake::Driver;
+use crate::{output, run};
 
 /// A folder that goes away with the test.
 pub struct Folder(tempfile::TempDir);

@@ -3,7 +3,10 @@
 use client::{Capture, Extent, Field, Finding, FindingId, Guest, Judge, Reason, Snapshot, check};
 use serde_json::Value;
 
-use crate::{fake::Driver, files::Folder, rules::healthy, run};
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::rules::healthy;
+use crate::run;
 
 /// A base in a program's half of the address space.
 const USER_BASE: u64 = 0x5E_1F30_C000;

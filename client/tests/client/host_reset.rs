@@ -2,7 +2,8 @@
 
 use client::ProcessorModel;
 
-use crate::{fake::Driver, run};
+use crate::fake::Driver;
+use crate::run;
 
 #[test]
 fn no_vmsave_is_executed_before_the_user_agrees() {

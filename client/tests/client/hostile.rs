@@ -1,10 +1,13 @@
 //! Damaged, truncated and hostile files: one clear error and exit code 1, never a panic.
 
 use client::{FileError, Snapshot};
-use proptest::{collection::vec, prelude::*};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{fake::Driver, files::Folder, run};
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::run;
 
 fn healthy() -> String {
     let mut driver = Driver::with_processors(2);

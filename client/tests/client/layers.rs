@@ -1,9 +1,7 @@
 //! Which layer of the client may name which: data, opinion, looks, the device, words typed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The layers, each with those that it may name.
 const LAYERS: [(&str, &[&str]); 6] = [

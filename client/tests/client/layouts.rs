@@ -3,7 +3,8 @@
 use amd_svm::support::Refusal;
 use client::{Snapshot, Terminal};
 
-use crate::{fake::Driver, output, run, run_at};
+use crate::fake::Driver;
+use crate::{output, run, run_at};
 
 fn odd() -> Driver {
     let mut driver = Driver::with_processors(8);

@@ -1,6 +1,8 @@
 //! What `check` makes of a change of any one bit, and the tables of `docs/checks.md`.
 
-use std::{collections::BTreeMap, env, fmt::Write as _, fs};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::{env, fs};
 
 use client::{Field, FindingId, ProcessorSnapshot, Snapshot, check};
 

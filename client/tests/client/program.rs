@@ -74,7 +74,8 @@ fn a_full_disk_is_a_failure() {
 #[cfg(unix)]
 #[test]
 fn arguments_that_are_no_text_are_an_error_of_usage() {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     let output = client()
         .arg(OsStr::from_bytes(b"\xFF\xFE"))

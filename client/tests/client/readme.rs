@@ -1,6 +1,8 @@
 //! The README's transcripts of the client, replayed.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn every_transcript_of_the_client_is_what_its_command_prints() {

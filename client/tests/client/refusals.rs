@@ -1,13 +1,12 @@
 //! What is said, and with which exit code, when processors refuse.
 
-use amd_svm::{
-    Fault,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::support::{Refusal, Step};
 use protocol::Outcome;
 use zerocopy::FromBytes;
 
-use crate::{fake::Driver, run};
+use crate::fake::Driver;
+use crate::run;
 
 const HYPERVISORS: [&[u8; 12]; 7] = [
     b"Microsoft Hv",

@@ -1,14 +1,13 @@
 //! Replies that don't fit, don't match, or are no replies.
 
 use client::{Device, DeviceError, Error, Snapshot, Status, Terminal};
-use proptest::{collection::vec, prelude::*};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use protocol::{CONTROL_SNAPSHOT, ReplyHeader, SnapshotRecord};
 use zerocopy::IntoBytes;
 
-use crate::{
-    fake::{Driver, WhenTooSmall},
-    run,
-};
+use crate::fake::{Driver, WhenTooSmall};
+use crate::run;
 
 /// A device that writes these bytes and claims this many.
 struct Replays<'a> {

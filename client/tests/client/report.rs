@@ -3,7 +3,9 @@
 use amd_svm::support::Refusal;
 use client::{KernelModule, Snapshot};
 
-use crate::{fake::Driver, files::Folder, output, run};
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::{output, run};
 
 #[test]
 fn the_page_takes_nothing_from_elsewhere_and_shows_every_value() {

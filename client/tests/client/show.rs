@@ -1,14 +1,13 @@
 //! `show`: every field, in text and in JSON.
 
-use amd_svm::{
-    Fault,
-    fields::VmsaveField,
-    msr::Msr,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::fields::VmsaveField;
+use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use protocol::{Outcome, ProcessorId, ReplyHeader, SnapshotRecord};
 
-use crate::{fake::Driver, output, run, run_at};
+use crate::fake::Driver;
+use crate::{output, run, run_at};
 
 #[test]
 fn a_snapshot_at_80_columns() {

@@ -1,12 +1,11 @@
 //! `status`: whether VMSAVE is possible, in text and in JSON.
 
-use amd_svm::{
-    Fault,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::support::{Refusal, Step};
 use protocol::Outcome;
 
-use crate::{fake::Driver, output, run, run_at};
+use crate::fake::Driver;
+use crate::{output, run, run_at};
 
 /// A machine on which nearly every processor says something else.
 fn mixed() -> Driver {

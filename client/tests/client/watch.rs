@@ -4,7 +4,8 @@ use client::{Device, DeviceError, KernelModule, Terminal};
 use protocol::ReplyHeader;
 use serde_json::{Value, json};
 
-use crate::{Ran, fake::Driver};
+use crate::Ran;
+use crate::fake::Driver;
 
 /// A machine whose LSTAR on processor 1 moves once, with the third snapshot.
 struct Moving(Driver);
@@ -252,11 +253,9 @@ fn another_kernel_has_its_line() {
 
 #[cfg(unix)]
 mod processes {
-    use std::{
-        io::{BufRead as _, BufReader, Read as _},
-        process::{Child, ChildStdout, Command, Stdio},
-        time::Duration,
-    };
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Child, ChildStdout, Command, Stdio};
+    use std::time::Duration;
 
     /// A watch of a file that would end in 20 seconds, and its output behind the first line.
     fn start(from: &str, input: Stdio) -> (Child, BufReader<ChildStdout>) {

@@ -4,12 +4,10 @@
 use client::{Field, Snapshot, check};
 use serde_json::{Value, json};
 
-use crate::{
-    fake::Driver,
-    files::{Folder, schema},
-    rules::healthy,
-    run,
-};
+use crate::fake::Driver;
+use crate::files::{Folder, schema};
+use crate::rules::healthy;
+use crate::run;
 
 fn document() -> Value {
     serde_json::from_str(&healthy().to_json().unwrap()).unwrap()

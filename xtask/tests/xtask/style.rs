@@ -4,9 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Folders whose imports are one tree for each crate instead of one line for each module.
-const IMPORT_TREES: [&str; 2] = ["amd-svm/", "client/"];
-
 /// Lines of a file. What is longer is two files.
 const LINES: usize = 600;
 
@@ -42,10 +39,8 @@ fn faults(place: &str, source: &str) -> Vec<String> {
             faults.push(format!("a module that is elsewhere: {line}"));
         }
     }
-    if !IMPORT_TREES.iter().any(|folder| place.starts_with(folder)) {
-        let trees = imports(source).filter(|import| is_tree(import));
-        faults.extend(trees.map(|import| format!("imports of several modules: {import}")));
-    }
+    let trees = imports(source).filter(|import| is_tree(import));
+    faults.extend(trees.map(|import| format!("imports of several modules: {import}")));
     if source.lines().count() > LINES {
         faults.push(format!("longer than {LINES} lines"));
     }

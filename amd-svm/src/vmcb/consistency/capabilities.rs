@@ -1,11 +1,9 @@
 //! What a processor and its host have that the conditions depend on.
 
-use crate::{
-    Processor,
-    cpuid::{self, CpuidResult, SvmFeatures},
-    msr::Efer,
-    registers::{Cr0, Cr4},
-};
+use crate::Processor;
+use crate::cpuid::{self, CpuidResult, SvmFeatures};
+use crate::msr::Efer;
+use crate::registers::{Cr0, Cr4};
 
 /// Structured extended features.
 const LEAF_STRUCTURED: u32 = 7;

@@ -1,17 +1,16 @@
 //! A VMCB that breaks no condition, and for each condition one that breaks it alone.
 
-use std::{collections::BTreeSet, vec::Vec};
+use std::collections::BTreeSet;
+use std::vec::Vec;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    Fault, Processor, Selectors,
-    cpuid::CpuidResult,
-    descriptor::Selector,
-    msr::{Efer, Msr, Pat},
-    vmcb::{Event, fields},
-};
+use crate::cpuid::CpuidResult;
+use crate::descriptor::Selector;
+use crate::msr::{Efer, Msr, Pat};
+use crate::vmcb::{Event, fields};
+use crate::{Fault, Processor, Selectors};
 
 /// A machine with 48 bits of physical addresses and all features.
 const MACHINE: Capabilities = Capabilities {

@@ -1,11 +1,12 @@
 //! `bench`: what snapshots cost on this machine.
 
 use super::{Origin, answer};
-use crate::{
-    cli::{Terminal, command_line::BenchOptions, run::Answer},
-    model::{Error, cost::Samples},
-    render::{json, text},
-};
+use crate::cli::Terminal;
+use crate::cli::command_line::BenchOptions;
+use crate::cli::run::Answer;
+use crate::model::Error;
+use crate::model::cost::Samples;
+use crate::render::{json, text};
 
 pub(super) fn bench(
     options: &BenchOptions,

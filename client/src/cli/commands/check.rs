@@ -1,17 +1,14 @@
 //! `check`: the verdict on a machine.
 
 use super::{Origin, answer};
-use crate::{
-    checks::Judge,
-    cli::{
-        Terminal,
-        command_line::{CheckOptions, System},
-        exit::Exit,
-        run::Answer,
-    },
-    model::Error,
-    render::{json, text, verdict::Selected},
-};
+use crate::checks::Judge;
+use crate::cli::Terminal;
+use crate::cli::command_line::{CheckOptions, System};
+use crate::cli::exit::Exit;
+use crate::cli::run::Answer;
+use crate::model::Error;
+use crate::render::verdict::Selected;
+use crate::render::{json, text};
 
 pub(super) fn check(
     options: &CheckOptions,

@@ -1,13 +1,14 @@
 //! `diff`: two snapshots, or one and now.
 
 use super::Origin;
-use crate::{
-    checks::{Comparison, Diff},
-    cli::{Terminal, command_line::DiffOptions, exit::Exit, run::Answer},
-    driver_io::Device,
-    model::{DeviceError, Error, field},
-    render::{json, text},
-};
+use crate::checks::{Comparison, Diff};
+use crate::cli::Terminal;
+use crate::cli::command_line::DiffOptions;
+use crate::cli::exit::Exit;
+use crate::cli::run::Answer;
+use crate::driver_io::Device;
+use crate::model::{DeviceError, Error, field};
+use crate::render::{json, text};
 
 pub(super) fn diff<'device>(
     options: DiffOptions,

@@ -1,17 +1,13 @@
 //! `save` and `report`: what is written to a file.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use super::{Origin, answer};
-use crate::{
-    checks,
-    cli::{
-        command_line::{ReportOptions, SaveOptions},
-        run::Answer,
-    },
-    model::Error,
-    render,
-};
+use crate::cli::command_line::{ReportOptions, SaveOptions};
+use crate::cli::run::Answer;
+use crate::model::Error;
+use crate::{checks, render};
 
 pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, Error> {
     let (snapshot, machine) = origin.snapshot(&options.source.processors)?;

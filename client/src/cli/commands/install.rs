@@ -2,16 +2,12 @@
 
 use std::io::Write;
 
-use crate::{
-    cli::{
-        advice,
-        command_line::{InstallOptions, UninstallOptions},
-        exit::Exit,
-        run::Answer,
-    },
-    model::Error,
-    setup::{self, Refusal, Trouble},
-};
+use crate::cli::advice;
+use crate::cli::command_line::{InstallOptions, UninstallOptions};
+use crate::cli::exit::Exit;
+use crate::cli::run::Answer;
+use crate::model::Error;
+use crate::setup::{self, Refusal, Trouble};
 
 pub(super) fn install(options: InstallOptions, said: &mut dyn Write) -> Result<Answer, Error> {
     let mut machine = setup::this_machine()?;

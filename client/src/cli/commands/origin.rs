@@ -1,19 +1,15 @@
 //! Where a snapshot comes from, and what it tells of the machine as a whole.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use crate::{
-    cli::{advice, exit::Exit, run::Answer},
-    driver_io::Device,
-    model::{
-        DeviceError, Error, ProcessorId, Snapshot, Status, Unavailable, fold,
-        processor::AboutProcessor,
-        processor_list::{self, Item},
-    },
-};
+use crate::cli::advice;
+use crate::cli::exit::Exit;
+use crate::cli::run::Answer;
+use crate::driver_io::Device;
+use crate::model::processor::AboutProcessor;
+use crate::model::processor_list::{self, Item};
+use crate::model::{DeviceError, Error, ProcessorId, Snapshot, Status, Unavailable, fold};
 
 /// The driver, or a file.
 pub(crate) enum Origin<'device> {

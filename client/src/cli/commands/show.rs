@@ -1,19 +1,13 @@
 //! `show` and `decode`: a snapshot in one of its many layouts.
 
 use super::{Origin, answer};
-use crate::{
-    cli::{
-        Terminal,
-        command_line::{GroupBy, Layout},
-        run::Answer,
-    },
-    model::{Capture, Error, Field, ProcessorId, Snapshot, field, fold, processor_list::Item},
-    render::{
-        self,
-        json::{self, Detail},
-        text,
-    },
-};
+use crate::cli::Terminal;
+use crate::cli::command_line::{GroupBy, Layout};
+use crate::cli::run::Answer;
+use crate::model::processor_list::Item;
+use crate::model::{Capture, Error, Field, ProcessorId, Snapshot, field, fold};
+use crate::render::json::{self, Detail};
+use crate::render::{self, text};
 
 pub(super) fn show(
     mut origin: Origin,

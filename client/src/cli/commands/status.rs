@@ -1,11 +1,11 @@
 //! `status`: whether VMSAVE is possible.
 
 use super::{Machine, Origin, reasons};
-use crate::{
-    cli::{Terminal, command_line::Options, run::Answer},
-    model::{Error, processor_list},
-    render::{json, text},
-};
+use crate::cli::Terminal;
+use crate::cli::command_line::Options;
+use crate::cli::run::Answer;
+use crate::model::{Error, processor_list};
+use crate::render::{json, text};
 
 pub(super) fn status(
     options: &Options,

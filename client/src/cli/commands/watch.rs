@@ -1,30 +1,19 @@
 //! `watch`: snapshots again and again, and what changes between them.
 
-use std::{
-    io,
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::{Duration, Instant, SystemTime},
-};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use std::{io, thread};
 
 use super::Origin;
-use crate::{
-    checks::{self, Comparison, Diff, Verdict},
-    cli::{
-        command_line::WatchOptions,
-        exit::Exit,
-        run::{Answer, Streams},
-    },
-    model::{Error, Snapshot, field, processor_list},
-    render::{
-        count::plural,
-        json::{self, Moment},
-        text::{self, Paint},
-    },
-};
+use crate::checks::{self, Comparison, Diff, Verdict};
+use crate::cli::command_line::WatchOptions;
+use crate::cli::exit::Exit;
+use crate::cli::run::{Answer, Streams};
+use crate::model::{Error, Snapshot, field, processor_list};
+use crate::render::count::plural;
+use crate::render::json::{self, Moment};
+use crate::render::text::{self, Paint};
 
 /// How soon Ctrl-C is noticed while nothing is to be done.
 const NAP: Duration = Duration::from_millis(20);

@@ -2,10 +2,10 @@
 
 #![expect(unsafe_code, reason = "NtQuerySystemInformation takes raw pointers")]
 
-use windows_sys::{
-    Wdk::System::SystemInformation::{NtQuerySystemInformation, SYSTEM_INFORMATION_CLASS},
-    Win32::Foundation::{STATUS_INFO_LENGTH_MISMATCH, STATUS_SUCCESS},
+use windows_sys::Wdk::System::SystemInformation::{
+    NtQuerySystemInformation, SYSTEM_INFORMATION_CLASS,
 };
+use windows_sys::Win32::Foundation::{STATUS_INFO_LENGTH_MISMATCH, STATUS_SUCCESS};
 
 use crate::model::KernelModule;
 

@@ -2,19 +2,15 @@
 
 #![expect(unsafe_code, reason = "the token functions take raw pointers")]
 
-use std::{
-    os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
-    ptr,
-};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
 
-use windows_sys::Win32::{
-    Foundation::LUID,
-    Security::{
-        AdjustTokenPrivileges, LUID_AND_ATTRIBUTES, SE_PRIVILEGE_ENABLED, TOKEN_ADJUST_PRIVILEGES,
-        TOKEN_PRIVILEGES,
-    },
-    System::Threading::{GetCurrentProcess, OpenProcessToken},
+use windows_sys::Win32::Foundation::LUID;
+use windows_sys::Win32::Security::{
+    AdjustTokenPrivileges, LUID_AND_ATTRIBUTES, SE_PRIVILEGE_ENABLED, TOKEN_ADJUST_PRIVILEGES,
+    TOKEN_PRIVILEGES,
 };
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 /// `SE_DEBUG_PRIVILEGE` of the WDK. The values of well-known privileges never change.
 const SE_DEBUG_PRIVILEGE: LUID = LUID {

@@ -4,16 +4,12 @@
 
 use std::{io, ptr};
 
-use windows_sys::{
-    Win32::{
-        Foundation::ERROR_SERVICE_DOES_NOT_EXIST,
-        System::Services::{
-            CloseServiceHandle, OpenSCManagerW, OpenServiceW, SC_HANDLE, SC_MANAGER_CONNECT,
-            SERVICE_QUERY_STATUS,
-        },
-    },
-    w,
+use windows_sys::Win32::Foundation::ERROR_SERVICE_DOES_NOT_EXIST;
+use windows_sys::Win32::System::Services::{
+    CloseServiceHandle, OpenSCManagerW, OpenServiceW, SC_HANDLE, SC_MANAGER_CONNECT,
+    SERVICE_QUERY_STATUS,
 };
+use windows_sys::w;
 
 use crate::model::DeviceError;
 

@@ -1,4 +1,5 @@
-use proptest::{collection::btree_set, prelude::*};
+use proptest::collection::btree_set;
+use proptest::prelude::*;
 
 use super::*;
 

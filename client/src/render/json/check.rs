@@ -3,11 +3,9 @@
 use serde::Serialize;
 
 use super::{Hex, indices};
-use crate::{
-    checks::{Evidence, Finding, Verdict},
-    model::Error,
-    render::verdict::{Gap, Selected, gaps},
-};
+use crate::checks::{Evidence, Finding, Verdict};
+use crate::model::Error;
+use crate::render::verdict::{Gap, Selected, gaps};
 
 #[derive(Serialize)]
 struct VerdictMembers<'a> {

@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use crate::model::{
-    Driver, Error,
-    cost::{Figures, Parts, Spread},
-};
+use crate::model::cost::{Figures, Parts, Spread};
+use crate::model::{Driver, Error};
 
 #[derive(Serialize)]
 struct FigureMembers {

@@ -3,10 +3,8 @@
 use serde::Serialize;
 
 use super::{indices, number};
-use crate::{
-    checks::{Diff, NotCompared},
-    model::Error,
-};
+use crate::checks::{Diff, NotCompared};
+use crate::model::Error;
 
 #[derive(Serialize)]
 struct DiffMembers<'a> {

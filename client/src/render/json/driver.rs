@@ -1,6 +1,7 @@
 //! The driver and its version.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct as _};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::model::{Driver, DriverVersion};
 

@@ -1,6 +1,7 @@
 //! Numbers as JSON has them: strings in hexadecimal, with all their leading zeros.
 
-use std::{any, fmt, marker::PhantomData};
+use std::marker::PhantomData;
+use std::{any, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 

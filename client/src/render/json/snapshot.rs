@@ -7,15 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use self::{
-    lists::{at_most, some_at_most},
-    state::{StateMembers, WitnessMembers},
-};
+use self::lists::{at_most, some_at_most};
+use self::state::{StateMembers, WitnessMembers};
 use super::{Hex, present};
+use crate::model::field::redactable;
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Driver, Error, Field, FileError, Guest,
     KernelModule, OLDEST_SCHEMA, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot, Unavailable,
-    field::redactable,
 };
 
 /// More processors than any system that the driver runs on can have: a longer list is hostile.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::Hex;
-use crate::model::{Driver, Error, ProcessorStatus, Status, Unavailable, status::feature_names};
+use crate::model::status::feature_names;
+use crate::model::{Driver, Error, ProcessorStatus, Status, Unavailable};
 
 #[derive(Serialize)]
 struct StatusMembers<'a> {

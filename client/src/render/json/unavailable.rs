@@ -1,12 +1,11 @@
 //! The reason why VMSAVE is unavailable, as the member `error` tells it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use amd_svm::{
-    Fault,
-    msr::Msr,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::present;

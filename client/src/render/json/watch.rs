@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::{diff::LackMembers, number};
-use crate::{
-    checks::{Diff, Verdict},
-    model::{Error, ProcessorId},
-};
+use super::diff::LackMembers;
+use super::number;
+use crate::checks::{Diff, Verdict};
+use crate::model::{Error, ProcessorId};
 
 /// When and where a line was written.
 #[derive(Clone, Debug, Serialize)]

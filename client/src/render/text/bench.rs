@@ -1,13 +1,9 @@
 //! Figures of a bench as text: a row for each part.
 
-use super::{
-    colour::Palette,
-    columns::{self, Alignment, Cell, Column},
-};
-use crate::{
-    model::cost::{Figures, Spread},
-    render::count,
-};
+use super::colour::Palette;
+use super::columns::{self, Alignment, Cell, Column};
+use crate::model::cost::{Figures, Spread};
+use crate::render::count;
 
 /// All of it. `processors` is how many the machine has.
 pub(crate) fn bench(figures: &Figures, processors: usize, palette: Palette) -> String {

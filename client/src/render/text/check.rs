@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use super::colour::{Paint, Palette};
-use crate::{
-    checks::{Evidence, FindingId, Verdict},
-    model::fold,
-    render::{count, value, verdict, verdict::Selected},
-};
+use crate::checks::{Evidence, FindingId, Verdict};
+use crate::model::fold;
+use crate::render::verdict::Selected;
+use crate::render::{count, value, verdict};
 
 /// Every finding that is shown with its values, what was not judged, and a closing line that counts.
 pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {

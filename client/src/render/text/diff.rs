@@ -1,11 +1,9 @@
 //! Differences as text: a line for each change, equal changes of several processors together.
 
 use super::colour::{Paint, Palette};
-use crate::{
-    checks::{Diff, NotCompared},
-    model::{ProcessorId, fold},
-    render::{count, value},
-};
+use crate::checks::{Diff, NotCompared};
+use crate::model::{ProcessorId, fold};
+use crate::render::{count, value};
 
 /// All that differs, what was not compared, and a closing line that counts the lines of changes.
 pub(crate) fn diff(diff: &Diff, palette: Palette) -> String {

@@ -1,14 +1,11 @@
 //! A snapshot folded: each value of each field once, with the processors that have it.
 
-use super::{
-    colour::{Paint, Palette},
-    columns::{self, Alignment, Cell, Column},
-    snapshot::title,
-};
-use crate::{
-    model::{Field, Snapshot, field::Kind, fold},
-    render::value,
-};
+use super::colour::{Paint, Palette};
+use super::columns::{self, Alignment, Cell, Column};
+use super::snapshot::title;
+use crate::model::field::Kind;
+use crate::model::{Field, Snapshot, fold};
+use crate::render::value;
 
 /// These fields of a snapshot that may have been narrowed; nothing if it has no captures.
 /// `processors` is how many the machine has.

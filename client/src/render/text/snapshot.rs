@@ -1,14 +1,11 @@
 //! A snapshot as text: a row for each processor, the fields in blocks that fit the terminal.
 
-use super::{
-    colour::{Paint, Palette},
-    columns::{self, Alignment, Cell, Column},
-};
-use crate::{
-    checks::Reason,
-    model::{Capture, Field, ProcessorId, Snapshot, field::Kind, fold},
-    render::{count, value},
-};
+use super::colour::{Paint, Palette};
+use super::columns::{self, Alignment, Cell, Column};
+use crate::checks::Reason;
+use crate::model::field::Kind;
+use crate::model::{Capture, Field, ProcessorId, Snapshot, fold};
+use crate::render::{count, value};
 
 pub(super) type Row<'a> = (ProcessorId, &'a Capture);
 

@@ -1,6 +1,7 @@
 //! A status as text: a line for each fact, with the processors named where they differ.
 
-use crate::model::{ProcessorStatus, Status, fold, status::feature_names};
+use crate::model::status::feature_names;
+use crate::model::{ProcessorStatus, Status, fold};
 use std::fmt::Write as _;
 
 use amd_svm::cpuid::SvmIdentity;

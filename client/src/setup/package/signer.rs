@@ -3,10 +3,8 @@
 //! Of a signed message (RFC 5652) and a certificate (RFC 5280) little is read here: whose it is and
 //! until when. The types of whole libraries for both would make a third of the program.
 
-use der::{
-    Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged,
-    asn1::{AnyRef, GeneralizedTime, ObjectIdentifier, UtcTime},
-};
+use der::asn1::{AnyRef, GeneralizedTime, ObjectIdentifier, UtcTime};
+use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use serde::{Deserialize, Serialize};
 
 /// A message that is signed. Source: RFC 5652, section 5.1.

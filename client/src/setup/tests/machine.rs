@@ -1,17 +1,16 @@
 //! A machine that is stricter than Windows: whatever is done in the wrong order or twice fails.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use super::super::{
-    failure::{Failure, Process},
-    machine::{Action, Facts, Installed, Machine, PackageCopy, Security, Service, Signing},
-    package::{Certificate, Package, Signer, of_image, signer::Kind},
-    processor::Processor,
-    record::{Record, Slot, Store},
+use super::super::failure::{Failure, Process};
+use super::super::machine::{
+    Action, Facts, Installed, Machine, PackageCopy, Security, Service, Signing,
 };
+use super::super::package::signer::Kind;
+use super::super::package::{Certificate, Package, Signer, of_image};
+use super::super::processor::Processor;
+use super::super::record::{Record, Slot, Store};
 use crate::model::DriverVersion;
 
 /// The moment at which everything happens, in the middle of each certificate's time.

@@ -4,15 +4,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{
-    super::{
-        install::install_package,
-        options::Options,
-        record::{Record, Store},
-        uninstall::uninstall,
-    },
-    machine::{How, State, TestMachine},
-};
+use super::super::install::install_package;
+use super::super::options::Options;
+use super::super::record::{Record, Store};
+use super::super::uninstall::uninstall;
+use super::machine::{How, State, TestMachine};
 
 /// More steps than any installation has.
 const MOST_STEPS: usize = 24;

@@ -2,16 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{
-    super::{
-        machine::{Security, Switch},
-        options::Options,
-        processor::Hypervisor,
-    },
-    assert_text, install,
-    machine::{NOW, TestMachine},
-    remove,
-};
+use super::super::machine::{Security, Switch};
+use super::super::options::Options;
+use super::super::processor::Hypervisor;
+use super::machine::{NOW, TestMachine};
+use super::{assert_text, install, remove};
 
 /// A machine with something in the way.
 type Change = fn(&mut TestMachine);

@@ -1,9 +1,7 @@
 //! Catalogs of every kind of signer.
 
-use super::super::package::{
-    Signer,
-    signer::{Kind, Unreadable},
-};
+use super::super::package::Signer;
+use super::super::package::signer::{Kind, Unreadable};
 
 const SELF_SIGNED: &[u8] = include_bytes!("../../../tests/setup/self-signed.cat");
 const CHAIN: &[u8] = include_bytes!("../../../tests/setup/chain.cat");

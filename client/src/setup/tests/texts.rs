@@ -1,6 +1,8 @@
 //! What a user sees of installations, upgrades and removals.
 
-use super::{super::options::Options, assert_text, install, machine::TestMachine, remove};
+use super::super::options::Options;
+use super::machine::TestMachine;
+use super::{assert_text, install, remove};
 
 fn dry() -> Options {
     Options {

@@ -4,20 +4,20 @@
 
 use std::{io, ptr};
 
-use windows_sys::Win32::{
-    Foundation::ERROR_FILE_NOT_FOUND,
-    Security::Cryptography::{
-        CERT_CONTEXT, CERT_FIND_EXISTING, CERT_OPEN_STORE_FLAGS, CERT_STORE_ADD_USE_EXISTING,
-        CERT_STORE_CTRL_COMMIT, CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_PROV_SYSTEM_W,
-        CERT_STORE_READONLY_FLAG, CERT_SYSTEM_STORE_LOCAL_MACHINE,
-        CertAddEncodedCertificateToStore, CertCloseStore, CertControlStore,
-        CertCreateCertificateContext, CertDeleteCertificateFromStore, CertFindCertificateInStore,
-        CertFreeCertificateContext, CertOpenStore, HCERTSTORE, X509_ASN_ENCODING,
-    },
+use windows_sys::Win32::Foundation::ERROR_FILE_NOT_FOUND;
+use windows_sys::Win32::Security::Cryptography::{
+    CERT_CONTEXT, CERT_FIND_EXISTING, CERT_OPEN_STORE_FLAGS, CERT_STORE_ADD_USE_EXISTING,
+    CERT_STORE_CTRL_COMMIT, CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_PROV_SYSTEM_W,
+    CERT_STORE_READONLY_FLAG, CERT_SYSTEM_STORE_LOCAL_MACHINE, CertAddEncodedCertificateToStore,
+    CertCloseStore, CertControlStore, CertCreateCertificateContext, CertDeleteCertificateFromStore,
+    CertFindCertificateInStore, CertFreeCertificateContext, CertOpenStore, HCERTSTORE,
+    X509_ASN_ENCODING,
 };
 
 use super::wide;
-use crate::setup::{failure::Failure, package::Certificate, record};
+use crate::setup::failure::Failure;
+use crate::setup::package::Certificate;
+use crate::setup::record;
 
 /// Whether the store has it.
 pub(super) fn has(store: record::Store, certificate: &Certificate) -> Result<bool, Failure> {

@@ -1,18 +1,14 @@
 //! The folder for the record and for copies of packages, below Program Files: administrators alone
 //! write there, so that no other user decides what an elevated removal takes back.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::registry;
-use crate::setup::{
-    NAME,
-    failure::Failure,
-    package::FILES,
-    record::{Record, Slot},
-};
+use crate::setup::NAME;
+use crate::setup::failure::Failure;
+use crate::setup::package::FILES;
+use crate::setup::record::{Record, Slot};
 
 /// The folder, which need not exist.
 pub(super) struct Home(PathBuf);

@@ -2,17 +2,12 @@
 
 #![expect(unsafe_code, reason = "the snapshot functions take raw pointers")]
 
-use std::{
-    os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
-    process,
-};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::process;
 
-use windows_sys::Win32::{
-    Foundation::INVALID_HANDLE_VALUE,
-    System::Diagnostics::ToolHelp::{
-        CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW,
-        TH32CS_SNAPPROCESS,
-    },
+use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::System::Diagnostics::ToolHelp::{
+    CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 
 use super::length_of;

@@ -1,12 +1,10 @@
 //! Programs of the system.
 
-use std::{
-    ffi::OsStr,
-    io,
-    os::windows::process::CommandExt,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::ffi::OsStr;
+use std::io;
+use std::os::windows::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use super::system;
 use crate::setup::failure::Failure;

@@ -2,14 +2,13 @@
 
 #![expect(unsafe_code, reason = "RegGetValueW takes raw pointers")]
 
-use std::{path::PathBuf, ptr};
+use std::path::PathBuf;
+use std::ptr;
 
-use windows_sys::Win32::{
-    Foundation::ERROR_SUCCESS,
-    System::Registry::{
-        HKEY_LOCAL_MACHINE, REG_ROUTINE_FLAGS, RRF_RT_ANY, RRF_RT_REG_DWORD, RRF_RT_REG_SZ,
-        RegGetValueW,
-    },
+use windows_sys::Win32::Foundation::ERROR_SUCCESS;
+use windows_sys::Win32::System::Registry::{
+    HKEY_LOCAL_MACHINE, REG_ROUTINE_FLAGS, RRF_RT_ANY, RRF_RT_REG_DWORD, RRF_RT_REG_SZ,
+    RegGetValueW,
 };
 
 use super::wide;

@@ -2,32 +2,26 @@
 
 #![expect(unsafe_code, reason = "the service functions take raw pointers")]
 
-use std::{
-    io, ptr,
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use std::{io, ptr};
 
-use windows_sys::{
-    Win32::{
-        Foundation::{
-            ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST,
-            ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOT_ACTIVE,
-        },
-        Storage::FileSystem::DELETE,
-        System::Services::{
-            CloseServiceHandle, ControlService, DeleteService, OpenSCManagerW, OpenServiceW,
-            QUERY_SERVICE_CONFIGW, QueryServiceConfigW, QueryServiceStatus, SC_HANDLE,
-            SC_MANAGER_CONNECT, SERVICE_CONTROL_STOP, SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS,
-            SERVICE_RUNNING, SERVICE_START, SERVICE_STATUS, SERVICE_STOP, SERVICE_STOPPED,
-            StartServiceW,
-        },
-    },
-    w,
+use windows_sys::Win32::Foundation::{
+    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_MARKED_FOR_DELETE,
+    ERROR_SERVICE_NOT_ACTIVE,
 };
+use windows_sys::Win32::Storage::FileSystem::DELETE;
+use windows_sys::Win32::System::Services::{
+    CloseServiceHandle, ControlService, DeleteService, OpenSCManagerW, OpenServiceW,
+    QUERY_SERVICE_CONFIGW, QueryServiceConfigW, QueryServiceStatus, SC_HANDLE, SC_MANAGER_CONNECT,
+    SERVICE_CONTROL_STOP, SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_RUNNING,
+    SERVICE_START, SERVICE_STATUS, SERVICE_STOP, SERVICE_STOPPED, StartServiceW,
+};
+use windows_sys::w;
 
 use super::processes;
-use crate::setup::{failure::Failure, machine::Service};
+use crate::setup::failure::Failure;
+use crate::setup::machine::Service;
 
 /// How long a driver may take to stop, or the system to delete its service, before it counts as held.
 const STATE_LIMIT: Duration = Duration::from_secs(10);

@@ -4,31 +4,23 @@
 
 use std::path::PathBuf;
 
-use windows_sys::{
-    Wdk::System::{
-        SystemInformation::{NtQuerySystemInformation, SystemCodeIntegrityInformation},
-        SystemServices::RtlGetVersion,
-    },
-    Win32::{
-        Foundation::STATUS_SUCCESS,
-        System::{
-            LibraryLoader::{GetModuleHandleW, GetProcAddress},
-            SystemInformation::{
-                GetSystemDirectoryW, GetSystemWindowsDirectoryW, IMAGE_FILE_MACHINE_AMD64,
-                OSVERSIONINFOW,
-            },
-            Threading::{
-                GetCurrentProcess, IsProcessorFeaturePresent, IsWow64Process2,
-                PF_VIRT_FIRMWARE_ENABLED,
-            },
-            WindowsProgramming::{
-                CODEINTEGRITY_OPTION_HVCI_KMCI_ENABLED, CODEINTEGRITY_OPTION_TESTSIGN,
-                SYSTEM_CODEINTEGRITY_INFORMATION,
-            },
-        },
-    },
-    s, w,
+use windows_sys::Wdk::System::SystemInformation::{
+    NtQuerySystemInformation, SystemCodeIntegrityInformation,
 };
+use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
+use windows_sys::Win32::Foundation::STATUS_SUCCESS;
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+use windows_sys::Win32::System::SystemInformation::{
+    GetSystemDirectoryW, GetSystemWindowsDirectoryW, IMAGE_FILE_MACHINE_AMD64, OSVERSIONINFOW,
+};
+use windows_sys::Win32::System::Threading::{
+    GetCurrentProcess, IsProcessorFeaturePresent, IsWow64Process2, PF_VIRT_FIRMWARE_ENABLED,
+};
+use windows_sys::Win32::System::WindowsProgramming::{
+    CODEINTEGRITY_OPTION_HVCI_KMCI_ENABLED, CODEINTEGRITY_OPTION_TESTSIGN,
+    SYSTEM_CODEINTEGRITY_INFORMATION,
+};
+use windows_sys::{s, w};
 
 use super::length_of;
 use crate::setup::failure::Failure;

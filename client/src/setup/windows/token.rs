@@ -2,15 +2,13 @@
 
 #![expect(unsafe_code, reason = "the token functions take raw pointers")]
 
-use std::{
-    os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
-    ptr,
-};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
 
-use windows_sys::Win32::{
-    Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation},
-    System::Threading::{GetCurrentProcess, OpenProcessToken},
+use windows_sys::Win32::Security::{
+    GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation,
 };
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
 use super::length_of;
 

@@ -1,10 +1,8 @@
 //! The machines by which each rule is tried.
 
-use amd_svm::{
-    Fault,
-    msr::Msr,
-    support::{Refusal, Step},
-};
+use amd_svm::Fault;
+use amd_svm::msr::Msr;
+use amd_svm::support::{Refusal, Step};
 use client::{Field, FindingId, Guest, Unavailable};
 
 use super::{Rule, capture, every, hide, no_modules, nothing, paged, refused};

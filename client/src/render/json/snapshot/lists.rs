@@ -1,11 +1,10 @@
 //! Lists of bounded length, so that no short text fills the memory with long structures.
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, SeqAccess},
-};
+use serde::de::{self, SeqAccess};
+use serde::{Deserialize, Deserializer};
 
 use super::{DisagreementMembers, MOST_NAMES};
 

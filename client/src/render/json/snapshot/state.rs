@@ -1,10 +1,8 @@
 //! What VMSAVE stored, and the same as it was read without VMSAVE.
 
-use amd_svm::{
-    segment::Segment,
-    vmcb::{SystemCallRegisters, VmsaveState},
-    witness::Witness,
-};
+use amd_svm::segment::Segment;
+use amd_svm::vmcb::{SystemCallRegisters, VmsaveState};
+use amd_svm::witness::Witness;
 use serde::{Deserialize, Serialize};
 
 use super::Hex;
