@@ -10,7 +10,6 @@ mod files;
 mod guests;
 mod host_reset;
 mod hostile;
-mod layers;
 mod layouts;
 mod mutations;
 mod program;
