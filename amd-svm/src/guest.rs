@@ -103,17 +103,21 @@ pub struct Pages {
 /// * What the VMCB lets the guest do, by its intercepts, its permission maps and its page tables, does
 ///   not harm the host; that holds of what guest and host share, too.
 /// * The global interrupt flag is set, and the caller can be interrupted from the end of the call on.
+#[inline]
 pub unsafe fn run(vmcb: &mut Vmcb, registers: &mut GeneralRegisters, pages: Pages) {
     // SAFETY: the caller vouches for the processor and the pages. The routine keeps the registers that
     // its calling convention wants kept; it writes the VMCB and the registers, to which it has
     // pointers, and the host's page.
-    unsafe { sequence(pages.vmcb, pages.host, registers, vmcb) };
+    unsafe { sequence::<0>(pages.vmcb, pages.host, registers, vmcb) };
 }
 
 /// The sequence: RDI and RSI are the two pages, RDX points to the registers. RCX is not used: by the
 /// pointer in it, the compiler knows that the VMCB changes.
+///
+/// The parameter has no meaning but that the routine is made where it is called. Assembly is linked
+/// whether it is called or not, and VMRUN has no place in a program that runs no guest.
 #[unsafe(naked)]
-unsafe extern "sysv64" fn sequence(
+unsafe extern "sysv64" fn sequence<const WHERE_CALLED: u8>(
     vmcb_page: u64,
     host_page: u64,
     registers: &mut GeneralRegisters,

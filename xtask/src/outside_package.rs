@@ -55,6 +55,10 @@ fn on_its_own(manifest: &str, root: &str) -> Result<String> {
         }
     }
     manifest.remove("lints");
+    // A driver has nothing to unwind with, which only a root manifest can say.
+    for profile in ["dev", "release"] {
+        manifest["profile"][profile]["panic"] = root["profile"][profile]["panic"].clone();
+    }
     manifest["workspace"] = Item::Table(Table::new());
     Ok(manifest.to_string())
 }
@@ -67,11 +71,16 @@ mod tests {
     fn a_manifest_keeps_nothing_of_the_workspace_that_it_leaves() {
         let member = "[package]\nname = \"minimal\"\nedition.workspace = true\n\n\
             [dependencies]\nwdk = \"0.5.0\"\n\n[lints]\nworkspace = true\n";
-        let root = "[workspace]\n[workspace.package]\nedition = \"2024\"\n";
+        let root = "[workspace]\n[workspace.package]\nedition = \"2024\"\n\n\
+            [profile.dev]\npanic = \"abort\"\n[profile.release]\npanic = \"abort\"\nlto = true\n";
         let alone: DocumentMut = on_its_own(member, root).unwrap().parse().unwrap();
         assert_eq!(alone["package"]["edition"].as_str(), Some("2024"));
         assert_eq!(alone["dependencies"]["wdk"].as_str(), Some("0.5.0"));
         assert!(alone.get("lints").is_none());
+        for profile in ["dev", "release"] {
+            let panic = alone["profile"][profile]["panic"].as_str();
+            assert_eq!(panic, Some("abort"), "{profile}");
+        }
         assert!(alone["workspace"].as_table().unwrap().is_empty());
     }
 }
