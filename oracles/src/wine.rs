@@ -1,7 +1,7 @@
 //! Wine, a second system: its loader, service control manager, I/O manager and exception
 //! dispatcher run the packaged files.
 //!
-//! Wine lacks routines that the driver imports ([`LACKING`]). A driver for tests
+//! Wine lacks routines that the driver imports (`LACKING`). A driver for tests
 //! (`oracles/wine/supplement`) lends the loaded image those that one or the other version lacks, and
 //! what passes through them proves nothing.
 

@@ -47,14 +47,13 @@ impl Page {
 
     /// The eight bytes at an offset, which is a multiple of eight within the page.
     pub fn read_u64(&self, offset: usize) -> u64 {
-        let place = self.0.get().cast::<u64>().wrapping_byte_add(offset);
+        let place = self.0.get().cast::<[u8; 8]>().wrapping_byte_add(offset);
         assert!(
             offset.is_multiple_of(8) && offset < VMCB_SIZE,
             "within the page"
         );
-        // SAFETY: the page belongs to this value, the place is in it and aligned, and there is no
-        // reference to it.
-        unsafe { place.read_volatile() }
+        // SAFETY: the page belongs to this value, the place is in it, and there is no reference to it.
+        u64::from_le_bytes(unsafe { place.read_volatile() })
     }
 
     /// What VMSAVE left in it.
