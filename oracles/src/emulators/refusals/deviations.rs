@@ -52,12 +52,8 @@ impl Deviation {
         text: &'static str,
     ) -> Self {
         Self {
-            emulator,
-            name,
-            text,
-            accepts: Some(condition),
-            applies: |_, _| true,
             partly: false,
+            ..Self::accepts_some(emulator, condition, name, text, |_, _| true)
         }
     }
 
@@ -70,12 +66,8 @@ impl Deviation {
         applies: fn(&Vmcb, &Capabilities) -> bool,
     ) -> Self {
         Self {
-            emulator,
-            name,
-            text,
             accepts: Some(condition),
-            applies,
-            partly: true,
+            ..Self::refuses(emulator, name, text, applies)
         }
     }
 
