@@ -117,7 +117,8 @@ impl Machine for ThisMachine {
         let home = Home::find()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Facts {
-            elevated: token::is_elevated(),
+            // Wine limits no program, whatever it says of its token.
+            elevated: self.is_wine || token::is_elevated(),
             build: system::build(),
             x64: system::is_x64(),
             processor: Processor::this(system::has_firmware_virtualization()),

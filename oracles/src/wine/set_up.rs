@@ -45,10 +45,9 @@ pub fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
     ] {
         step.take(prefix, &mut verdict)?;
     }
-    verdict.same("the driver is the second package's", installed(prefix), {
-        let driver = prefix.file(second).join("svmsave.sys");
-        Some(fs::read(driver)?)
-    });
+    let driver = fs::read(prefix.file(second).join("svmsave.sys"))?;
+    let is_installed = installed(prefix).is_some_and(|installed| installed == driver);
+    verdict.same("the driver is the second package's", is_installed, true);
     for step in [
         Step::new(second, "uninstall", 0, REMOVED),
         Step::new(second, "uninstall", 0, &["nothing of svmsave is installed"]),
