@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use wdk_linux::host::Workspace;
-use wdk_linux::host::process::{self, BUILD_LIMIT, QUERY_LIMIT};
+use wdk_linux::host::process::{self, QUERY_LIMIT};
 use wdk_linux::host::step;
 use wdk_linux::host::workspace::write_if_changed;
 use xtask::artifact::{self, Package, Profile};
+use xtask::compiled_tools;
 
 use crate::Verdict;
 
@@ -30,27 +31,12 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Folders below `target/` with what builds run on this machine: macros, build scripts and what
-/// those are made of. Nothing of them is in the files that are compared.
-const TOOLS: [&str; 2] = ["wdk-linux/target/release", "release"];
-
 /// Copies the compiled tools of the first build, so that only what becomes part of the package is
-/// compiled a second time. Cargo compiles again whatever depends on the folder.
+/// compiled a second time.
 fn take_over_tools(workspace: &Workspace, copy: &Workspace) -> Result<()> {
     step("tools of the first build", |_| {
-        for tools in TOOLS {
-            let place = copy.target().join(tools);
-            if place.is_dir() {
-                continue;
-            }
-            let parent = place.parent().context("a folder below the target folder")?;
-            fs::create_dir_all(parent)?;
-            let mut cp = workspace.tool("cp");
-            // With their times, which cargo compares.
-            cp.arg("-a").arg(workspace.target().join(tools)).arg(parent);
-            process::run(&mut cp, BUILD_LIMIT)?;
-        }
-        Ok(())
+        compiled_tools::copy(workspace, compiled_tools::OF_DRIVERS, copy.target())?;
+        compiled_tools::copy(workspace, compiled_tools::OF_OTHERS, copy.target())
     })
 }
 

@@ -19,16 +19,13 @@ use xtask::needs;
 
 use crate::suites;
 
-/// The compiler's own instrumentation, which libFuzzer is guided by; and every check that a
-/// release build would leave out.
+/// The compiler's own instrumentation, which libFuzzer is guided by.
 const FLAGS: &[&str] = &[
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
-    "-Cdebug-assertions=on",
-    "-Coverflow-checks=on",
 ];
 
 /// What tells the program which target to run.
@@ -62,28 +59,26 @@ pub struct Target {
 /// Builds all targets.
 pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
     host::ensure(workspace, &[needs::CPP_COMPILER], &[])?;
-    let folder = workspace.target().join("fuzz");
     // Naming the target keeps the flags away from build scripts and macros.
     let toolchain = Toolchain::locate(workspace)?;
     let host = toolchain.host();
     step("fuzz targets, with lints", |_| {
         let mut cargo = suites::linting_cargo(workspace);
+        // In the profile of the tests, whose build scripts and macros are there, and which has every
+        // check that a release build would leave out; only faster.
         cargo
-            .args(["build", "--locked", "--release", "--package", "fuzz"])
-            .args(["--target", host, "--target-dir"])
-            .arg(&folder)
+            .args(["build", "--locked", "--package", "fuzz"])
+            .args(["--target", host])
             .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
-            .env("CARGO_PROFILE_RELEASE_LTO", "off")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-            .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only")
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3");
+            .env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", "3");
         process::run(&mut cargo, BUILD_LIMIT)?;
         Ok(())
     })?;
-    let program = folder.join(host).join("release/fuzz");
+    let program = workspace.target().join(host).join("debug/fuzz");
     let targets = names(&program)?.into_iter().map(|name| Target {
         program: program.clone(),
-        folder: folder.clone(),
+        folder: workspace.target().join("fuzz"),
         seeds: workspace.root().join("fuzz/seeds"),
         name,
     });
@@ -100,9 +95,9 @@ fn names(program: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs every target for a few seconds; prints what came of it.
-pub fn check(workspace: &Workspace) -> Result<()> {
-    for target in build(workspace)? {
+/// Runs each of the targets for a few seconds; prints what came of it.
+pub fn check(targets: &[Target]) -> Result<()> {
+    for target in targets {
         let closing = step(&format!("fuzzing {}", target.name), |_| {
             target.run(CHECK_TIME)
         })?;

@@ -3,6 +3,7 @@
 
 pub mod artifact;
 pub mod check;
+pub mod compiled_tools;
 pub mod inf;
 pub mod judge;
 pub mod lab_device;

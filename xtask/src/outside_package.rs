@@ -7,12 +7,13 @@ use anyhow::{Context as _, Result};
 use toml_edit::{DocumentMut, Item, Table};
 use wdk_linux::host::Workspace;
 use wdk_linux::host::workspace::{read_text, write_if_changed};
+use xtask::compiled_tools;
 use xtask::needs;
 
 /// What is copied, below the folder of the minimal driver.
 const FILES: [&str; 2] = ["build.rs", "src/lib.rs"];
 
-/// Copies the package; returns its manifest.
+/// Copies the package, and the tools of the repository's drivers; returns its manifest.
 pub fn copy(workspace: &Workspace) -> Result<PathBuf> {
     let original = workspace.root().join("wdk-linux/minimal");
     let folder = folder(workspace);
@@ -26,6 +27,11 @@ pub fn copy(workspace: &Workspace) -> Result<PathBuf> {
     // The versions that are committed; what the package does not use, cargo leaves out of the stage.
     let lock = read_text(&workspace.root().join("Cargo.lock"))?;
     write_if_changed(&folder.join("Cargo.lock"), lock)?;
+    compiled_tools::copy(
+        workspace,
+        compiled_tools::OF_DRIVERS,
+        &folder.join("target"),
+    )?;
     Ok(place)
 }
 
@@ -55,9 +61,14 @@ fn on_its_own(manifest: &str, root: &str) -> Result<String> {
         }
     }
     manifest.remove("lints");
-    // A driver has nothing to unwind with, which only a root manifest can say.
-    for profile in ["dev", "release"] {
-        manifest["profile"][profile]["panic"] = root["profile"][profile]["panic"].clone();
+    // A driver has nothing to unwind with, which only a root manifest can say; and tools that are
+    // built by the same profile are the same.
+    for name in ["dev", "release"] {
+        let mut profile = root["profile"][name].clone();
+        if let Some(profile) = profile.as_table_like_mut() {
+            profile.remove("package");
+        }
+        manifest["profile"][name] = profile;
     }
     manifest["workspace"] = Item::Table(Table::new());
     Ok(manifest.to_string())
@@ -72,7 +83,8 @@ mod tests {
         let member = "[package]\nname = \"minimal\"\nedition.workspace = true\n\n\
             [dependencies]\nwdk = \"0.5.0\"\n\n[lints]\nworkspace = true\n";
         let root = "[workspace]\n[workspace.package]\nedition = \"2024\"\n\n\
-            [profile.dev]\npanic = \"abort\"\n[profile.release]\npanic = \"abort\"\nlto = true\n";
+            [profile.dev]\npanic = \"abort\"\n[profile.release]\npanic = \"abort\"\nlto = true\n\
+            [profile.release.package.other]\nopt-level = 3\n";
         let alone: DocumentMut = on_its_own(member, root).unwrap().parse().unwrap();
         assert_eq!(alone["package"]["edition"].as_str(), Some("2024"));
         assert_eq!(alone["dependencies"]["wdk"].as_str(), Some("0.5.0"));
@@ -81,6 +93,8 @@ mod tests {
             let panic = alone["profile"][profile]["panic"].as_str();
             assert_eq!(panic, Some("abort"), "{profile}");
         }
+        assert_eq!(alone["profile"]["release"]["lto"].as_bool(), Some(true));
+        assert!(alone["profile"]["release"].get("package").is_none());
         assert!(alone["workspace"].as_table().unwrap().is_empty());
     }
 }

@@ -138,12 +138,12 @@ pub fn run(workspace: &Workspace, plan: &Plan) -> Summary {
             .after(&["a snapshot in the lab"]),
         );
     }
-    schedule::run(tasks, schedule::processors(), |text| println!("{text}"))
+    schedule::run(tasks, schedule::at_once(), |text| println!("{text}"))
 }
 
 /// Lints and unit tests of the packages, with lints where they are built.
 fn unit_tests(workspace: &Workspace, plan: &Plan) -> Outcome {
-    let mut cargo = suites::linting_cargo(workspace);
+    let mut cargo = suites::cargo_for_tests(workspace);
     cargo.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins"]);
     // As the whole of the tests has it, so that neither builds for itself.
     cargo.args(["--features", suites::FEATURES]);

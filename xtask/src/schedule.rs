@@ -115,9 +115,10 @@ pub fn run(tasks: Vec<Task<'_>>, at_once: usize, tell: impl Fn(&str) + Sync) -> 
     state.summary
 }
 
-/// As many tasks at once as this machine has processors.
-pub fn processors() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+/// How many tasks at once keep this machine busy: one for each processor, and one more, since some
+/// wait for downloads and for Wine half of their time.
+pub fn at_once() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get) + 1
 }
 
 fn work(state: &Mutex<State<'_>>, changed: &Condvar, tell: &(impl Fn(&str) + Sync)) {

@@ -23,9 +23,6 @@ pub const DAMAGE: &str = "damage";
 /// Tests that only read files, by their modules in a program whose other tests boot.
 pub const OF_FILES: [&str; 3] = ["layers::", "scripts::", "style::"];
 
-/// Packages whose programs the tests run.
-const PROGRAMS: [&str; 4] = ["bench", "oracles", "distribution", "wdk-linux"];
-
 /// Enough for any program on a slow machine; a lab that hangs ends much sooner by itself.
 const SUITE_LIMIT: Duration = Duration::from_mins(15);
 
@@ -52,6 +49,14 @@ pub struct Built {
     pub programs: BTreeMap<String, PathBuf>,
 }
 
+/// Cargo for programs and tests at once, which are linted on the way. Tests have to unwind: if
+/// programs did not, everything that they have in common would be compiled twice.
+pub fn cargo_for_tests(workspace: &Workspace) -> Command {
+    let mut cargo = linting_cargo(workspace);
+    cargo.env("CARGO_PROFILE_DEV_PANIC", "unwind");
+    cargo
+}
+
 /// Cargo, with clippy in the compiler's place: what is built is linted on the way.
 pub fn linting_cargo(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo();
@@ -68,22 +73,11 @@ pub fn linting_cargo(workspace: &Workspace) -> Command {
 pub fn build(workspace: &Workspace) -> Result<Built> {
     let mut built = Built::default();
     step("test programs, with lints", |_| {
-        let mut cargo = linting_cargo(workspace);
-        cargo.args(["test", "--no-run", "--locked", "--features", FEATURES]);
+        let mut cargo = cargo_for_tests(workspace);
+        // As `cargo test` does, with the programs too.
+        cargo.args(["build", "--lib", "--bins", "--tests", "--examples"]);
+        cargo.args(["--locked", "--features", FEATURES]);
         cargo.arg("--message-format=json-render-diagnostics");
-        let said = process::run(&mut cargo, BUILD_LIMIT)?;
-        for message in said.stdout.lines() {
-            built.add(message)?;
-        }
-        Ok(())
-    })?;
-    step("programs of the tests, with lints", |_| {
-        let mut cargo = linting_cargo(workspace);
-        cargo.args(["build", "--bins", "--locked", "--features", FEATURES]);
-        cargo.arg("--message-format=json-render-diagnostics");
-        for program in PROGRAMS {
-            cargo.args(["--package", program]);
-        }
         let said = process::run(&mut cargo, BUILD_LIMIT)?;
         for message in said.stdout.lines() {
             built.add(message)?;

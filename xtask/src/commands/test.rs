@@ -13,13 +13,14 @@ use xtask::judge::Judge;
 use xtask::needs;
 
 use super::elsewhere::Elsewhere;
+use crate::decoders::{self, Target};
 use crate::outcome::Outcome;
 use crate::outside_package;
 use crate::quick::{self, Plan};
 use crate::schedule::place::{CROSS, HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
-use crate::{decoders, doc_references, fuzzing, lints};
+use crate::{doc_references, fuzzing, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
@@ -48,8 +49,11 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let lock = workspace.root().join("Cargo.lock");
     let committed = read_text(&lock)?;
     let built = OnceLock::new();
-    let tasks = tasks(workspace, &built);
-    let mut summary = schedule::run(tasks, schedule::processors(), |text| println!("{text}"));
+    let targets = OnceLock::new();
+    let mut tasks = tasks(workspace, &built);
+    tasks.extend(fuzzing_of_decoders(workspace, &targets));
+    tasks.extend(further_checks(workspace, &built));
+    let mut summary = schedule::run(tasks, schedule::at_once(), |text| println!("{text}"));
     let mut last = Outcome::default();
     let changed = read_text(&lock)? != committed;
     let violation = changed.then(|| "a build has changed it".to_owned());
@@ -130,11 +134,11 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
             Outcome::of("minimal driver", build_minimal_driver(workspace, built))
         })
         // What it shares with the other drivers is then compiled, and copied.
-        .after(&["test programs", "svmsave.sys with checks"]),
+        .after(&["test programs", "svmsave.sys with checks"])
+        .at(STAGE),
     );
     tasks.extend(judges(workspace, built));
     tasks.extend(suites_that_boot(workspace, built));
-    tasks.extend(further_checks(workspace, built));
     tasks
 }
 
@@ -196,6 +200,30 @@ fn suites_that_boot<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) ->
     ]
 }
 
+/// Builds the fuzz targets, and runs them.
+fn fuzzing_of_decoders<'a>(
+    workspace: &'a Workspace,
+    targets: &'a OnceLock<Vec<Target>>,
+) -> Vec<Task<'a>> {
+    vec![
+        Task::new("fuzz targets", || match decoders::build(workspace) {
+            Ok(built) => {
+                let _ = targets.set(built);
+                Outcome::of("lints of the fuzz targets", Ok(()))
+            }
+            Err(error) => Outcome::of("fuzz targets", Err(error)),
+        })
+        .after(&["packages and targets", "test programs"])
+        .at(HOST),
+        Task::new("fuzzing the decoders", || {
+            let targets = targets.get().context("the fuzz targets were not built");
+            let fuzzed = targets.and_then(|targets| decoders::check(targets));
+            Outcome::of("fuzzing the decoders", fuzzed)
+        })
+        .after(&["fuzz targets"]),
+    ]
+}
+
 /// What else there is: figures, fuzzing, documentation, lints.
 fn further_checks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     vec![
@@ -204,10 +232,6 @@ fn further_checks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> V
             Outcome::of("fuzzing the driver", fuzzing::check(workspace))
         })
         .after(LAB),
-        Task::new("fuzzing the decoders", || {
-            Outcome::of("fuzzing the decoders", decoders::check(workspace))
-        })
-        .after(&["packages and targets"]),
         Task::new("formatting", || {
             Outcome::of("formatting", lints::format(workspace))
         }),
@@ -306,7 +330,7 @@ fn lab_environment(workspace: &Workspace, mut command: Command) -> Command {
 
 /// Tests in documentation, with what was built for the others.
 fn doc_tests(workspace: &Workspace) -> Command {
-    let mut cargo = suites::linting_cargo(workspace);
+    let mut cargo = suites::cargo_for_tests(workspace);
     cargo.args(["test", "--doc", "--locked", "--no-fail-fast"]);
     cargo.args(["--features", suites::FEATURES]);
     cargo
