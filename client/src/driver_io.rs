@@ -4,6 +4,6 @@ mod device;
 mod exchange;
 mod records;
 #[cfg(windows)]
-mod windows;
+pub(crate) mod windows;
 
 pub use device::{Device, open};

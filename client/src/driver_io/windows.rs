@@ -1,10 +1,12 @@
-//! The driver on Windows: the only part of the client that is not portable.
+//! The driver on Windows, and what the system tells beside it.
 
 #![expect(unsafe_code, reason = "DeviceIoControl takes raw pointers")]
 
 mod modules;
 mod privilege;
+pub(crate) mod registry;
 mod service;
+pub(crate) mod system;
 
 use std::fs::{File, OpenOptions};
 use std::os::windows::io::AsRawHandle;
@@ -97,4 +99,18 @@ fn device_error(error: io::Error, returned: usize) -> DeviceError {
 
 fn other(error: impl std::error::Error + Send + Sync + 'static) -> DeviceError {
     DeviceError::Other(error.into())
+}
+
+/// The size of a structure, as functions of Windows want to be told it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "no structure has four gigabytes"
+)]
+pub(crate) const fn length_of<T>() -> u32 {
+    size_of::<T>() as u32
+}
+
+/// Text as functions of Windows take it, with the zero at its end.
+pub(crate) fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
 }

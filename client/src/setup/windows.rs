@@ -7,7 +7,6 @@ mod certificates;
 mod home;
 mod processes;
 mod program;
-mod registry;
 mod service;
 mod system;
 mod token;
@@ -27,6 +26,8 @@ use super::processor::Processor;
 use super::record::{Slot, Store};
 use super::{NAME, image_path};
 use crate::driver_io;
+use crate::driver_io::windows::registry;
+use crate::driver_io::windows::system::{CodeIntegrity, code_integrity, secure_boot, version};
 use crate::model::{DriverVersion, Status};
 
 /// Exit codes of pnputil that are no failures: done, done but for devices of which there are none,
@@ -49,14 +50,10 @@ impl ThisMachine {
     }
 
     fn signing(&self) -> Result<Signing, Failure> {
-        let secure_boot = registry::number(
-            r"SYSTEM\CurrentControlSet\Control\SecureBoot\State",
-            "UEFISecureBootEnabled",
-        );
         Ok(Signing {
             is_checked: !self.is_wine,
-            takes_tests: system::code_integrity()?.test_signing,
-            secure_boot: secure_boot == Some(1),
+            takes_tests: asked_code_integrity()?.test_signing,
+            secure_boot: secure_boot() == Some(true),
         })
     }
 
@@ -119,7 +116,7 @@ impl Machine for ThisMachine {
         Ok(Facts {
             // Wine limits no program, whatever it says of its token.
             elevated: self.is_wine || token::is_elevated(),
-            build: system::build(),
+            build: version()[2],
             x64: system::is_x64(),
             processor: Processor::this(system::has_firmware_virtualization()),
             security: security()?,
@@ -275,7 +272,7 @@ fn security() -> Result<Security, Failure> {
     let by_default = registry::exists(DEFAULT, "IsolatedCredentialsRootSecret");
     Ok(Security {
         memory_integrity: switch(
-            system::code_integrity()?.memory_integrity || is_set(INTEGRITY, "Enabled"),
+            asked_code_integrity()?.memory_integrity || is_set(INTEGRITY, "Enabled"),
             is_set(INTEGRITY, "Locked"),
         ),
         credential_guard: match flags {
@@ -291,23 +288,17 @@ fn security() -> Result<Security, Failure> {
     })
 }
 
+/// What code integrity demands now.
+fn asked_code_integrity() -> Result<CodeIntegrity, Failure> {
+    code_integrity().map_err(|code| Failure::System {
+        function: "NtQuerySystemInformation",
+        code,
+    })
+}
+
 /// A path that a function of Windows wrote.
 fn path(units: &[u16]) -> PathBuf {
     use std::ffi::OsString;
     use std::os::windows::ffi::OsStringExt;
     PathBuf::from(OsString::from_wide(units))
-}
-
-/// The size of a structure, as functions of Windows want to be told it.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "no structure has four gigabytes"
-)]
-const fn length_of<T>() -> u32 {
-    size_of::<T>() as u32
-}
-
-/// Text as functions of Windows take it, with the zero at its end.
-fn wide(text: &str) -> Vec<u16> {
-    text.encode_utf16().chain([0]).collect()
 }

@@ -14,7 +14,7 @@ use windows_sys::Win32::Security::Cryptography::{
     X509_ASN_ENCODING,
 };
 
-use super::wide;
+use crate::driver_io::windows::wide;
 use crate::setup::failure::Failure;
 use crate::setup::package::Certificate;
 use crate::setup::record;

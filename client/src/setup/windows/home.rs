@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::registry;
+use crate::driver_io::windows::registry;
 use crate::setup::NAME;
 use crate::setup::failure::Failure;
 use crate::setup::package::FILES;
@@ -17,8 +17,11 @@ impl Home {
     /// Asks the registry, and not the environment, which a user may set.
     pub(super) fn find() -> Result<Self, Failure> {
         let key = r"SOFTWARE\Microsoft\Windows\CurrentVersion";
-        let programs = registry::path(key, "ProgramFilesDir")?;
-        Ok(Self(programs.join(NAME)))
+        let programs = registry::text(key, "ProgramFilesDir").map_err(|code| Failure::System {
+            function: "RegGetValueW",
+            code,
+        })?;
+        Ok(Self(super::path(&programs).join(NAME)))
     }
 
     pub(super) fn exists(&self) -> bool {

@@ -10,7 +10,7 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 
-use super::length_of;
+use crate::driver_io::windows::length_of;
 use crate::setup::failure::Process;
 
 /// The name that this program has in a package. No documented interface tells who holds a device; of

@@ -1,49 +1,22 @@
-//! Windows itself: its version, its folders, and what it lets run.
+//! Windows itself: its folders, and what it runs on.
 
 #![expect(unsafe_code, reason = "the functions of the system take raw pointers")]
 
 use std::path::PathBuf;
 
-use windows_sys::Wdk::System::SystemInformation::{
-    NtQuerySystemInformation, SystemCodeIntegrityInformation,
-};
-use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
-use windows_sys::Win32::Foundation::STATUS_SUCCESS;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::SystemInformation::{
-    GetSystemDirectoryW, GetSystemWindowsDirectoryW, IMAGE_FILE_MACHINE_AMD64, OSVERSIONINFOW,
+    GetSystemDirectoryW, GetSystemWindowsDirectoryW, IMAGE_FILE_MACHINE_AMD64,
 };
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, IsProcessorFeaturePresent, IsWow64Process2, PF_VIRT_FIRMWARE_ENABLED,
 };
-use windows_sys::Win32::System::WindowsProgramming::{
-    CODEINTEGRITY_OPTION_HVCI_KMCI_ENABLED, CODEINTEGRITY_OPTION_TESTSIGN,
-    SYSTEM_CODEINTEGRITY_INFORMATION,
-};
 use windows_sys::{s, w};
 
-use super::length_of;
 use crate::setup::failure::Failure;
 
 /// Longer than the path of a folder of the system.
 const LONGEST: u32 = 1024;
-
-/// What code integrity demands now.
-pub(super) struct CodeIntegrity {
-    pub(super) test_signing: bool,
-    pub(super) memory_integrity: bool,
-}
-
-/// The build of Windows, which no compatibility setting of this program changes.
-pub(super) fn build() -> u32 {
-    let mut version = OSVERSIONINFOW {
-        dwOSVersionInfoSize: length_of::<OSVERSIONINFOW>(),
-        ..OSVERSIONINFOW::default()
-    };
-    // SAFETY: the structure names its size. The function always succeeds.
-    unsafe { RtlGetVersion(&raw mut version) };
-    version.dwBuildNumber
-}
 
 /// Whether the processor is one for x64, and does not emulate it.
 pub(super) fn is_x64() -> bool {
@@ -59,37 +32,6 @@ pub(super) fn is_x64() -> bool {
 pub(super) fn has_firmware_virtualization() -> bool {
     // SAFETY: the function takes a number, and answers 0 for one that it does not know.
     unsafe { IsProcessorFeaturePresent(PF_VIRT_FIRMWARE_ENABLED) != 0 }
-}
-
-/// Asks for the options of code integrity.
-pub(super) fn code_integrity() -> Result<CodeIntegrity, Failure> {
-    let length = length_of::<SYSTEM_CODEINTEGRITY_INFORMATION>();
-    let mut information = SYSTEM_CODEINTEGRITY_INFORMATION {
-        Length: length,
-        CodeIntegrityOptions: 0,
-    };
-    let mut returned = 0;
-    // SAFETY: the pointers are those of a structure of the class that is asked for, which names its
-    // length, and of `returned`, and both outlive the call.
-    let status = unsafe {
-        NtQuerySystemInformation(
-            SystemCodeIntegrityInformation,
-            (&raw mut information).cast(),
-            length,
-            &raw mut returned,
-        )
-    };
-    if status != STATUS_SUCCESS {
-        return Err(Failure::System {
-            function: "NtQuerySystemInformation",
-            code: status.cast_unsigned(),
-        });
-    }
-    let has = |option| information.CodeIntegrityOptions & option != 0;
-    Ok(CodeIntegrity {
-        test_signing: has(CODEINTEGRITY_OPTION_TESTSIGN),
-        memory_integrity: has(CODEINTEGRITY_OPTION_HVCI_KMCI_ENABLED),
-    })
 }
 
 /// Whether this is Wine, which has this function for those who want to know.

@@ -10,7 +10,7 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-use super::length_of;
+use crate::driver_io::windows::length_of;
 
 /// Whether the process was started with "Run as administrator".
 pub(super) fn is_elevated() -> bool {

@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "RegGetValueW takes raw pointers")]
 
-use std::path::PathBuf;
 use std::ptr;
 
 use windows_sys::Win32::Foundation::ERROR_SUCCESS;
@@ -12,20 +11,19 @@ use windows_sys::Win32::System::Registry::{
 };
 
 use super::wide;
-use crate::setup::failure::Failure;
 
-/// More characters than a path of the system's folders has.
+/// More characters than a path of the system's folders, or a name, has.
 const LONGEST: usize = 1024;
 
 /// A number, if there is one.
-pub(super) fn number(key: &str, name: &str) -> Option<u32> {
+pub(crate) fn number(key: &str, name: &str) -> Option<u32> {
     let mut bytes = [0; 4];
     let (error, length) = get(key, name, RRF_RT_REG_DWORD, &mut bytes);
     (error == ERROR_SUCCESS && length == 4).then(|| u32::from_le_bytes(bytes))
 }
 
 /// Whether there is a value, of whatever type and length.
-pub(super) fn exists(key: &str, name: &str) -> bool {
+pub(crate) fn exists(key: &str, name: &str) -> bool {
     let (key, name) = (wide(key), wide(name));
     // SAFETY: both names end with a zero; neither data nor their length are asked for.
     let error = unsafe {
@@ -42,21 +40,19 @@ pub(super) fn exists(key: &str, name: &str) -> bool {
     error == ERROR_SUCCESS
 }
 
-/// A path.
-pub(super) fn path(key: &str, name: &str) -> Result<PathBuf, Failure> {
+/// A text, in the system's UTF-16; or the system's error.
+pub(crate) fn text(key: &str, name: &str) -> Result<Vec<u16>, u32> {
     let mut bytes = [0; 2 * LONGEST];
-    let (code, length) = get(key, name, RRF_RT_REG_SZ, &mut bytes);
-    if code != ERROR_SUCCESS {
-        let function = "RegGetValueW";
-        return Err(Failure::System { function, code });
+    let (error, length) = get(key, name, RRF_RT_REG_SZ, &mut bytes);
+    if error != ERROR_SUCCESS {
+        return Err(error);
     }
     let (units, _) = bytes[..length.min(2 * LONGEST)].as_chunks::<2>();
-    let units: Vec<_> = units
+    Ok(units
         .iter()
         .map(|unit| u16::from_le_bytes(*unit))
         .take_while(|unit| *unit != 0)
-        .collect();
-    Ok(super::path(&units))
+        .collect())
 }
 
 /// Asks for a value of a type: the error, and the number of bytes.
