@@ -2,6 +2,8 @@
 
 mod device;
 mod exchange;
+#[cfg(any(windows, test))]
+mod identity;
 mod records;
 #[cfg(windows)]
 pub(crate) mod windows;

@@ -39,6 +39,7 @@ pub use cli::{Terminal, run};
 pub use driver_io::{Device, open};
 pub use model::{
     Capture, CaptureDetails, Cycles, DeviceError, Disagreement, Driver, DriverVersion, Error,
-    Field, FileError, Guest, KernelModule, ProcessorId, ProcessorModel, ProcessorSnapshot,
-    ProcessorStatus, Recorded, Snapshot, Status, Unavailable, UnknownField, UnknownProcessor,
+    Field, FileError, Guest, KernelModule, Machine, NoTimestamp, ProcessorId, ProcessorIdentity,
+    ProcessorModel, ProcessorSnapshot, ProcessorStatus, Recorded, Snapshot, Status, Timestamp,
+    Unavailable, UnknownField, UnknownProcessor,
 };

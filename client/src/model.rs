@@ -1,17 +1,20 @@
 //! What is known: snapshots, statuses, their fields, and what can go wrong in getting them. Knows
 //! nothing of devices, of judgement or of output.
 
+mod anonymous;
 pub(crate) mod cost;
 mod driver;
 mod error;
 pub(crate) mod field;
 pub(crate) mod fold;
 pub(crate) mod kernel_module;
+mod machine;
 pub(crate) mod processor;
 pub(crate) mod processor_list;
 mod processor_model;
 mod snapshot;
 pub(crate) mod status;
+mod timestamp;
 mod unavailable;
 
 pub use driver::{Driver, DriverVersion};
@@ -19,6 +22,7 @@ pub(crate) use error::LARGEST_FILE;
 pub use error::{DeviceError, Error, FileError};
 pub use field::{Field, UnknownField};
 pub use kernel_module::KernelModule;
+pub use machine::{Machine, ProcessorIdentity};
 pub use processor::ProcessorId;
 pub use processor_list::UnknownProcessor;
 pub use processor_model::ProcessorModel;
@@ -26,6 +30,7 @@ pub use snapshot::{
     Capture, CaptureDetails, Cycles, Disagreement, Guest, ProcessorSnapshot, Snapshot,
 };
 pub use status::{ProcessorStatus, Status};
+pub use timestamp::{NoTimestamp, Timestamp};
 pub use unavailable::{Recorded, Unavailable};
 
 /// Version of the JSON form: changes when a program that reads it has to change too. New members

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use client::{Device, DeviceError, KernelModule};
+use client::{Device, DeviceError, KernelModule, Machine, Status, Timestamp};
 use lab::mapped_image::MappedImage;
 use lab::{Access, Handle, Lab};
 use object::{Object as _, ObjectSegment as _};
@@ -95,6 +95,20 @@ impl Device for LabDevice<'_> {
 
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
         self.modules.clone()
+    }
+
+    /// The lab's machine has no name, and no system but the lab's kernel.
+    fn machine(&mut self) -> Machine {
+        let status = Status::query(self).ok();
+        let mut machine = Machine::default();
+        machine.os = Some("svmsave lab".to_owned());
+        machine.os_build = Some(env!("CARGO_PKG_VERSION").to_owned());
+        machine.hypervisor = status.and_then(|status| status.hypervisor().map(str::to_owned));
+        machine
+    }
+
+    fn clock(&mut self) -> Option<Timestamp> {
+        Timestamp::now()
     }
 }
 

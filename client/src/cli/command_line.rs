@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -17,7 +18,7 @@ use crate::model::{Field, UnknownField};
 #[derive(Debug, Parser)]
 #[command(
     name = "client",
-    version,
+    version = VERSION.as_str(),
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     after_help = AFTER_HELP,
@@ -129,6 +130,9 @@ pub(crate) struct CheckOptions {
     /// Judge pages from elsewhere as this system: windows
     #[arg(long = "as", value_name = "SYSTEM", hide_possible_values = true)]
     pub(crate) system: Option<System>,
+    /// Leave out the host's name and all true addresses
+    #[arg(long)]
+    pub(crate) anonymous: bool,
 }
 
 /// The least bad finding that is a failure.
@@ -194,6 +198,9 @@ pub(crate) struct Layout {
         conflicts_with_all = ["json", "csv", "columns", "wide", "group_by"]
     )]
     pub(crate) field: Option<Field>,
+    /// Leave out the host's name and all true addresses
+    #[arg(long)]
+    pub(crate) anonymous: bool,
 }
 
 /// What is folded together.
@@ -236,6 +243,9 @@ pub(crate) struct SaveOptions {
     /// Write the bare VMCB pages, 4096 bytes for each processor
     #[arg(long)]
     pub(crate) raw: bool,
+    /// Leave out the host's name and all true addresses
+    #[arg(long)]
+    pub(crate) anonymous: bool,
     #[command(flatten)]
     pub(crate) source: Source,
 }
@@ -293,6 +303,9 @@ pub(crate) struct WatchOptions {
 pub(crate) struct ReportOptions {
     /// The page to write; it is replaced if it exists
     pub(crate) file: PathBuf,
+    /// Leave out the host's name and all true addresses
+    #[arg(long)]
+    pub(crate) anonymous: bool,
     #[command(flatten)]
     pub(crate) source: Source,
 }
@@ -334,6 +347,20 @@ pub(crate) struct UninstallOptions {
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
+
+/// What `--version` says: version, commit if it is known, target, protocol.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let commit = match option_env!("SVMSAVE_COMMIT") {
+        Some(commit) => format!("commit {commit}, "),
+        None => String::new(),
+    };
+    format!(
+        "{} ({commit}{}, protocol {})",
+        env!("CARGO_PKG_VERSION"),
+        env!("SVMSAVE_TARGET"),
+        protocol::VERSION
+    )
+});
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! The way to the driver, as a trait: Windows is one implementation of it, an emulated machine or
 //! a test another.
 
-use crate::model::{DeviceError, KernelModule, ProcessorModel};
+use crate::model::{DeviceError, KernelModule, Machine, ProcessorModel, Timestamp};
 
 /// An open driver device.
 pub trait Device {
@@ -18,6 +18,16 @@ pub trait Device {
     /// kernel itself first; nothing if it does not tell.
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
         Vec::new()
+    }
+
+    /// What the system on which the driver runs tells of itself and its machine.
+    fn machine(&mut self) -> Machine {
+        Machine::default()
+    }
+
+    /// The time by the clock of the system on which the driver runs; none if it does not tell.
+    fn clock(&mut self) -> Option<Timestamp> {
+        None
     }
 
     /// The processor, if the driver runs in a virtual machine on one whose host VMSAVE is known to

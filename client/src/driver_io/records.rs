@@ -21,8 +21,13 @@ impl Snapshot {
     /// which VMSAVE is not possible is no error, but a [`ProcessorSnapshot`] that says so.
     pub fn take(device: &mut dyn Device) -> Result<Self, Error> {
         let received = exchange::ask::<SnapshotRecord>(device)?;
+        let taken_at = device.clock();
         Ok(Self {
             driver: Some(received.driver),
+            client: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            machine: device.machine(),
+            taken_at,
+            anonymous: false,
             redacted: if received.header.is_redacted() {
                 redactable().collect()
             } else {

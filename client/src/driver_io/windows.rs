@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "DeviceIoControl takes raw pointers")]
 
+mod machine;
 mod modules;
 mod privilege;
 pub(crate) mod registry;
@@ -21,7 +22,7 @@ use windows_sys::Win32::Foundation::{
 use windows_sys::Win32::System::IO::DeviceIoControl;
 
 use super::Device;
-use crate::model::{DeviceError, KernelModule, ProcessorModel};
+use crate::model::{DeviceError, KernelModule, Machine, ProcessorModel, Timestamp};
 
 /// A handle to the driver's device.
 struct Handle(File);
@@ -76,6 +77,14 @@ impl Device for Handle {
 
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
         modules::list()
+    }
+
+    fn machine(&mut self) -> Machine {
+        machine::this()
+    }
+
+    fn clock(&mut self) -> Option<Timestamp> {
+        Timestamp::now()
     }
 
     fn processor_that_resets_hosts(&self) -> Option<ProcessorModel> {

@@ -45,7 +45,7 @@ impl ProcessorModel {
     ///
     /// Source: APM volume 3, appendix E, function `0000_0001`: the extended parts count where the base
     /// family is 0Fh.
-    fn of(signature: u32) -> Self {
+    pub(crate) fn of(signature: u32) -> Self {
         let bits = |from: u32, width: u32| signature >> from & ((1 << width) - 1);
         let (family, model) = (bits(8, 4), bits(4, 4));
         if family == 0xF {

@@ -7,13 +7,27 @@ use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::{self, Witness};
 
 use super::processor::AboutProcessor;
-use super::{Driver, Field, KernelModule, ProcessorId, Unavailable, kernel_module};
+use super::{
+    Driver, Field, KernelModule, Machine, ProcessorId, Timestamp, Unavailable, kernel_module,
+};
 
 /// The machine at about one moment: each processor as it was when its own VMSAVE was executed.
+///
+/// Members may be added: make one by [`Snapshot::take`], [`Snapshot::parse`] or
+/// [`Snapshot::default`], and change what is to be another.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The driver that took it; none if it was read from bare VMCB pages.
     pub driver: Option<Driver>,
+    /// Version of the client that asked the driver for it; none if the source does not tell.
+    pub client: Option<String>,
+    /// The machine, as far as it is known.
+    pub machine: Machine,
+    /// When it was taken, by the machine's clock.
+    pub taken_at: Option<Timestamp>,
+    /// Whether it was made anonymous: see [`Snapshot::make_anonymous`].
+    pub anonymous: bool,
     /// The fields of VMSAVE's state that the driver set to zero, because they hold addresses and
     /// the caller does not hold `SeDebugPrivilege`. Mostly there are none. A value of such a field
     /// that is not zero is not hidden: see [`Snapshot::hides`].

@@ -104,10 +104,26 @@ fn help_and_version_go_to_standard_output() {
         assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""));
         ran.stdout
     };
-    assert_eq!(
-        help("--version"),
-        concat!("client ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    let version = help("--version");
+    let parts = version
+        .strip_prefix(concat!("client ", env!("CARGO_PKG_VERSION"), " ("))
+        .and_then(|rest| rest.strip_suffix(")\n"));
+    let parts: Vec<_> = parts.unwrap().split(", ").collect();
+    // The commit is known of a build for release, and where it is named.
+    let [commit @ .., target, protocol] = parts.as_slice() else {
+        panic!("{version}");
+    };
+    assert!(target.starts_with(std::env::consts::ARCH), "{version}");
+    assert_eq!(*protocol, format!("protocol {}", protocol::VERSION));
+    if let Some(commit) = commit.first() {
+        let hash = commit.strip_prefix("commit ").unwrap();
+        assert!(hash.len() >= 7, "{version}");
+        assert!(
+            hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{version}"
+        );
+    }
+    assert_eq!(help("-V"), version);
     let text = help("--help");
     assert_eq!(help("/?"), text);
     assert_eq!(help("-h"), text);

@@ -4,7 +4,7 @@ use amd_svm::capture::Cycles;
 use amd_svm::segment::Segment;
 use amd_svm::vmcb::{SystemCallRegisters, VmsaveState};
 use amd_svm::witness::Witness;
-use client::{Device, DeviceError, KernelModule, ProcessorModel};
+use client::{Device, DeviceError, KernelModule, Machine, ProcessorModel, Timestamp};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, Outcome, ProcessorId, Record, ReplyHeader, Request,
     SnapshotRecord, StatusRecord,
@@ -35,6 +35,10 @@ pub struct Driver {
     pub modules: Vec<KernelModule>,
     /// The processor, if its host may be reset by VMSAVE.
     pub resets_hosts: Option<ProcessorModel>,
+    /// What the system tells of its machine: nothing.
+    pub machine: Machine,
+    /// The system's clock, which stands still, or is not there.
+    pub clock: Option<Timestamp>,
     /// Every request that came: control code and length of the output buffer.
     pub requests: Vec<(u32, usize)>,
 }
@@ -57,6 +61,8 @@ impl Driver {
                 module("hook.sys", 0xFFFF_F803_2000_0000, 0x8000),
             ],
             resets_hosts: None,
+            machine: Machine::default(),
+            clock: None,
             requests: Vec::new(),
         };
         for index in 0..processors {
@@ -180,6 +186,14 @@ impl Device for &mut Driver {
 
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
         self.modules.clone()
+    }
+
+    fn machine(&mut self) -> Machine {
+        self.machine.clone()
+    }
+
+    fn clock(&mut self) -> Option<Timestamp> {
+        self.clock
     }
 }
 

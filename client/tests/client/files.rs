@@ -1,6 +1,6 @@
 //! Snapshots in files: what is written is read back, everywhere the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use amd_svm::Fault;
 use amd_svm::msr::Msr;
@@ -194,7 +194,7 @@ fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
         })
 }
 
-fn snapshot() -> impl Strategy<Value = Snapshot> {
+pub fn snapshot() -> impl Strategy<Value = Snapshot> {
     let name = prop_oneof![any::<String>(), "[\\x00-\\x9F]{1,4}"];
     let module = (name, any::<u64>(), any::<u32>()).prop_map(|(name, base, size)| KernelModule {
         name,
@@ -218,14 +218,12 @@ fn snapshot() -> impl Strategy<Value = Snapshot> {
             let mut numbers = BTreeSet::new();
             processors.retain(|one| numbers.insert((one.id.group, one.id.number)));
             let known = Snapshot::take(&mut &mut Driver::with_processors(1)).unwrap();
-            Snapshot {
-                driver: known.driver.filter(|_| driver),
-                redacted,
-                modules,
-                active_processors: None,
-                processors,
-                listed: BTreeMap::new(),
-            }
+            let mut snapshot = Snapshot::default();
+            snapshot.driver = known.driver.filter(|_| driver);
+            snapshot.redacted = redacted;
+            snapshot.modules = modules;
+            snapshot.processors = processors;
+            snapshot
         })
 }
 

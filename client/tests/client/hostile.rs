@@ -46,6 +46,13 @@ fn changed(pointer: &str, value: Value) -> Vec<u8> {
     document.to_string().into_bytes()
 }
 
+/// The healthy file with one more member.
+fn with(member: &str, value: Value) -> Vec<u8> {
+    let mut document: Value = serde_json::from_str(&healthy()).unwrap();
+    document[member] = value;
+    document.to_string().into_bytes()
+}
+
 #[test]
 fn each_kind_of_damage_has_its_sentence() {
     let healthy = healthy();
@@ -68,10 +75,24 @@ fn each_kind_of_damage_has_its_sentence() {
         changed("/processors/0/vmsave/star", json!("\u{1b}[2J")),
         changed("/driver/version", json!("1.\u{1b}.3")),
         changed("/driver/version", json!("1.2.70000")),
+        with("machine", json!("WS-0412")),
+        with("machine", json!({"host": "x".repeat(257)})),
+        with("machine", json!({"host": 12})),
+        with(
+            "machine",
+            json!({"processor": {"microcode": "0x100000000"}}),
+        ),
+        with("machine", json!({"booted_at": "2026-01-31T08:15:30+01:00"})),
+        with("taken_at", json!("\u{202e}yesterday\u{1b}[2J".repeat(1000))),
+        with("taken_at", json!(1_769_847_330)),
+        with("client", json!({})),
         br#"{"schema": 7, "machines": []}"#.to_vec(),
     ];
     let complaints: String = cases.iter().map(|bytes| complaint(bytes)).collect();
-    assert!(!complaints.contains('\u{1b}'), "{complaints:?}");
+    assert!(
+        !complaints.contains(['\u{1b}', '\u{202e}']),
+        "{complaints:?}"
+    );
     insta::assert_snapshot!(complaints);
 }
 

@@ -1,5 +1,6 @@
 //! The client against a driver that speaks the protocol from within this process.
 
+mod anonymous;
 mod bench;
 mod cases;
 mod check;
@@ -11,6 +12,7 @@ mod guests;
 mod host_reset;
 mod hostile;
 mod layouts;
+mod machine;
 mod mutations;
 mod program;
 mod readme;

@@ -10,10 +10,8 @@ const ENTRY: usize = 296;
 pub fn run(bytes: &[u8]) {
     let modules = assert_bounded(bytes, KernelModule::parse_list);
     assert!(modules.len() <= bytes.len() / ENTRY);
-    let snapshot = Snapshot {
-        modules,
-        ..Snapshot::default()
-    };
+    let mut snapshot = Snapshot::default();
+    snapshot.modules = modules;
     for module in &snapshot.modules {
         assert_ne!(module.base, 0);
         let symbol = snapshot.symbolic(module.base);

@@ -15,7 +15,10 @@ pub(super) fn check(
     mut origin: Origin,
     terminal: Terminal,
 ) -> Result<Answer, Error> {
-    let (snapshot, machine) = origin.whole()?;
+    let (mut snapshot, machine) = origin.whole()?;
+    if options.anonymous {
+        snapshot.make_anonymous();
+    }
     let shown = machine.select(&options.source.processors)?;
     // Processors without a capture are findings. A machine without any is no machine to judge.
     if machine.refuses {

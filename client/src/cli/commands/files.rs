@@ -10,7 +10,10 @@ use crate::model::Error;
 use crate::{checks, render};
 
 pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, Error> {
-    let (snapshot, machine) = origin.snapshot(&options.source.processors)?;
+    let (mut snapshot, machine) = origin.snapshot(&options.source.processors)?;
+    if options.anonymous {
+        snapshot.make_anonymous();
+    }
     if machine.refuses {
         return Ok(answer(String::new(), &machine, &snapshot, &mut origin));
     }
@@ -25,7 +28,10 @@ pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, 
 }
 
 pub(super) fn report(options: &ReportOptions, mut origin: Origin) -> Result<Answer, Error> {
-    let (snapshot, machine) = origin.whole()?;
+    let (mut snapshot, machine) = origin.whole()?;
+    if options.anonymous {
+        snapshot.make_anonymous();
+    }
     let shown = machine.select(&options.source.processors)?;
     if !machine.refuses {
         let page = render::html(&snapshot, &checks::check(&snapshot), &shown)?;

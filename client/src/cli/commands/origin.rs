@@ -17,7 +17,7 @@ pub(crate) enum Origin<'device> {
     File {
         path: PathBuf,
         /// What standard input had, which can be read but once.
-        piped: Option<Snapshot>,
+        piped: Option<Box<Snapshot>>,
     },
 }
 
@@ -44,11 +44,11 @@ impl<'device> Origin<'device> {
             Self::File {
                 piped: Some(snapshot),
                 ..
-            } => snapshot.clone(),
+            } => Snapshot::clone(snapshot),
             Self::File { path, piped } => {
                 let snapshot = Snapshot::open(&*path)?;
                 if path.as_os_str() == "-" {
-                    *piped = Some(snapshot.clone());
+                    *piped = Some(Box::new(snapshot.clone()));
                 }
                 snapshot
             }

@@ -15,7 +15,10 @@ pub(super) fn show(
     layout: &Layout,
     terminal: Terminal,
 ) -> Result<Answer, Error> {
-    let (snapshot, machine) = origin.snapshot(processors)?;
+    let (mut snapshot, machine) = origin.snapshot(processors)?;
+    if layout.anonymous {
+        snapshot.make_anonymous();
+    }
     let fields = match layout.field {
         Some(field) => vec![field],
         None => field::chosen(&layout.columns, &snapshot),

@@ -6,8 +6,8 @@ use std::ptr;
 
 use windows_sys::Win32::Foundation::ERROR_SUCCESS;
 use windows_sys::Win32::System::Registry::{
-    HKEY_LOCAL_MACHINE, REG_ROUTINE_FLAGS, RRF_RT_ANY, RRF_RT_REG_DWORD, RRF_RT_REG_SZ,
-    RegGetValueW,
+    HKEY_LOCAL_MACHINE, REG_ROUTINE_FLAGS, RRF_RT_ANY, RRF_RT_REG_BINARY, RRF_RT_REG_DWORD,
+    RRF_RT_REG_SZ, RegGetValueW,
 };
 
 use super::wide;
@@ -53,6 +53,13 @@ pub(crate) fn text(key: &str, name: &str) -> Result<Vec<u16>, u32> {
         .map(|unit| u16::from_le_bytes(*unit))
         .take_while(|unit| *unit != 0)
         .collect())
+}
+
+/// Bytes of exactly this length, if there are such.
+pub(super) fn bytes<const LENGTH: usize>(key: &str, name: &str) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    let (error, length) = get(key, name, RRF_RT_REG_BINARY, &mut bytes);
+    (error == ERROR_SUCCESS && length == LENGTH).then_some(bytes)
 }
 
 /// Asks for a value of a type: the error, and the number of bytes.

@@ -1,13 +1,15 @@
-//! Windows itself: its version, and what it lets be loaded.
+//! Windows itself: its version, how long it runs, and what it lets be loaded.
 
 #![expect(unsafe_code, reason = "the functions of the system take raw pointers")]
+
+use std::time::Duration;
 
 use windows_sys::Wdk::System::SystemInformation::{
     NtQuerySystemInformation, SystemCodeIntegrityInformation,
 };
 use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
 use windows_sys::Win32::Foundation::STATUS_SUCCESS;
-use windows_sys::Win32::System::SystemInformation::OSVERSIONINFOW;
+use windows_sys::Win32::System::SystemInformation::{GetTickCount64, OSVERSIONINFOW};
 use windows_sys::Win32::System::WindowsProgramming::{
     CODEINTEGRITY_OPTION_HVCI_KMCI_ENABLED, CODEINTEGRITY_OPTION_TESTSIGN,
     SYSTEM_CODEINTEGRITY_INFORMATION,
@@ -35,6 +37,12 @@ pub(crate) fn version() -> [u32; 3] {
         version.dwMinorVersion,
         version.dwBuildNumber,
     ]
+}
+
+/// The time since the system was started, that in which it slept included.
+pub(super) fn uptime() -> Duration {
+    // SAFETY: the function takes nothing, and always succeeds.
+    Duration::from_millis(unsafe { GetTickCount64() })
 }
 
 /// Whether the firmware starts nothing but what is signed; none if it has no such state.

@@ -1,6 +1,7 @@
 //! A snapshot in JSON: what `docs/snapshot.schema.json` describes.
 
 mod lists;
+mod machine;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,12 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use self::lists::{at_most, some_at_most};
+use self::machine::{ClientMembers, MachineMembers, is_false, some_members};
 use self::state::{StateMembers, WitnessMembers};
 use super::{Hex, present};
 use crate::model::field::redactable;
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Driver, Error, Field, FileError, Guest,
-    KernelModule, OLDEST_SCHEMA, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot, Unavailable,
+    KernelModule, OLDEST_SCHEMA, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot, Timestamp,
+    Unavailable,
 };
 
 /// More processors than any system that the driver runs on can have: a longer list is hostile.
@@ -39,6 +42,10 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
     let members = SnapshotMembers {
         schema: SCHEMA,
         driver: snapshot.driver,
+        client: snapshot.client.clone().map(ClientMembers::of_version),
+        machine: some_members(&snapshot.machine),
+        taken_at: snapshot.taken_at,
+        anonymous: snapshot.anonymous,
         redacted: snapshot.redacted.iter().map(ToString::to_string).collect(),
         modules: match detail {
             Detail::Brief => Vec::new(),
@@ -86,6 +93,14 @@ struct SnapshotMembers {
     schema: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     driver: Option<Driver>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<ClientMembers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<MachineMembers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    anonymous: bool,
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -333,6 +348,10 @@ impl TryFrom<SnapshotMembers> for Snapshot {
         });
         Ok(Self {
             driver: members.driver,
+            client: members.client.map(ClientMembers::into_version),
+            machine: members.machine.map(Into::into).unwrap_or_default(),
+            taken_at: members.taken_at,
+            anonymous: members.anonymous,
             redacted: redacted.collect::<Result<_, _>>()?,
             modules: members.modules.into_iter().map(Into::into).collect(),
             active_processors: members.active_processors,

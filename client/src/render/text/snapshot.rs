@@ -43,18 +43,31 @@ pub(crate) fn bare(snapshot: &Snapshot, field: Field) -> String {
     text
 }
 
-/// Who took how many captures, and what they do not show.
+/// Who took how many captures, of which machine and when, and what they do not show.
 pub(super) fn title(snapshot: &Snapshot, processors: usize) -> String {
     let count = count::shown(snapshot.captures().count(), processors);
-    let hidden = if snapshot.redacted.is_empty() {
-        ""
-    } else {
-        "addresses are hidden: SeDebugPrivilege is not held\n"
-    };
-    match snapshot.driver {
-        Some(driver) => format!("{driver}: VMSAVE on {count}\n{hidden}"),
-        None => format!("VMCB pages: VMSAVE on {count}\n{hidden}"),
+    let source = snapshot
+        .driver
+        .map_or("VMCB pages".to_owned(), |driver| driver.to_string());
+    let mut lines = vec![format!("{source}: VMSAVE on {count}")];
+    lines.extend(whose(snapshot));
+    if !snapshot.redacted.is_empty() {
+        lines.push("addresses are hidden: SeDebugPrivilege is not held".to_owned());
     }
+    if snapshot.anonymous {
+        lines.push("addresses are made up, places are not: the snapshot is anonymous".to_owned());
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The machine by its name, and when the snapshot was taken; none without a name.
+fn whose(snapshot: &Snapshot) -> Option<String> {
+    let host = snapshot.machine.printable_host()?;
+    Some(match snapshot.taken_at {
+        Some(time) => format!("{host}, {time}"),
+        None => host,
+    })
 }
 
 /// Where the entry points lie, behind an empty line; nothing if the modules are not known.

@@ -1,0 +1,144 @@
+//! `--anonymous`: what others may see of a machine, and that it is judged as before.
+
+use std::collections::BTreeSet;
+
+use client::{Coverage, Field, FindingId, ProcessorId, Snapshot, Verdict};
+use proptest::prelude::*;
+
+use crate::fake::Driver;
+use crate::files::{Folder, snapshot};
+use crate::{output, run};
+
+const ADDRESSES: [Field; 9] = [
+    Field::FsBase,
+    Field::GsBase,
+    Field::LdtrBase,
+    Field::TrBase,
+    Field::Lstar,
+    Field::Cstar,
+    Field::KernelGsBase,
+    Field::SysenterEsp,
+    Field::SysenterEip,
+];
+
+/// What a verdict comes to, but for the numbers.
+type Outcome = (
+    Vec<(FindingId, Vec<ProcessorId>, Vec<(Field, Option<String>)>)>,
+    Vec<Coverage>,
+);
+
+fn outcome(verdict: Verdict) -> Outcome {
+    let findings = verdict.findings.into_iter().map(|finding| {
+        let values = finding.values.into_iter().chain(finding.others);
+        let places = values.map(|value| (value.field, value.place));
+        (finding.id, finding.processors, places.collect())
+    });
+    (findings.collect(), verdict.coverage)
+}
+
+/// The values of all fields that hold addresses, as far as they are some.
+fn addresses(snapshot: &Snapshot) -> BTreeSet<u64> {
+    let captures = snapshot
+        .processors
+        .iter()
+        .filter_map(|one| one.result.as_ref().ok());
+    let values = captures.flat_map(|capture| ADDRESSES.map(|field| field.of(capture).unwrap()));
+    let bases = snapshot.modules.iter().map(|module| module.base);
+    values
+        .chain(bases)
+        .filter(|value| *value >= 0x1_0000)
+        .collect()
+}
+
+fn example(name: &str) -> Snapshot {
+    Snapshot::open(format!(
+        "{}/examples/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
+}
+
+#[test]
+fn neither_the_host_nor_an_address_is_left_and_the_verdict_is() {
+    for name in ["healthy", "tampered"] {
+        let before = example(name);
+        let mut after = before.clone();
+        after.machine.host = Some("WS-0412".to_owned());
+        after.make_anonymous();
+        assert_eq!(after.machine.host, None);
+        assert!(addresses(&before).is_disjoint(&addresses(&after)), "{name}");
+        assert_eq!(
+            outcome(client::check(&before)),
+            outcome(client::check(&after)),
+            "{name}"
+        );
+        let text = after.to_json().unwrap();
+        assert_eq!(Snapshot::parse(text.as_bytes()).unwrap(), after);
+    }
+}
+
+#[test]
+fn every_command_that_shows_a_machine_can_keep_it_to_itself() {
+    let folder = Folder::new();
+    let mut driver = Driver::with_processors(2);
+    driver.machine.host = Some("WS-0412".to_owned());
+    driver.snapshot(1).state.system_call.lstar += 0x40;
+    let [lstar, gs_base] = [0, 1].map(|at| {
+        let state = driver.snapshot(at).state;
+        [state.system_call.lstar, state.gs.base][at]
+    });
+    let page = folder.path("page");
+    let file = folder.path("file");
+    let raw = folder.path("raw");
+    for command in [
+        ["show", "--anonymous"].as_slice(),
+        &["show", "--json", "--full", "--anonymous"],
+        &["show", "--csv", "--anonymous"],
+        &["check", "--anonymous"],
+        &["check", "--json", "--anonymous"],
+        &["report", &page, "--anonymous"],
+        &["save", &file, "--anonymous"],
+        &["save", "--raw", &raw, "--anonymous"],
+    ] {
+        let ran = run(command, &mut driver);
+        assert_eq!(ran.stderr, "", "{command:?}");
+        let written = [&page, &file].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+        let told = ran.stdout + &written.concat();
+        for secret in [
+            "WS-0412".to_owned(),
+            format!("{lstar:x}"),
+            format!("{gs_base:x}"),
+        ] {
+            assert!(!told.contains(&secret), "{command:?}: {secret}");
+        }
+    }
+    let bytes = std::fs::read(&raw).unwrap();
+    for secret in [lstar, gs_base] {
+        let secret = secret.to_le_bytes();
+        assert!(!bytes.windows(8).any(|window| window == secret));
+    }
+    let text = output(
+        &["show", "--columns", "lstar", "--from", &file],
+        &mut driver,
+    );
+    assert!(text.contains("the snapshot is anonymous"), "{text}");
+    assert!(text.contains("ntoskrnl.exe+0x42b6c0"), "{text}");
+    let decoded = output(&["decode", &file, "--field", "lstar"], &mut driver);
+    let again = output(
+        &["decode", &file, "--field", "lstar", "--anonymous"],
+        &mut driver,
+    );
+    assert_eq!(decoded, again);
+}
+
+proptest! {
+    #[test]
+    fn any_snapshot_is_judged_as_before(before in snapshot()) {
+        let mut after = before.clone();
+        after.make_anonymous();
+        prop_assert_eq!(outcome(client::check(&before)), outcome(client::check(&after)));
+        let once = after.clone();
+        after.make_anonymous();
+        prop_assert_eq!(once, after);
+    }
+}
