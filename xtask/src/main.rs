@@ -32,7 +32,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Bench(commands::bench::Args),
+    /// Count the instructions of a snapshot in the lab, and compare them with the baseline
+    Bench(commands::program::Args),
     Miri(commands::miri::Args),
     Setup(commands::setup::Args),
     Build(commands::build::Args),
@@ -40,9 +41,11 @@ enum Command {
     Demo(commands::demo::Args),
     Fuzz(commands::fuzz::Args),
     FuzzDriver(commands::fuzz_driver::Args),
-    Oracles(commands::oracles::Args),
+    /// Ask Microsoft's metadata, Linux' headers, Wine and others about what is written here
+    Oracles(commands::program::Args),
     Manual(commands::manual::Args),
-    Package(commands::package::Args),
+    /// Make the signed driver package for Windows, list it, or have it verified
+    Package(commands::program::Args),
     Test(commands::test::Args),
 }
 
@@ -56,7 +59,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     match cli.command {
-        Command::Bench(args) => commands::bench::run(&args, &workspace),
+        Command::Bench(args) => commands::program::run(&args, &workspace, "bench"),
         Command::Miri(args) => commands::miri::run(&args, &workspace),
         Command::Setup(args) => commands::setup::run(&args, &workspace),
         Command::Build(args) => commands::build::run(&args, &workspace),
@@ -64,9 +67,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => commands::demo::run(&args, &workspace),
         Command::Fuzz(args) => commands::fuzz::run(&args, &workspace),
         Command::FuzzDriver(args) => commands::fuzz_driver::run(&args, &workspace),
-        Command::Oracles(args) => commands::oracles::run(&args, &workspace),
+        Command::Oracles(args) => commands::program::run(&args, &workspace, "oracles"),
         Command::Manual(args) => commands::manual::run(&args, &workspace),
-        Command::Package(args) => commands::package::run(&args, &workspace),
+        Command::Package(args) => commands::program::run(&args, &workspace, "distribution"),
         Command::Test(args) => commands::test::run(&args, &workspace),
     }
 }

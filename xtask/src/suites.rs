@@ -49,12 +49,17 @@ pub struct Built {
     pub programs: BTreeMap<String, PathBuf>,
 }
 
-/// Cargo for programs and tests at once, which are linted on the way. Tests have to unwind: if
-/// programs did not, everything that they have in common would be compiled twice.
+/// Cargo for programs and tests at once, which are linted on the way.
 pub fn cargo_for_tests(workspace: &Workspace) -> Command {
     let mut cargo = linting_cargo(workspace);
-    cargo.env("CARGO_PROFILE_DEV_PANIC", "unwind");
+    share_with_tests(&mut cargo);
     cargo
+}
+
+/// Tests have to unwind: if programs did not, everything that they have in common with tests would be
+/// compiled twice.
+pub fn share_with_tests(cargo: &mut Command) {
+    cargo.env("CARGO_PROFILE_DEV_PANIC", "unwind");
 }
 
 /// Cargo, with clippy in the compiler's place: what is built is linted on the way.

@@ -1,0 +1,40 @@
+//! Commands that are programs of their own, which `cargo xtask` need not be compiled with.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result};
+use wdk_linux::host::process::{self, BUILD_LIMIT};
+use wdk_linux::host::{Workspace, step};
+
+use crate::suites;
+
+/// What the program is asked.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Arguments of the program: `--help` says what it takes
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
+    arguments: Vec<OsString>,
+}
+
+/// Builds a program of the workspace that is named like its package, and runs it in this one's
+/// place: its output and its exit code are the command's.
+pub fn run(args: &Args, workspace: &Workspace, name: &str) -> Result<ExitCode> {
+    step(&format!("building {name}"), |_| {
+        let mut cargo = workspace.cargo();
+        suites::share_with_tests(&mut cargo);
+        cargo.args(["build", "--locked", "--package", name, "--bin", name]);
+        process::run(&mut cargo, BUILD_LIMIT)
+    })?;
+    let program = workspace.target().join("debug").join(name);
+    let status = Command::new(&program)
+        .args(&args.arguments)
+        .status()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
