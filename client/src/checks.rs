@@ -11,7 +11,9 @@ mod machine;
 mod modules;
 mod processors;
 mod segments;
+
 mod severity;
+mod vmrun;
 
 pub use self::catalogue::FindingId;
 pub(crate) use self::coverage::has_swapped;
@@ -21,6 +23,7 @@ pub use self::diff::{Change, Comparison, Diff, Form, Lack, NotCompared, Processo
 pub use self::finding_id::UnknownFinding;
 use self::machine::{Machine, Subject};
 pub use self::severity::Severity;
+pub(crate) use self::vmrun::Vmrun;
 use crate::model::fold::{self, Folded};
 use crate::model::{Field, ProcessorId, Snapshot};
 
@@ -286,6 +289,8 @@ fn unfit_captures(
 ) -> Option<Finding> {
     let found: Vec<&Subject> = machine
         .subjects(id)
+        // The rule reads all of them.
+        .filter(|subject| fields.iter().all(|field| subject.capture.tells(*field)))
         .filter(|subject| is_unfit(subject))
         .collect();
     if found.is_empty() {

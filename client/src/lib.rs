@@ -17,6 +17,7 @@
 mod checks;
 mod cli;
 mod driver_io;
+mod input;
 mod model;
 mod render;
 #[cfg_attr(
@@ -39,7 +40,8 @@ pub use cli::{Terminal, run};
 pub use driver_io::{Device, open};
 pub use model::{
     Capture, CaptureDetails, Cycles, DeviceError, Disagreement, Driver, DriverVersion, Error,
-    Field, FileError, Guest, KernelModule, Machine, NoTimestamp, ProcessorId, ProcessorIdentity,
-    ProcessorModel, ProcessorSnapshot, ProcessorStatus, Recorded, Snapshot, Status, Timestamp,
-    Unavailable, UnknownField, UnknownProcessor,
+    Field, FileError, Format, Guest, KernelModule, Layout, Machine, NoTimestamp, Page, PageField,
+    Pages, ProcessorId, ProcessorIdentity, ProcessorModel, ProcessorSnapshot, ProcessorStatus,
+    Recorded, Snapshot, Status, Timestamp, Unavailable, UnknownField, UnknownFormat,
+    UnknownProcessor,
 };

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use amd_svm::fields::VmsaveField;
+
 use super::catalogue::Basis;
 use super::{FindingId, is_upper_half};
 use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot};
@@ -31,6 +33,10 @@ pub enum Reason {
     Hidden,
     /// The driver hid some of the values from its caller.
     PartlyHidden,
+    /// The source does not print the values.
+    NotRecorded,
+    /// The source does not print some of the values.
+    PartlyRecorded,
     /// The snapshot has no list of modules, for a rule that is about modules.
     NoModules,
     /// The snapshot has no list of modules: entry points are judged by address alone.
@@ -66,6 +72,8 @@ impl Reason {
             Self::NotInSnapshot => "not-in-snapshot",
             Self::Hidden => "hidden",
             Self::PartlyHidden => "partly-hidden",
+            Self::NotRecorded => "not-recorded",
+            Self::PartlyRecorded => "partly-recorded",
             Self::NoModules => "no-modules",
             Self::ByAddress => "by-address",
             Self::NoKernel => "no-kernel",
@@ -89,6 +97,8 @@ impl fmt::Display for Reason {
             Self::NotInSnapshot => "not in the snapshot",
             Self::Hidden => "hidden from this caller",
             Self::PartlyHidden => "some values are hidden from this caller",
+            Self::NotRecorded => "not in what the source prints",
+            Self::PartlyRecorded => "some values are not in what the source prints",
             Self::NoModules => "no module list",
             Self::ByAddress => "no module list, so by address alone",
             Self::NoKernel => "no module has the kernel's name",
@@ -100,7 +110,7 @@ impl fmt::Display for Reason {
             Self::NotLongMode => "not in long mode",
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing stored",
-            Self::Vmsa => "a SEV-ES save area (VMSA), which is not decoded",
+            Self::Vmsa => "a SEV-ES save area (VMSA)",
         })
     }
 }
@@ -133,6 +143,8 @@ pub(super) struct Class {
     has_efer: bool,
     witness: WitnessState,
     hidden: Fields,
+    /// What the source does not print.
+    absent: Fields,
     /// The kernel's GS base is in `KernelGsBase`, where SWAPGS put it.
     has_swapped: bool,
     /// There are values, but the guest's own are encrypted, and elsewhere.
@@ -178,7 +190,7 @@ pub(super) enum Kernel<'a> {
 }
 
 fn bit(field: Field) -> Fields {
-    1 << field as u32
+    field.position().map_or(0, |position| 1 << position)
 }
 
 impl Class {
@@ -191,6 +203,7 @@ impl Class {
             has_efer: false,
             witness: WitnessState::Absent,
             hidden: 0,
+            absent: 0,
             has_swapped: false,
             is_stale: false,
         }
@@ -228,13 +241,14 @@ impl Class {
             },
             // A file may name a field twice.
             hidden: hidden.fold(0, |all, field| all | bit(*field)),
+            absent: absent(capture),
             has_swapped: has_swapped(snapshot, capture),
             is_stale: !from_driver && capture.guest.is_some_and(|guest| guest.encrypted),
         }
     }
 
     pub(super) fn is_hidden(&self, field: Field) -> bool {
-        self.hidden & bit(field) != 0
+        (self.hidden | self.absent) & bit(field) != 0
     }
 
     pub(super) fn is_windows(&self) -> bool {
@@ -315,14 +329,20 @@ impl Class {
     }
 
     fn by_hidden(&self, rule: FindingId) -> Extent {
-        let hidden = rule
+        let lacking = rule
             .looks_at(self.has_swapped)
-            .filter(|field| self.is_hidden(*field))
-            .count();
-        match hidden {
+            .filter(|field| self.is_hidden(*field));
+        let lacking: Vec<Field> = lacking.collect();
+        let is_absent = lacking.iter().any(|field| self.absent & bit(*field) != 0);
+        let (all, some) = if is_absent {
+            (Reason::NotRecorded, Reason::PartlyRecorded)
+        } else {
+            (Reason::Hidden, Reason::PartlyHidden)
+        };
+        match lacking.len() {
             0 => Extent::Judged,
-            some if some == rule.fields().len() => Extent::Not(Reason::Hidden),
-            _ => Extent::Weakly(Reason::PartlyHidden),
+            count if count == rule.fields().len() => Extent::Not(all),
+            _ => Extent::Weakly(some),
         }
     }
 
@@ -330,6 +350,13 @@ impl Class {
     pub(super) fn judged_for(&self, field: Field) -> Field {
         judged_for(field, self.has_swapped)
     }
+}
+
+/// What VMSAVE stores and the source does not print.
+fn absent(capture: &Capture) -> Fields {
+    let fields = VmsaveField::ALL.into_iter().map(Field::from);
+    let absent = fields.filter(|field| !capture.tells(*field));
+    absent.fold(0, |all, field| all | bit(field))
 }
 
 fn judged_for(field: Field, has_swapped: bool) -> Field {

@@ -41,6 +41,8 @@ pub struct Diff {
     pub same_in_canonical_form: Vec<Form>,
     /// What could not be compared.
     pub not_compared: Vec<NotCompared>,
+    /// One of the snapshots alone has a list of modules: entry points are compared by number.
+    pub lacks_modules: bool,
 }
 
 /// A field that changed in one way.
@@ -148,7 +150,13 @@ impl Diff {
         diff.is_relocated = images.is_relocated;
         diff.kernel = images.other_kernel();
         let sides = [before, after];
-        for field in Field::all().filter(|field| comparison.compares(*field)) {
+        diff.lacks_modules = before.modules.is_empty() != after.modules.is_empty();
+        let mut has_pages = sides.iter().flat_map(|side| side.captures());
+        let parts = has_pages
+            .any(|(_, capture)| capture.pages.is_some())
+            .then(Field::of_pages);
+        let fields = Field::all().chain(parts.into_iter().flatten());
+        for field in fields.filter(|field| comparison.compares(*field)) {
             diff.add(field, sides, &pairs, &images, comparison.raw);
         }
         diff
@@ -184,6 +192,10 @@ impl Diff {
                     lacks.push((Lack::Hidden, *id));
                 }
                 [None, None] => {}
+                // Zero says nothing if the other side has no page at all.
+                [Some(0), None] | [None, Some(0)]
+                    if matches!(field, Field::Page(_))
+                        && one.pages.is_some() != other.pages.is_some() => {}
                 _ => lacks.push((Lack::OneSided, *id)),
             }
         }
@@ -306,8 +318,12 @@ fn shape(address: u64) -> (bool, bool, u64) {
 }
 
 fn canonical(field: Field, capture: &Capture) -> Option<u64> {
+    if matches!(field, Field::Page(_)) {
+        return field.of(capture);
+    }
     field.of(&Capture {
         vmsave: witness::canonical(&capture.vmsave),
+        pages: None,
         ..capture.clone()
     })
 }

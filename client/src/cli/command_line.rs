@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use amd_svm::vmcb::consistency::Condition;
+
 use crate::checks::{FindingId, Severity};
 use crate::model::field::Choice;
 use crate::model::processor_list::Item;
-use crate::model::{Field, UnknownField};
+use crate::model::{Field, Format, UnknownField};
 
 /// Shows what VMSAVE stores on every logical processor of this machine: FS, GS,
 /// LDTR and TR with their hidden parts, and the registers of the system-call
@@ -66,6 +68,9 @@ pub(crate) struct Source {
     /// Read a saved snapshot instead; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
+    /// Take files for this: json, vmcb, vmsa, kvm, xen, qemu, hex
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
     /// These processors alone: 0,3-5, or by GROUP:NUMBER
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) processors: Vec<Item>,
@@ -220,8 +225,14 @@ pub(crate) struct ShowOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct DecodeOptions {
-    /// JSON, or VMCB pages of 4096 bytes each; - is standard input
+    /// JSON, pages, or a dump of KVM, Xen or QEMU, or a hex dump; - is standard input
     pub(crate) file: PathBuf,
+    /// Take it for this, whatever it looks like: json, vmcb, vmsa, kvm, xen, qemu, hex
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Tell what VMRUN would refuse of the VMCB
+    #[arg(long, conflicts_with_all = ["csv", "columns", "wide", "group_by", "field"])]
+    pub(crate) vmrun: bool,
     /// These processors alone: 0,3-5, or by GROUP:NUMBER
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) processors: Vec<Item>,
@@ -231,15 +242,19 @@ pub(crate) struct DecodeOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainOptions {
-    /// The finding's name, as `check` prints it; all are listed without one
-    #[arg(value_parser = finding)]
-    pub(crate) id: Option<FindingId>,
+    /// The name of a finding, as `check` prints it, or of what VMRUN refuses, as `decode --vmrun`
+    /// does; all are listed without one
+    #[arg(value_parser = topic)]
+    pub(crate) id: Option<Topic>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct SaveOptions {
-    /// The file to write; it is replaced if it exists
+    /// The file to write; - is standard output
     pub(crate) file: PathBuf,
+    /// Replace a snapshot that is there
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Write the bare VMCB pages, 4096 bytes for each processor
     #[arg(long)]
     pub(crate) raw: bool,
@@ -301,8 +316,11 @@ pub(crate) struct WatchOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportOptions {
-    /// The page to write; it is replaced if it exists
+    /// The page to write; - is standard output
     pub(crate) file: PathBuf,
+    /// Replace a snapshot that is there
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Leave out the host's name and all true addresses
     #[arg(long)]
     pub(crate) anonymous: bool,
@@ -386,7 +404,8 @@ Exit codes:
   3  the driver is not running
   4  access to the driver was denied
   5  VMSAVE is not possible on this machine
-  6  check has findings, diff has differences, or watch has seen changes
+  6  check has findings, diff has differences, watch has seen changes, or VMRUN
+     refuses what decode --vmrun was given
   7  nothing found, or no difference; but not everything was judged or compared
 
 A script that wants a clean bill takes 0 alone, one that wants no alarm takes 7
@@ -454,6 +473,22 @@ fn time(text: &str) -> Result<Duration, String> {
 
 fn field(name: &str) -> Result<Field, UnknownField> {
     name.parse()
+}
+
+/// What can be explained.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Topic {
+    /// A kind of finding.
+    Finding(FindingId),
+    /// What VMRUN refuses.
+    Condition(Condition),
+}
+
+fn topic(name: &str) -> Result<Topic, String> {
+    match Condition::named(name) {
+        Some(condition) => Ok(Topic::Condition(condition)),
+        None => finding(name).map(Topic::Finding),
+    }
 }
 
 fn finding(name: &str) -> Result<FindingId, String> {

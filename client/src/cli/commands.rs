@@ -12,7 +12,7 @@ mod watch;
 
 use self::origin::Machine;
 pub(crate) use self::origin::Origin;
-use super::command_line::{Command, ExplainOptions};
+use super::command_line::{Command, ExplainOptions, Topic};
 use super::run::{Answer, Streams};
 use crate::driver_io::Device;
 use crate::model::processor::AboutProcessor;
@@ -36,7 +36,7 @@ pub(crate) fn carry_out<'device>(
     };
     match command {
         Command::Show(options) => {
-            let origin = Origin::of(options.source.from, open)?;
+            let origin = Origin::of(&options.source, open)?;
             show::show(
                 origin,
                 &options.source.processors,
@@ -45,33 +45,35 @@ pub(crate) fn carry_out<'device>(
             )
         }
         Command::Decode(options) => {
-            let origin = Origin::of_file(options.file);
-            show::show(origin, &options.processors, &options.layout, terminal)
+            let origin = Origin::of_file(options.file.clone(), options.format);
+            show::decode(&options, origin, terminal)
         }
         Command::Status(options) => {
-            let origin = Origin::of(options.source.from.clone(), open)?;
+            let origin = Origin::of(&options.source, open)?;
             status::status(&options, origin, terminal)
         }
         Command::Check(options) => {
-            let origin = Origin::of(options.source.from.clone(), open)?;
+            let origin = Origin::of(&options.source, open)?;
             check::check(&options, origin, streams.terminal)
         }
         Command::Explain(options) => Ok(explain(&options, streams)),
         Command::Save(options) => {
-            files::save(&options, Origin::of(options.source.from.clone(), open)?)
+            files::check_target(&options.file, options.force, files::Kind::Snapshot)?;
+            files::save(&options, Origin::of(&options.source, open)?, streams)
         }
         Command::Report(options) => {
-            files::report(&options, Origin::of(options.source.from.clone(), open)?)
+            files::check_target(&options.file, options.force, files::Kind::Page)?;
+            files::report(&options, Origin::of(&options.source, open)?, streams)
         }
         Command::Bench(options) => {
-            let origin = Origin::of(options.options.source.from.clone(), open)?;
+            let origin = Origin::of(&options.options.source, open)?;
             bench::bench(&options, origin, terminal)
         }
         Command::Install(options) => install::install(options, streams.stdout),
         Command::Uninstall(options) => install::uninstall(&options, streams.stdout),
         Command::Diff(options) => diff::diff(options, open, terminal),
         Command::Watch(options) => {
-            let origin = Origin::of(options.source.from.clone(), open)?;
+            let origin = Origin::of(&options.source, open)?;
             watch::watch(&options, origin, streams)
         }
     }
@@ -80,8 +82,9 @@ pub(crate) fn carry_out<'device>(
 fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
     let palette = streams.terminal.palette();
     Answer::text(match options.id {
-        Some(id) => text::explanation(id, palette),
-        None => text::kinds(palette),
+        Some(Topic::Finding(id)) => text::explanation(id, palette),
+        Some(Topic::Condition(condition)) => text::condition(condition, palette),
+        None => text::kinds(palette) + &text::conditions(palette),
     })
 }
 

@@ -78,6 +78,7 @@ impl From<&SnapshotRecord> for ProcessorSnapshot {
                 }),
                 vmsave: record.state,
                 guest: None,
+                pages: None,
                 witness: Some(Unavailable::check(record.witness_outcome).map(|()| record.witness)),
             }),
         }

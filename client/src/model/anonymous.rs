@@ -86,7 +86,8 @@ impl Snapshot {
     /// Leaves out the name of the host, and puts others in the place of all addresses, of images and
     /// of what is in none, so that the snapshot can be shown to others. Images keep their names, their
     /// sizes and their order; addresses keep their place in them, their half of the address space and
-    /// their offset in the page, and equal ones stay equal: the snapshot is judged as before.
+    /// their offset in the page, and equal ones stay equal: the snapshot is judged as before. Of a
+    /// guest's pages, what VMSAVE does not store is left out, but for the guest's mode.
     pub fn make_anonymous(&mut self) {
         let map = Map::new(self);
         for module in &mut self.modules {
@@ -97,6 +98,9 @@ impl Snapshot {
                 continue;
             };
             map.state(&mut capture.vmsave);
+            if let Some(pages) = &mut capture.pages {
+                **pages = pages.without_addresses(&capture.vmsave);
+            }
             if let Some(Ok(witness)) = &mut capture.witness {
                 map.witness(witness);
             }

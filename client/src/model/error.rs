@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use amd_svm::vmcb::VMCB_SIZE;
 use protocol::MalformedReply;
 
-use super::{Driver, OLDEST_SCHEMA, ProcessorId, ProcessorModel, SCHEMA, UnknownProcessor};
+use super::{Driver, Format, OLDEST_SCHEMA, ProcessorId, ProcessorModel, SCHEMA, UnknownProcessor};
 
 /// Five times what 4096 processors take.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
@@ -146,9 +146,76 @@ pub enum FileError {
     /// It is too large to be a snapshot.
     #[error("it is larger than {} MiB: no snapshot is", LARGEST_FILE >> 20)]
     TooLarge,
-    /// It is neither a row of VMCB pages nor JSON of the right form.
-    #[error("it is no snapshot: {0}")]
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is JSON, or looks like it, and no snapshot.
+    #[error("it is no snapshot: {}", json_in_words(.0))]
     NotJson(#[from] serde_json::Error),
+    /// It is JSON, and something else than a snapshot.
+    #[error("it is JSON, and no snapshot: {0}")]
+    OtherJson(String),
+    /// Behind the JSON is something that belongs to no text.
+    #[error(
+        "it is JSON with {padding} NULs or Ctrl-Zs behind its end, as of a buffer that was written \
+         whole: cut them off"
+    )]
+    Padded {
+        /// How many there are.
+        padding: usize,
+    },
+    /// It is something else.
+    #[error(
+        "it is {0}, and no snapshot: what is read is JSON, VMCB pages, dumps of KVM, Xen and QEMU, \
+         and hex dumps of pages"
+    )]
+    Unrecognised(&'static str),
+    /// It has pages, and one of them is no VMCB.
+    #[error(
+        "page {page} is neither a VMCB nor a save area of SEV-ES: {reason} (encrypted pages and \
+         other memory look like that); --format vmcb or vmsa insists"
+    )]
+    NoVmcb {
+        /// The page, from 0.
+        page: u32,
+        /// What speaks against it.
+        reason: String,
+    },
+    /// It has bytes that are no text.
+    #[error("it is no text, which the format asks for")]
+    NotText,
+    /// It is text, and nothing in it is of the format that was asked for.
+    #[error("nothing in it is what the format `{0}` stands for: {title}", title = .0.title())]
+    NoDump(Format),
+    /// It is standard input, which another argument has read already.
+    #[error("standard input can be read but once: give one of the snapshots as a file")]
+    ReadTwice,
+    /// It is a snapshot, and would be lost.
+    #[error(
+        "it is a snapshot, and would be replaced: choose another name, or --force; what is to be \
+         read is named with --from"
+    )]
+    WouldReplace,
+    /// Its name says that it is something else than what would be written.
+    #[error("its name is that of {0}, and {1} would be written: choose another name, or --force")]
+    OtherName(&'static str, &'static str),
+    /// It claims more than it can have.
+    #[error("it claims to have more processors than its length has room for")]
+    TooManyDumps,
+    /// It has values of a processor, and others beside them that follow from them.
+    #[error(
+        "`vmsave` or `guest` says something else than the page of processor {0}: remove the page or \
+         the others"
+    )]
+    TwoStates(ProcessorId),
+    /// A page has what no page has.
+    #[error("{0}")]
+    Page(String),
+    /// Not all bytes of a page are known.
+    #[error(
+        "a file of pages cannot say that parts of processor {0}'s page are not known: save JSON"
+    )]
+    UnknownBytes(ProcessorId),
     /// It is JSON of another age.
     #[error("its schema is {found}, and this client reads schemas {OLDEST_SCHEMA} to {SCHEMA}")]
     OtherSchema {
@@ -157,7 +224,7 @@ pub enum FileError {
     },
     /// It has bytes that are not text, and is no row of VMCB pages.
     #[error(
-        "it is no snapshot: {length} bytes that are neither JSON nor a multiple of {VMCB_SIZE}"
+        "it is no snapshot: {length} bytes that are neither text nor whole pages of {VMCB_SIZE} bytes"
     )]
     PartialPage {
         /// Length in bytes.
@@ -209,4 +276,30 @@ pub enum FileError {
          processors with -p"
     )]
     NoPage(ProcessorId),
+}
+
+/// What is wrong with JSON, in words that do not name what programs call it.
+fn json_in_words(error: &serde_json::Error) -> String {
+    const RANGES: [(&str, &str); 4] = [
+        ("expected u8", "expected a whole number from 0 to 255"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        (
+            "expected u32",
+            "expected a whole number from 0 to 4294967295",
+        ),
+        ("expected a borrowed string", "expected a string"),
+    ];
+    let mut message = error.to_string();
+    for (name, words) in RANGES {
+        // Longer names begin with shorter ones.
+        if let Some(at) = message.find(name)
+            && !message[at + name.len()..].starts_with(|next: char| next.is_ascii_digit())
+        {
+            message.replace_range(at..at + name.len(), words);
+        }
+    }
+    if error.is_eof() {
+        return format!("it is JSON that ends in its middle: {message}");
+    }
+    message
 }

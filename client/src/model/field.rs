@@ -1,6 +1,9 @@
 //! The fields of a capture, each with its names: the one list that tables, lists of columns, rules,
 //! comparisons and reports go by.
 
+mod names;
+mod parts;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,10 +11,15 @@ use amd_svm::descriptor::Descriptor;
 use amd_svm::fields::{FieldKind, SegmentPart, VmsaveField};
 use amd_svm::msr::Msr;
 use amd_svm::segment::SegmentAttributes;
-use amd_svm::vmcb::VmsaveState;
+use amd_svm::vmcb::{SAVE_AREA_OFFSET, VmsaveState};
 use protocol::SnapshotRecord;
 
+pub use self::names::UnknownField;
+pub use self::parts::PageField;
 use super::{Capture, Snapshot};
+
+/// What stands beside parts of pages in a table: nothing but other parts.
+const PAGE_BLOCK: u8 = u8::MAX;
 
 /// What a field's values have to do with each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +74,26 @@ macro_rules! fields {
             $(#[doc = concat!("What VMSAVE stores as [`VmsaveField::", stringify!($of), "`].")]
             $stored,)*
             $(#[doc = concat!("`", $name, "`")] $beside,)*
+            /// A part of a page that VMSAVE does not store.
+            Page(PageField),
+        }
+
+        /// Those with a name in this file, for their places in the table.
+        #[derive(Clone, Copy)]
+        enum Named {
+            $($stored,)*
+            $($beside,)*
+        }
+
+        impl Field {
+            /// The place in the table; none of a part of a page.
+            pub(crate) const fn position(self) -> Option<usize> {
+                Some(match self {
+                    $(Self::$stored => Named::$stored as usize,)*
+                    $(Self::$beside => Named::$beside as usize,)*
+                    Self::Page(_) => return None,
+                })
+            }
         }
 
         static FIELDS: &[Entry] = &[
@@ -132,20 +160,15 @@ fields! {
         EferLeft = "efer_left", "EFER left", block 11, 8 digits, Shared,
             |capture| capture.details.map(|details| details.efer_left.into());
         Cpl = "cpl", "CPL", block 12, 1 digits, Passing,
-            |capture| capture.vmcb().map(|guest| guest.cpl.into());
+            |capture| capture.of_guest("cpl", |guest| guest.cpl.into());
         Efer = "efer", "EFER", block 12, 8 digits, Shared,
-            |capture| capture.vmcb().map(|guest| guest.efer.into());
+            |capture| capture.of_guest("efer", |guest| guest.efer.into());
         Cr0 = "cr0", "CR0", block 12, 8 digits, Passing,
-            |capture| capture.vmcb().map(|guest| guest.cr0);
+            |capture| capture.of_guest("cr0", |guest| guest.cr0);
         Cr4 = "cr4", "CR4", block 12, 8 digits, Shared,
-            |capture| capture.vmcb().map(|guest| guest.cr4);
+            |capture| capture.of_guest("cr4", |guest| guest.cr4);
     }
 }
-
-/// Text that names no field.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no such field; there are {}", names())]
-pub struct UnknownField;
 
 /// What a user typed for a field, or for the fields of a segment: `tr` stands for all that begins
 /// with `tr.`.
@@ -156,14 +179,7 @@ impl FromStr for Choice {
     type Err = UnknownField;
 
     fn from_str(name: &str) -> Result<Self, UnknownField> {
-        let wanted = name.to_ascii_lowercase();
-        let chosen: Vec<_> = Field::all()
-            .filter(|field| field.answers_to(&wanted))
-            .collect();
-        if chosen.is_empty() {
-            return Err(UnknownField);
-        }
-        Ok(Self(chosen))
+        names::find(name).map(Self)
     }
 }
 
@@ -191,43 +207,58 @@ pub(crate) fn redactable() -> impl Iterator<Item = Field> {
     SnapshotRecord::REDACTED_FIELDS.into_iter().map(Field::from)
 }
 
-fn names() -> String {
-    Field::all().map(Field::name).collect::<Vec<_>>().join(", ")
-}
-
 impl Field {
-    /// Every field, in the order of the save area.
+    /// Every field that a snapshot of the driver can have, and the mode of a guest, in the order of
+    /// the save area.
     pub fn all() -> impl Iterator<Item = Self> + Clone {
         FIELDS.iter().map(|entry| entry.field)
+    }
+
+    /// Every other part of a VMCB and of a save area, in the order of their offsets.
+    pub fn of_pages() -> impl Iterator<Item = Self> + Clone {
+        PageField::all().map(Self::Page)
     }
 
     /// The name that users type and programs read: `tr.limit`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self.entry().source {
-            Source::Stored(field) => field.name(),
-            Source::Beside { name, .. } => name,
+        match self.entry() {
+            Ok(entry) => match entry.source {
+                Source::Stored(field) => field.name(),
+                Source::Beside { name, .. } => name,
+            },
+            Err(part) => part.name(),
         }
     }
 
     /// The name over a column: `TR limit`.
     #[must_use]
     pub fn heading(self) -> &'static str {
-        self.entry().heading
+        self.entry()
+            .map_or_else(PageField::name, |entry| entry.heading)
     }
 
     /// The value, if the capture has it.
     #[must_use]
     pub fn of(self, capture: &Capture) -> Option<u64> {
-        match self.entry().source {
-            Source::Stored(field) => Some(field.read(&capture.vmsave)),
-            Source::Beside { read, .. } => read(capture),
+        let entry = match self.entry() {
+            Ok(entry) => entry,
+            Err(part) => return part.of(capture.pages.as_deref()?),
+        };
+        match (&entry.source, &capture.pages) {
+            (Source::Stored(field), None) => Some(field.read(&capture.vmsave)),
+            (Source::Stored(field), Some(pages)) => {
+                let in_vmcb = field.offset()..field.offset() + field.size();
+                let start = field.offset() - SAVE_AREA_OFFSET;
+                pages.number(Some(&in_vmcb), Some(&(start..start + field.size())))
+            }
+            (Source::Beside { read, .. }, _) => read(capture),
         }
     }
 
     /// The same register or base as it was read without VMSAVE, if it was.
     pub(crate) fn of_witness(self, capture: &Capture) -> Option<u64> {
-        let Source::Stored(field) = self.entry().source else {
+        let Source::Stored(field) = self.entry().ok()?.source else {
             return None;
         };
         let witness = capture.witness()?;
@@ -247,7 +278,7 @@ impl Field {
     }
 
     fn stored_kind(self) -> Option<FieldKind> {
-        match self.entry().source {
+        match self.entry().ok()?.source {
             Source::Stored(field) => Some(field.kind()),
             Source::Beside { .. } => None,
         }
@@ -255,16 +286,17 @@ impl Field {
 
     /// What stands side by side in a table has the same number.
     pub(crate) fn block(self) -> u8 {
-        self.entry().block
+        self.entry().map_or(PAGE_BLOCK, |entry| entry.block)
     }
 
     /// Hexadecimal digits that are printed, in every form of output.
     pub(crate) fn digits(self) -> usize {
-        self.entry().digits
+        self.entry()
+            .map_or_else(|part| 2 * part.width(), |entry| entry.digits)
     }
 
     pub(crate) fn kind(self) -> Kind {
-        self.entry().kind
+        self.entry().map_or(Kind::Own, |entry| entry.kind)
     }
 
     /// Whether only a VMCB page has it.
@@ -284,10 +316,13 @@ impl Field {
 
     /// The value as attributes, if that is what it is.
     pub(crate) fn attributes(self, value: u64) -> Option<SegmentAttributes> {
-        let is_attributes = matches!(
-            self.stored_kind(),
-            Some(FieldKind::Segment(_, SegmentPart::Attributes))
-        );
+        let is_attributes = match self {
+            Self::Page(part) => part.name().ends_with(".attrib"),
+            _ => matches!(
+                self.stored_kind(),
+                Some(FieldKind::Segment(_, SegmentPart::Attributes))
+            ),
+        };
         is_attributes
             .then(|| u16::try_from(value).ok())
             .flatten()
@@ -301,15 +336,13 @@ impl Field {
             .flatten()
     }
 
-    fn answers_to(self, wanted: &str) -> bool {
-        self.name()
-            .strip_prefix(wanted)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    }
-
-    fn entry(self) -> &'static Entry {
-        // The enumeration and the table come out of one list.
-        &FIELDS[self as usize]
+    /// What is known of the field; of a part of a page, which part.
+    fn entry(self) -> Result<&'static Entry, PageField> {
+        match (self, self.position()) {
+            (Self::Page(part), _) => Err(part),
+            // The enumeration and the table come out of one list.
+            (_, position) => Ok(&FIELDS[position.unwrap_or(0)]),
+        }
     }
 }
 
@@ -317,9 +350,10 @@ impl FromStr for Field {
     type Err = UnknownField;
 
     fn from_str(name: &str) -> Result<Self, UnknownField> {
-        Self::all()
-            .find(|field| field.name().eq_ignore_ascii_case(name))
-            .ok_or(UnknownField)
+        match names::find(name)?.as_slice() {
+            [field] => Ok(*field),
+            several => Err(UnknownField::several(several)),
+        }
     }
 }
 
@@ -352,7 +386,7 @@ mod tests {
         let headings: BTreeSet<_> = Field::all().map(Field::heading).collect();
         assert_eq!((names.len(), headings.len()), (31, 31));
         for field in Field::all() {
-            assert_eq!(field.entry().field, field);
+            assert_eq!(field.entry().ok().unwrap().field, field);
             assert_eq!(field.name().parse(), Ok(field));
             assert_eq!(field.name().to_ascii_uppercase().parse(), Ok(field));
         }

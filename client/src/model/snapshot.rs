@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use amd_svm::fields::VmsaveField;
 use amd_svm::msr::Efer;
 use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::{self, Witness};
 
 use super::processor::AboutProcessor;
 use super::{
-    Driver, Field, KernelModule, Machine, ProcessorId, Timestamp, Unavailable, kernel_module,
+    Driver, Field, KernelModule, Machine, Pages, ProcessorId, Timestamp, Unavailable, kernel_module,
 };
 
 /// The machine at about one moment: each processor as it was when its own VMSAVE was executed.
@@ -68,6 +69,9 @@ pub struct Capture {
     /// What else a VMCB page says of the guest that it belongs to; none if the page has nothing
     /// but what VMSAVE stores, or if this is no page.
     pub guest: Option<Guest>,
+    /// The pages that this was read from; none if the driver took it. What `vmsave` has of a field
+    /// that they do not have is zero, and says nothing: [`Field::of`] tells.
+    pub pages: Option<Box<Pages>>,
 }
 
 /// What the driver noted around VMSAVE.
@@ -113,7 +117,7 @@ pub struct Guest {
     /// SEV-ES is enabled: the registers are encrypted, and elsewhere.
     pub encrypted: bool,
     /// The page is no VMCB but the save area of an encrypted guest, the VMSA, which has a layout of
-    /// its own: nothing of it is decoded.
+    /// its own.
     pub vmsa: bool,
 }
 
@@ -179,6 +183,27 @@ impl Capture {
     /// What a VMCB says of its guest, if this is one.
     pub(crate) fn vmcb(&self) -> Option<&Guest> {
         self.guest.as_ref().filter(|guest| !guest.vmsa)
+    }
+
+    /// What is known of the guest's mode: from the page's field of a name, or as a file notes it.
+    pub(crate) fn of_guest(&self, name: &str, noted: fn(&Guest) -> u64) -> Option<u64> {
+        let guest = self.guest.as_ref()?;
+        match &self.pages {
+            Some(pages) => pages.iter().find_map(|page| page.field(name)),
+            None => (!guest.vmsa).then(|| noted(guest)),
+        }
+    }
+
+    /// Whether the source tells what VMSAVE stores in a field.
+    pub(crate) fn tells(&self, field: Field) -> bool {
+        self.pages.is_none() || field.of(self).is_some()
+    }
+
+    /// Whether the source tells all that VMSAVE stores.
+    pub(crate) fn tells_everything(&self) -> bool {
+        VmsaveField::ALL
+            .into_iter()
+            .all(|field| self.tells(field.into()))
     }
 
     /// Whether VMSAVE stored nothing but zeros.

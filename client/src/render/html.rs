@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 
 use super::verdict::Selected;
-use super::{value, verdict, words};
+use super::{text, value, verdict, words};
 use crate::checks::{self, Evidence, Extent, Severity, Verdict};
 use crate::model::{Error, Field, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, fold};
 
@@ -117,9 +117,10 @@ pub(crate) fn html(
     let selected = Selected::new(verdict, shown);
     let page = Page {
         snapshot,
-        driver: snapshot
-            .driver
-            .map_or("VMCB pages".to_owned(), |driver| driver.to_string()),
+        driver: snapshot.driver.map_or_else(
+            || text::snapshot::sources(snapshot),
+            |driver| driver.to_string(),
+        ),
         summary: verdict::summary(verdict, &selected),
         tone: if verdict.has(Severity::Warning) {
             "bad"

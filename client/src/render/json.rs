@@ -5,6 +5,7 @@
 
 mod check;
 mod cost;
+mod decoded;
 mod diff;
 mod driver;
 mod hex;
@@ -21,7 +22,7 @@ pub(crate) use self::check::{verdict, verdict_lines};
 pub(crate) use self::cost::cost;
 pub(crate) use self::diff::diff;
 use self::hex::Hex;
-pub(crate) use self::hex::padded;
+pub(crate) use self::hex::{digits, padded};
 pub(crate) use self::snapshot::{Detail, parse as parse_snapshot, print as snapshot};
 pub(crate) use self::status::status;
 pub(crate) use self::watch::{Moment, baseline, changes, counts, lacks};

@@ -6,7 +6,8 @@ mod colour;
 mod columns;
 mod diff;
 mod groups;
-mod snapshot;
+mod pages;
+pub(in crate::render) mod snapshot;
 mod status;
 
 pub(crate) use bench::bench;
@@ -14,5 +15,6 @@ pub(crate) use check::{explanation, findings, kinds};
 pub(crate) use colour::{Paint, Palette};
 pub(crate) use diff::{change_lines, diff, lack_lines};
 pub(crate) use groups::groups;
+pub(crate) use pages::{condition, conditions, pages, vmrun};
 pub(crate) use snapshot::{bare, snapshot};
 pub(crate) use status::status;

@@ -1,6 +1,11 @@
 //! Segment attributes in the words of the architecture's descriptor formats.
 
+mod exit;
+mod page;
+
 use amd_svm::segment::SegmentAttributes;
+
+pub(crate) use page::field;
 
 /// The attributes in a few words, such as `TSS busy` or `data rw dpl3 db g`.
 ///

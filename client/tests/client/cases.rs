@@ -72,7 +72,7 @@ fn every_file_is_described_and_asked_about() {
             .any(|(command, ..)| command.contains(file.as_str()));
         assert!(asked, "{file} is not asked about");
     }
-    assert_eq!(files.len(), 27);
+    assert_eq!(files.len(), 29);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod files;
 mod guests;
 mod host_reset;
 mod hostile;
+mod inputs;
 mod layouts;
 mod machine;
 mod mutations;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::Ran;
 use crate::fake::Driver;
 
-/// A machine whose LSTAR on processor 1 moves once, with the third snapshot.
-struct Moving(Driver);
+/// A machine whose LSTAR on processor 1 moves once, with the third snapshot, and that may go away
+/// after some of them.
+struct Moving(Driver, usize);
 
 impl Device for &mut Moving {
     fn control(
@@ -17,6 +18,9 @@ impl Device for &mut Moving {
         input: &[u8],
         output: &mut [u8],
     ) -> Result<usize, DeviceError> {
+        if self.0.requests.len() == self.1 {
+            return Err(DeviceError::NotFound);
+        }
         if self.0.requests.len() == 2 {
             self.0.snapshot(1).state.system_call.lstar += 0x40;
         }
@@ -30,9 +34,13 @@ impl Device for &mut Moving {
 }
 
 fn watch(arguments: &[&str], terminal: Terminal) -> Ran {
-    let mut moving = Moving(Driver::with_processors(2));
+    watch_until(&["--for", "150ms"], arguments, usize::MAX, terminal)
+}
+
+fn watch_until(end: &[&str], arguments: &[&str], snapshots: usize, terminal: Terminal) -> Ran {
+    let mut moving = Moving(Driver::with_processors(2), snapshots);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let all = ["client", "watch", "--every", "10ms", "--for", "150ms"];
+    let all = [["client", "watch", "--every", "10ms"].as_slice(), end].concat();
     let exit = client::run(
         all.iter().chain(arguments).map(Into::into),
         || Ok(Box::new(&mut moving)),
@@ -74,12 +82,20 @@ fn a_change_is_told_when_it_comes_and_the_end_counts() {
 fn a_live_line_gives_way_to_what_is_printed() {
     let mut terminal = Terminal::with_width(80);
     terminal.live = true;
-    let ran = watch(&[], terminal);
+    // The machine ends it, not the clock.
+    let ran = watch_until(&[], &[], 5, terminal);
+    let mut lines = ran.stdout.split("\r\u{1b}[K");
+    let first = lines.nth(1).unwrap();
     assert!(
-        ran.stdout
-            .contains("\r\u{1b}[K1 snapshot in 0.0 s, 0 changes; Ctrl-C ends")
+        first.starts_with("1 snapshot in ") && first.ends_with(" s, 0 changes; Ctrl-C ends"),
+        "{first}"
     );
-    let last = ran.stdout.rsplit("\r\u{1b}[K").next().unwrap();
+    assert_eq!(
+        lines.clone().filter(|line| line.contains("lstar")).count(),
+        1
+    );
+    let last = lines.last().unwrap();
+    assert!(last.starts_with("5 snapshots in "), "{last}");
     assert!(
         last.ends_with(" s, 1 change\n") && !last.contains("Ctrl-C"),
         "{last}"

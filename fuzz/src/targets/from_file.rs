@@ -16,6 +16,9 @@ pub fn run(bytes: &[u8]) {
         &["check", "--from"],
         &["check", "--json", "--from"],
         &["decode"],
+        &["decode", "--json"],
+        &["decode", "--vmrun"],
+        &["show", "--field", "exit_code", "--from"],
     ]
 );
 }

@@ -2,7 +2,7 @@
 //! way when it is written again, and no file takes more memory than a multiple of its length.
 
 use amd_svm::vmcb::VMCB_SIZE;
-use client::Snapshot;
+use client::{Capture, Snapshot};
 use crate::memory::assert_bounded;
 
 fn read(bytes: &[u8]) {
@@ -15,7 +15,13 @@ fn read(bytes: &[u8]) {
     assert_eq!(again, snapshot);
     assert_eq!(again.to_json().expect("the same"), json);
     if let Ok(pages) = snapshot.to_pages() {
-        let bare = Snapshot::parse(&pages).expect("what was written");
+        // A file may have pages of its own, which do not look like any.
+        let Ok(bare) = Snapshot::parse(&pages) else {
+            let captures = snapshot.processors.iter();
+            let has_pages = |capture: &Capture| capture.pages.is_some();
+            assert!(captures.flat_map(|one| &one.result).any(has_pages));
+            return;
+        };
         assert_eq!(bare.to_pages().expect("a page for each"), pages);
         let states = |snapshot: &Snapshot| -> Vec<_> {
             let captures = snapshot.processors.iter();

@@ -20,13 +20,17 @@ static KERNEL: [&str; 7] = [
 ];
 
 /// The layers of the client, each with those that it may use.
-const CLIENT: [Layer<'_>; 6] = [
+const CLIENT: [Layer<'_>; 7] = [
     ("model", &[]),
     ("checks", &["model"]),
     ("render", &["model", "checks"]),
+    ("input", &["model", "render"]),
     ("driver_io", &["model"]),
     ("setup", &["model", "driver_io"]),
-    ("cli", &["model", "checks", "render", "driver_io", "setup"]),
+    (
+        "cli",
+        &["model", "checks", "render", "input", "driver_io", "setup"],
+    ),
 ];
 
 /// The sources of each crate, and the files in it that use each other in a circle:

@@ -21,7 +21,7 @@ pub(super) fn check(
     }
     let shown = machine.select(&options.source.processors)?;
     // Processors without a capture are findings. A machine without any is no machine to judge.
-    if machine.refuses {
+    if machine.refuses && !options.json && !options.jsonl {
         return Ok(answer(String::new(), &machine, &snapshot, &mut origin));
     }
     let mut judge = Judge::default().ignoring(options.ignore.iter().copied());
@@ -37,6 +37,10 @@ pub(super) fn check(
     } else {
         text::findings(&verdict, &selected, terminal.palette())
     };
+    if machine.refuses {
+        // Programs learn the reason from what they read.
+        return Ok(answer(output, &machine, &snapshot, &mut origin));
+    }
     Ok(Answer {
         exit: if verdict.has(options.fail_on.into()) {
             Exit::Found

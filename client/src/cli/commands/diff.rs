@@ -1,13 +1,16 @@
 //! `diff`: two snapshots, or one and now.
 
+use std::path::Path;
+
 use super::Origin;
 use crate::checks::{Comparison, Diff};
 use crate::cli::Terminal;
-use crate::cli::command_line::DiffOptions;
+use crate::cli::command_line::{DiffOptions, Source};
 use crate::cli::exit::Exit;
 use crate::cli::run::Answer;
 use crate::driver_io::Device;
-use crate::model::{DeviceError, Error, field};
+use crate::input;
+use crate::model::{DeviceError, Error, FileError, field};
 use crate::render::{json, text};
 
 pub(super) fn diff<'device>(
@@ -22,9 +25,17 @@ pub(super) fn diff<'device>(
         raw: wanted.raw,
     };
     let source = wanted.options.source;
-    let (before, _) = Origin::of_file(options.before).snapshot(&source.processors)?;
-    let now = Origin::of(options.after.or(source.from), open);
-    let (after, _) = now?.snapshot(&source.processors)?;
+    let after = Source {
+        from: options.after.or(source.from),
+        ..source
+    };
+    let is_piped = |path: &Path| path.as_os_str() == input::STANDARD_INPUT;
+    if is_piped(&options.before) && after.from.as_deref().is_some_and(is_piped) {
+        return Err(Error::file(&options.before, FileError::ReadTwice));
+    }
+    let before = Origin::of_file(options.before, after.format);
+    let (before, _) = { before }.snapshot(&after.processors)?;
+    let (after, _) = Origin::of(&after, open)?.snapshot(&after.processors)?;
     let diff = Diff::compare(&before, &after, &comparison);
     let output = if wanted.options.json {
         json::diff(&diff)?

@@ -1,15 +1,20 @@
 //! `save` and `report`: what is written to a file.
 
-use std::fs;
+use std::ffi::OsStr;
 use std::path::Path;
+use std::{fs, io};
 
 use super::{Origin, answer};
 use crate::cli::command_line::{ReportOptions, SaveOptions};
-use crate::cli::run::Answer;
-use crate::model::Error;
+use crate::cli::run::{Answer, Streams};
+use crate::model::{Error, FileError, Snapshot};
 use crate::{checks, render};
 
-pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, Error> {
+pub(super) fn save(
+    options: &SaveOptions,
+    mut origin: Origin,
+    streams: &mut Streams,
+) -> Result<Answer, Error> {
     let (mut snapshot, machine) = origin.snapshot(&options.source.processors)?;
     if options.anonymous {
         snapshot.make_anonymous();
@@ -23,11 +28,15 @@ pub(super) fn save(options: &SaveOptions, mut origin: Origin) -> Result<Answer, 
     } else {
         snapshot.to_json()?.into_bytes()
     };
-    write(&options.file, &bytes)?;
+    write(&options.file, &bytes, streams)?;
     Ok(answer(String::new(), &machine, &snapshot, &mut origin))
 }
 
-pub(super) fn report(options: &ReportOptions, mut origin: Origin) -> Result<Answer, Error> {
+pub(super) fn report(
+    options: &ReportOptions,
+    mut origin: Origin,
+    streams: &mut Streams,
+) -> Result<Answer, Error> {
     let (mut snapshot, machine) = origin.whole()?;
     if options.anonymous {
         snapshot.make_anonymous();
@@ -35,11 +44,56 @@ pub(super) fn report(options: &ReportOptions, mut origin: Origin) -> Result<Answ
     let shown = machine.select(&options.source.processors)?;
     if !machine.refuses {
         let page = render::html(&snapshot, &checks::check(&snapshot), &shown)?;
-        write(&options.file, page.as_bytes())?;
+        write(&options.file, page.as_bytes(), streams)?;
     }
     Ok(answer(String::new(), &machine, &snapshot, &mut origin))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    fs::write(path, bytes).map_err(|error| Error::file(path, error))
+/// What is going to be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Snapshot,
+    Page,
+}
+
+/// Whether a file may be written: not if it is a snapshot already, or if its name says that it is
+/// meant to be one and it would be a page, unless the user insists.
+pub(super) fn check_target(path: &Path, force: bool, kind: Kind) -> Result<(), Error> {
+    if force || is_standard_output(path) {
+        return Ok(());
+    }
+    // What is no regular file is no snapshot, and may have no end.
+    let is_file = fs::metadata(path).is_ok_and(|file| file.is_file());
+    if is_file && Snapshot::open(path).is_ok() {
+        return Err(Error::file(path, FileError::WouldReplace));
+    }
+    let extension = path.extension().map(OsStr::to_ascii_lowercase);
+    let is = |names: &[&str]| {
+        let mut names = names.iter();
+        names.any(|name| extension.as_deref().is_some_and(|one| one == *name))
+    };
+    let other = match kind {
+        Kind::Page if is(&["json", "vmcb", "vmsa"]) => Some(("a snapshot", "an HTML page")),
+        Kind::Snapshot if is(&["html", "htm"]) => Some(("an HTML page", "a snapshot")),
+        _ => None,
+    };
+    match other {
+        Some((named, written)) => Err(Error::file(path, FileError::OtherName(named, written))),
+        None => Ok(()),
+    }
+}
+
+fn is_standard_output(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn write(path: &Path, bytes: &[u8], streams: &mut Streams) -> Result<(), Error> {
+    if !is_standard_output(path) {
+        return fs::write(path, bytes).map_err(|error| Error::file(path, error));
+    }
+    match streams.stdout.write_all(bytes) {
+        // The reader has seen what it wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
 }

@@ -4,18 +4,22 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::cli::advice;
+use crate::cli::command_line::Source;
 use crate::cli::exit::Exit;
 use crate::cli::run::Answer;
 use crate::driver_io::Device;
+use crate::input;
 use crate::model::processor::AboutProcessor;
 use crate::model::processor_list::{self, Item};
-use crate::model::{DeviceError, Error, ProcessorId, Snapshot, Status, Unavailable, fold};
+use crate::model::{DeviceError, Error, Format, ProcessorId, Snapshot, Status, Unavailable, fold};
 
 /// The driver, or a file.
 pub(crate) enum Origin<'device> {
     Device(Box<dyn Device + 'device>),
     File {
         path: PathBuf,
+        /// What it is taken for.
+        format: Option<Format>,
         /// What standard input had, which can be read but once.
         piped: Option<Box<Snapshot>>,
     },
@@ -24,17 +28,21 @@ pub(crate) enum Origin<'device> {
 impl<'device> Origin<'device> {
     /// The file if there is one, otherwise the driver.
     pub(super) fn of(
-        file: Option<PathBuf>,
+        source: &Source,
         open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
     ) -> Result<Self, Error> {
-        Ok(match file {
-            Some(path) => Self::of_file(path),
+        Ok(match &source.from {
+            Some(path) => Self::of_file(path.clone(), source.format),
             None => Self::Device(open()?),
         })
     }
 
-    pub(super) fn of_file(path: PathBuf) -> Self {
-        Self::File { path, piped: None }
+    pub(super) fn of_file(path: PathBuf, format: Option<Format>) -> Self {
+        Self::File {
+            path,
+            format,
+            piped: None,
+        }
     }
 
     /// A snapshot of all processors.
@@ -45,9 +53,13 @@ impl<'device> Origin<'device> {
                 piped: Some(snapshot),
                 ..
             } => Snapshot::clone(snapshot),
-            Self::File { path, piped } => {
-                let snapshot = Snapshot::open(&*path)?;
-                if path.as_os_str() == "-" {
+            Self::File {
+                path,
+                format,
+                piped,
+            } => {
+                let snapshot = Snapshot::open_as(&*path, *format)?;
+                if path.as_os_str() == input::STANDARD_INPUT {
                     *piped = Some(Box::new(snapshot.clone()));
                 }
                 snapshot

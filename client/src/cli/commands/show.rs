@@ -1,8 +1,10 @@
 //! `show` and `decode`: a snapshot in one of its many layouts.
 
 use super::{Origin, answer};
+use crate::checks::Vmrun;
 use crate::cli::Terminal;
-use crate::cli::command_line::{GroupBy, Layout};
+use crate::cli::command_line::{DecodeOptions, GroupBy, Layout};
+use crate::cli::exit::Exit;
 use crate::cli::run::Answer;
 use crate::model::processor_list::Item;
 use crate::model::{Capture, Error, Field, ProcessorId, Snapshot, field, fold};
@@ -29,6 +31,54 @@ pub(super) fn show(
         answer.complaints.extend(absences(&snapshot, &fields));
     }
     Ok(answer)
+}
+
+/// The same of a file, with the whole of its pages.
+pub(super) fn decode(
+    options: &DecodeOptions,
+    mut origin: Origin,
+    terminal: Terminal,
+) -> Result<Answer, Error> {
+    let layout = &options.layout;
+    let is_table = layout.csv || layout.wide || layout.group_by.is_some() || layout.field.is_some();
+    if is_table || !layout.columns.is_empty() {
+        return show(origin, &options.processors, layout, terminal);
+    }
+    let (snapshot, machine) = origin.snapshot(&options.processors)?;
+    let fields = field::chosen(&[], &snapshot);
+    let mut output = print(&snapshot, machine.processors, layout, &fields, terminal)?;
+    if !layout.json {
+        let palette = terminal.palette();
+        output += &text::pages(&snapshot, terminal.columns(), palette);
+        if options.vmrun {
+            output += &text::vmrun(&snapshot, palette);
+        }
+    }
+    let mut answer = answer(output, &machine, &snapshot, &mut origin);
+    if options.vmrun && answer.exit == Exit::Done {
+        answer.exit = vmrun_exit(&snapshot);
+    }
+    Ok(answer)
+}
+
+fn vmrun_exit(snapshot: &Snapshot) -> Exit {
+    let judged = snapshot.captures().map(|(_, capture)| {
+        let vmcb = capture.pages.as_ref()?.vmcb.as_ref()?;
+        Vmrun::of(vmcb)
+    });
+    let judged: Vec<Option<Vmrun>> = judged.collect();
+    let is_refused = |vmrun: &Vmrun| !vmrun.refused.is_empty();
+    let is_complete = |vmrun: &Vmrun| vmrun.not_judged.is_empty();
+    if judged.iter().flatten().any(is_refused) {
+        Exit::Found
+    } else if judged
+        .iter()
+        .all(|one| one.as_ref().is_some_and(is_complete))
+    {
+        Exit::Done
+    } else {
+        Exit::Incomplete
+    }
 }
 
 /// A line for the values that are hidden, and, of a single field, for those that are not there: in

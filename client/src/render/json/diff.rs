@@ -15,6 +15,8 @@ struct DiffMembers<'a> {
     relocated: bool,
     same_in_canonical_form: Vec<FormMembers>,
     not_compared: Vec<LackMembers>,
+    /// One of the snapshots alone has a list of modules.
+    modules_in_one_snapshot_only: bool,
 }
 
 #[derive(Serialize)]
@@ -89,6 +91,7 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
             relocated: diff.is_relocated,
             same_in_canonical_form: forms.collect(),
             not_compared: diff.not_compared.iter().map(Into::into).collect(),
+            modules_in_one_snapshot_only: diff.lacks_modules,
         }
     }
 }

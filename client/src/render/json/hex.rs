@@ -1,9 +1,13 @@
 //! Numbers as JSON has them: strings in hexadecimal, with all their leading zeros.
 
+use std::fmt;
 use std::marker::PhantomData;
-use std::{any, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+const DIGITS: [char; 16] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+];
 
 /// A number that is written as `"0x0000000000000d01"`.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -18,9 +22,6 @@ impl<T: Copy + Into<u64>> Serialize for Hex<T> {
 /// `0x` and at least this many digits, of 16 at most. A snapshot has hundreds of thousands of such
 /// numbers, and [`fmt::LowerHex`] is made for more than this.
 pub(crate) fn padded(value: u64, digits: usize) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
     let nibbles = value.to_be_bytes().map(|byte| [byte >> 4, byte & 0xF]);
     let nibbles = nibbles.as_flattened();
     let leading = nibbles.iter().take_while(|nibble| **nibble == 0).count();
@@ -31,6 +32,12 @@ pub(crate) fn padded(value: u64, digits: usize) -> String {
         text.push(DIGITS[usize::from(*nibble)]);
     }
     text
+}
+
+/// Two digits for each byte, in the order of memory.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    let digits = |byte: &u8| [byte >> 4, byte & 0xF].map(|nibble| DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(digits).collect()
 }
 
 impl<'de, T: TryFrom<u64>> Deserialize<'de> for Hex<T> {
@@ -45,7 +52,8 @@ impl<T: TryFrom<u64>> de::Visitor<'_> for HexVisitor<T> {
     type Value = Hex<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a hexadecimal {} as a string", any::type_name::<T>())
+        let digits = 2 * size_of::<T>();
+        write!(f, "0x and up to {digits} hexadecimal digits, as a string")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Hex<T>, E> {

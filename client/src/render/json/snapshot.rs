@@ -2,21 +2,25 @@
 
 mod lists;
 mod machine;
+mod pages;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use amd_svm::vmcb::VmsaveState;
 use serde::{Deserialize, Serialize};
 
-use self::lists::{at_most, some_at_most};
+use self::lists::{Names, Object, at_most, object, some_at_most};
 use self::machine::{ClientMembers, MachineMembers, is_false, some_members};
+use self::pages::PagesMembers;
 use self::state::{StateMembers, WitnessMembers};
-use super::{Hex, present};
+use super::Hex;
+use super::decoded::DecodedMembers;
 use crate::model::field::redactable;
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Driver, Error, Field, FileError, Guest,
-    KernelModule, OLDEST_SCHEMA, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot, Timestamp,
-    Unavailable,
+    KernelModule, OLDEST_SCHEMA, Pages, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot,
+    Timestamp, Unavailable,
 };
 
 /// More processors than any system that the driver runs on can have: a longer list is hostile.
@@ -63,13 +67,13 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
 
 /// Reads a snapshot that was printed, in whichever detail.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Snapshot, FileError> {
-    match serde_json::from_slice::<SnapshotMembers>(bytes) {
-        Ok(members) if is_known(members.schema) => members.try_into(),
+    match serde_json::from_slice(bytes) {
+        Ok(Object::<SnapshotMembers>(members)) if is_known(members.schema) => members.try_into(),
         outcome => Err(other_schema(bytes).unwrap_or_else(|| match outcome {
-            Ok(members) => FileError::OtherSchema {
+            Ok(Object(members)) => FileError::OtherSchema {
                 found: members.schema,
             },
-            Err(error) => error.into(),
+            Err(error) => other_json(bytes).unwrap_or(error.into()),
         })),
     }
 }
@@ -84,8 +88,48 @@ fn other_schema(bytes: &[u8]) -> Option<FileError> {
     struct Age {
         schema: u32,
     }
-    let Age { schema: found } = serde_json::from_slice(bytes).ok()?;
+    let Object(Age { schema: found }) = serde_json::from_slice(bytes).ok()?;
     (!is_known(found)).then_some(FileError::OtherSchema { found })
+}
+
+/// A document that is something else than a snapshot is told by what it has.
+fn other_json(bytes: &[u8]) -> Option<FileError> {
+    /// What other commands print, by a member that nothing else has.
+    const OTHERS: [(&str, &str); 6] = [
+        ("findings", "it is what `check --json` prints"),
+        (
+            "changes",
+            "it is what `diff --json` or `watch --jsonl` prints",
+        ),
+        (
+            "type",
+            "it is a line that `watch --jsonl` or `check --jsonl` prints",
+        ),
+        ("cycles", "it is what `bench --json` prints"),
+        ("driver", "it has no `processors`"),
+        ("schema", "it has no `processors`"),
+    ];
+    const MOST: usize = 4;
+    let Object(Names(names)) = serde_json::from_slice(bytes).ok()?;
+    let has = |member: &str| names.iter().any(|name| name == member);
+    if has("processors") {
+        return (!has("schema")).then(|| FileError::OtherJson("it has no `schema`".to_owned()));
+    }
+    let known = OTHERS.iter().find(|(member, _)| has(member));
+    Some(FileError::OtherJson(match known {
+        Some((_, words)) => (*words).to_owned(),
+        None if names.is_empty() => "it is an object without members".to_owned(),
+        None => {
+            let names = names.iter().take(MOST);
+            let names: Vec<_> = names
+                .map(|name| name.escape_default().to_string())
+                .collect();
+            format!(
+                "it has no `schema` and no `processors`, but `{}`",
+                names.join("`, `")
+            )
+        }
+    }))
 }
 
 #[derive(Deserialize, Serialize)]
@@ -135,43 +179,51 @@ struct ProcessorMembers {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "super::present"
     )]
     tsc: Option<Hex<u64>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "super::present"
     )]
     efer_found: Option<Hex<u64>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "super::present"
     )]
     efer_left: Option<Hex<u64>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "object"
     )]
     cycles: Option<CycleMembers>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "object"
     )]
     vmsave: Option<StateMembers>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "object"
     )]
     guest: Option<GuestMembers>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "object"
+    )]
+    pages: Option<PagesMembers>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    decoded: Option<DecodedMembers>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "object"
     )]
     witness: Option<WitnessMembers>,
     #[serde(
@@ -183,13 +235,13 @@ struct ProcessorMembers {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "super::present"
     )]
     witness_error: Option<Unavailable>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "super::present"
     )]
     error: Option<Unavailable>,
 }
@@ -240,8 +292,14 @@ impl ProcessorMembers {
             efer_found: details.map(|noted| Hex(noted.efer_found.into())),
             efer_left: details.map(|noted| Hex(noted.efer_left.into())),
             cycles: details.and_then(|noted| noted.cycles).map(Into::into),
-            vmsave: capture.map(|capture| capture.vmsave.into()),
+            vmsave: capture
+                .filter(|capture| capture.tells_everything())
+                .map(|capture| capture.vmsave.into()),
             guest: capture.and_then(|capture| capture.guest).map(Into::into),
+            pages: capture
+                .and_then(|capture| capture.pages.as_deref())
+                .map(Into::into),
+            decoded: capture.and_then(DecodedMembers::of),
             witness: witness
                 .and_then(|witness| witness.as_ref().ok())
                 .filter(|_| detail == Detail::Full)
@@ -284,19 +342,35 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
             (Some(witness), None) => Some(Ok(witness.into())),
             (None, None) => None,
         };
-        let result = match (members.vmsave, members.error) {
-            (Some(state), None) => Ok(Capture {
+        let state = members.vmsave.map(Into::into);
+        let guest = members.guest.map(Into::into);
+        let pages: Option<Pages> = members.pages.map(TryInto::try_into).transpose()?;
+        let result = match (state, pages, members.error) {
+            (state, Some(pages), None) => {
+                let capture = Capture {
+                    details,
+                    witness,
+                    ..Capture::of_pages(pages)
+                };
+                let differs = |state: VmsaveState| state != capture.vmsave;
+                if state.is_some_and(differs) || guest.is_some() && guest != capture.guest {
+                    return Err(FileError::TwoStates(id));
+                }
+                Ok(capture)
+            }
+            (Some(vmsave), None, None) => Ok(Capture {
                 details,
-                vmsave: state.into(),
+                vmsave,
                 witness,
-                guest: members.guest.map(Into::into),
+                guest,
+                pages: None,
             }),
-            (None, Some(reason))
-                if details.is_none() && witness.is_none() && members.guest.is_none() =>
+            (None, None, Some(reason))
+                if details.is_none() && witness.is_none() && guest.is_none() =>
             {
                 Err(reason)
             }
-            (None, Some(_)) => return Err(FileError::ValuesBesideError(id)),
+            (None, _, Some(_)) => return Err(FileError::ValuesBesideError(id)),
             _ => return Err(FileError::Ambiguous(id)),
         };
         Ok(Self { id, result })

@@ -5,6 +5,9 @@ use crate::checks::{Diff, NotCompared};
 use crate::model::{ProcessorId, fold};
 use crate::render::{count, value};
 
+/// Fields that are named of those that were not compared: more than VMSAVE stores.
+const MOST_NAMED: usize = 32;
+
 /// All that differs, what was not compared, and a closing line that counts the lines of changes.
 pub(crate) fn diff(diff: &Diff, palette: Palette) -> String {
     let mut lines = change_lines(diff, palette);
@@ -39,6 +42,10 @@ fn notes(diff: &Diff) -> Vec<String> {
     if !forms.is_empty() {
         notes.push(format!("the same in canonical form: {}", forms.join(", ")));
     }
+    if diff.lacks_modules {
+        let note = "one snapshot has no module list: entry points are compared by number alone";
+        notes.push(note.to_owned());
+    }
     notes.extend(lack_lines(diff));
     notes
 }
@@ -49,13 +56,21 @@ pub(crate) fn lack_lines(diff: &Diff) -> Vec<String> {
     lacks.sort_by_key(|lack| lack.lack);
     let groups = lacks.chunk_by(|one, next| one.lack == next.lack);
     let line = |group: &[&NotCompared]| {
-        let fields: Vec<_> = group
+        let mut fields: Vec<_> = group
             .iter()
             .map(|lack| {
                 let place = fold::processors(lack.processors.iter().copied());
                 format!("{} on {place}", lack.field)
             })
             .collect();
+        if let Some(more) = fields
+            .len()
+            .checked_sub(MOST_NAMED)
+            .filter(|more| *more > 1)
+        {
+            fields.truncate(MOST_NAMED);
+            fields.push(format!("{more} more fields; --json has them"));
+        }
         let reason = group.first()?.lack;
         Some(format!(
             "not compared, because {reason}: {}",

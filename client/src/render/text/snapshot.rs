@@ -4,7 +4,7 @@ use super::colour::{Paint, Palette};
 use super::columns::{self, Alignment, Cell, Column};
 use crate::checks::Reason;
 use crate::model::field::Kind;
-use crate::model::{Capture, Field, ProcessorId, Snapshot, fold};
+use crate::model::{Capture, Field, Format, ProcessorId, Snapshot, fold};
 use crate::render::{count, value};
 
 pub(super) type Row<'a> = (ProcessorId, &'a Capture);
@@ -48,7 +48,7 @@ pub(super) fn title(snapshot: &Snapshot, processors: usize) -> String {
     let count = count::shown(snapshot.captures().count(), processors);
     let source = snapshot
         .driver
-        .map_or("VMCB pages".to_owned(), |driver| driver.to_string());
+        .map_or_else(|| sources(snapshot), |driver| driver.to_string());
     let mut lines = vec![format!("{source}: VMSAVE on {count}")];
     lines.extend(whose(snapshot));
     if !snapshot.redacted.is_empty() {
@@ -68,6 +68,20 @@ fn whose(snapshot: &Snapshot) -> Option<String> {
         Some(time) => format!("{host}, {time}"),
         None => host,
     })
+}
+
+/// What a snapshot that no driver took was read from.
+pub(in crate::render) fn sources(snapshot: &Snapshot) -> String {
+    let pages = snapshot
+        .captures()
+        .filter_map(|(_, capture)| capture.pages.as_deref());
+    let mut titles: Vec<_> = pages.map(|pages| pages.source.title()).collect();
+    titles.sort_unstable();
+    titles.dedup();
+    if titles.is_empty() {
+        return Format::Vmcb.title().to_owned();
+    }
+    titles.join(" and ")
 }
 
 /// Where the entry points lie, behind an empty line; nothing if the modules are not known.

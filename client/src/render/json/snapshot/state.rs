@@ -6,6 +6,7 @@ use amd_svm::witness::Witness;
 use serde::{Deserialize, Serialize};
 
 use super::Hex;
+use super::lists::required;
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
 struct SegmentMembers {
@@ -17,9 +18,13 @@ struct SegmentMembers {
 
 #[derive(Deserialize, Serialize)]
 pub(super) struct StateMembers {
+    #[serde(deserialize_with = "required")]
     fs: SegmentMembers,
+    #[serde(deserialize_with = "required")]
     gs: SegmentMembers,
+    #[serde(deserialize_with = "required")]
     ldtr: SegmentMembers,
+    #[serde(deserialize_with = "required")]
     tr: SegmentMembers,
     star: Hex<u64>,
     lstar: Hex<u64>,

@@ -1,0 +1,132 @@
+//! Files and standard input: what they are is decided here, by what they contain, and read.
+//!
+//! Tried in order are JSON, VMCB pages and save areas of SEV-ES guests, the dumps that KVM, Xen and
+//! QEMU print, and pages in hexadecimal. Knows nothing of commands.
+
+mod dumps;
+mod encoding;
+mod hex;
+mod pages;
+mod unrecognised;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use amd_svm::vmcb::VMCB_SIZE;
+
+use crate::model::{Error, FileError, Format, LARGEST_FILE, Layout, Snapshot};
+use crate::render::json;
+
+/// What stands for standard input.
+pub(crate) const STANDARD_INPUT: &str = "-";
+
+impl Snapshot {
+    /// Reads a file that [`to_json`](Self::to_json) or [`to_pages`](Self::to_pages) made, on this
+    /// machine or another, or anything else of a [`Format`]. `-` stands for standard input.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] with the path and what is wrong with it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_as(path, None)
+    }
+
+    /// The same of a file that is of a format, whatever it looks like.
+    ///
+    /// # Errors
+    ///
+    /// As of [`open`](Self::open).
+    pub fn open_as(path: impl AsRef<Path>, format: Option<Format>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        read(path)
+            .and_then(|bytes| Self::parse_as(&bytes, format))
+            .map_err(|reason| Error::file(path, reason))
+    }
+
+    /// Reads what such a file contains.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it. Memory is bounded by a small multiple of the input's length.
+    pub fn parse(bytes: &[u8]) -> Result<Self, FileError> {
+        Self::parse_as(bytes, None)
+    }
+
+    /// The same of bytes that are of a format, whatever they look like.
+    ///
+    /// # Errors
+    ///
+    /// As of [`parse`](Self::parse).
+    pub fn parse_as(bytes: &[u8], format: Option<Format>) -> Result<Self, FileError> {
+        match format {
+            None => recognise(bytes),
+            Some(Format::Vmcb) => pages::read_as(bytes, Layout::Vmcb),
+            Some(Format::Vmsa) => pages::read_as(bytes, Layout::Vmsa),
+            Some(format) => {
+                let text = encoding::text(bytes).ok_or(FileError::NotText)?;
+                match format {
+                    Format::Json => parse_json(&text),
+                    Format::Hex => hex::read(&text.lossy())?.ok_or(FileError::NoDump(format)),
+                    dump => dumps::read(&text.lossy(), &[dump])?.ok_or(FileError::NoDump(format)),
+                }
+            }
+        }
+    }
+}
+
+/// Decides what the bytes are.
+fn recognise(bytes: &[u8]) -> Result<Snapshot, FileError> {
+    if bytes.is_empty() {
+        return Err(FileError::Empty);
+    }
+    let Some(text) = encoding::text(bytes) else {
+        return pages::read(bytes).map_err(|error| unrecognised::of_bytes(bytes, error));
+    };
+    let Some(first) = text.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else {
+        return Err(FileError::Empty);
+    };
+    if *first == b'{' {
+        return parse_json(&text);
+    }
+    let lossy = text.lossy();
+    // A kernel's log begins with a bracket too.
+    if let Some(snapshot) = dumps::read(&lossy, &[Format::Kvm, Format::Xen, Format::Qemu])? {
+        return Ok(snapshot);
+    }
+    if let Some(snapshot) = hex::read(&lossy)? {
+        return Ok(snapshot);
+    }
+    Err(unrecognised::of_text(&lossy))
+}
+
+fn parse_json(text: &encoding::Text) -> Result<Snapshot, FileError> {
+    if text.is_padded() {
+        return Err(FileError::Padded {
+            padding: text.padding,
+        });
+    }
+    json::parse_snapshot(&text.bytes)
+}
+
+/// The bytes of a file, or of standard input, if there are not too many.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    if path.as_os_str() == STANDARD_INPUT {
+        return read_bounded(io::stdin().lock());
+    }
+    read_bounded(File::open(path)?)
+}
+
+fn read_bounded(file: impl Read) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    let read = file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read > LARGEST_FILE) {
+        return Err(FileError::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// The pages that some bytes are divided into, and what is left.
+fn divide(bytes: &[u8]) -> (&[[u8; VMCB_SIZE]], &[u8]) {
+    bytes.as_chunks()
+}

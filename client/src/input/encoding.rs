@@ -1,0 +1,139 @@
+//! Bytes as text: UTF-8 and UTF-16, with a mark or without, as editors and Windows PowerShell write
+//! them.
+
+use std::borrow::Cow;
+
+/// Text, and what stood behind it.
+pub(super) struct Text<'a> {
+    /// In UTF-8, where the source is valid.
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// NULs and Ctrl-Zs behind the end.
+    pub(super) padding: usize,
+}
+
+/// As much as editors, C programs and DOS leave behind the end of a text.
+const MOST_PADDING: usize = 4;
+
+impl Text<'_> {
+    /// Whether more stands behind the end than belongs to a text.
+    pub(super) fn is_padded(&self) -> bool {
+        self.padding > MOST_PADDING
+    }
+
+    /// The text, with replacements for what is no UTF-8.
+    pub(super) fn lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
+}
+
+/// The bytes as text, if that is what they are.
+pub(super) fn text(bytes: &[u8]) -> Option<Text<'_>> {
+    const UTF_8: &[u8] = b"\xEF\xBB\xBF";
+    for (mark, read) in [
+        (b"\xFF\xFE", u16::from_le_bytes as fn([u8; 2]) -> u16),
+        (b"\xFE\xFF", u16::from_be_bytes),
+    ] {
+        if let Some(text) = bytes.strip_prefix(mark).and_then(|rest| utf_16(rest, read)) {
+            return Some(text);
+        }
+        // Without its mark it has to look like what is written in ASCII.
+        if let Some(text) = utf_16(bytes, read).filter(is_mostly_ascii) {
+            return Some(text);
+        }
+    }
+    let marked = bytes.strip_prefix(UTF_8).unwrap_or(bytes);
+    let (content, padding) = trim(marked, |byte| u32::from(*byte));
+    let text = Text {
+        bytes: content.into(),
+        padding,
+    };
+    // A page may have nothing but its first bytes.
+    let is_json = content.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    (!content.contains(&0) && (is_json || !text.is_padded())).then_some(text)
+}
+
+fn utf_16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<Text<'static>> {
+    let (units, []) = bytes.as_chunks() else {
+        return None;
+    };
+    // What is no such text is mostly told by its first few letters.
+    let begins = units.iter().take(8).map(|unit| read(*unit));
+    if begins.clone().any(|unit| unit == 0) && units.len() > 8 {
+        return None;
+    }
+    let units: Vec<u16> = units.iter().map(|unit| read(*unit)).collect();
+    let (content, padding) = trim(&units, |unit| u32::from(*unit));
+    let content = String::from_utf16(content).ok()?;
+    (!content.contains('\0')).then(|| Text {
+        bytes: content.into_bytes().into(),
+        padding,
+    })
+}
+
+fn is_mostly_ascii(text: &Text) -> bool {
+    let ascii = text
+        .bytes
+        .iter()
+        .filter(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    !text.bytes.is_empty() && ascii.count() >= text.bytes.len() / 10 * 9
+}
+
+/// What stands before trailing NULs, Ctrl-Zs and the blanks between them, and how many there are.
+fn trim<T>(all: &[T], code: impl Fn(&T) -> u32) -> (&[T], usize) {
+    let is_padding = |one: &T| matches!(code(one), 0 | 0x1A);
+    let is_blank = |one: &T| matches!(code(one), 0x09 | 0x0A | 0x0D | 0x20);
+    let end = all
+        .iter()
+        .rposition(|one| !is_padding(one) && !is_blank(one))
+        .map_or(0, |last| last + 1);
+    let behind = &all[end..];
+    match behind.iter().position(is_padding) {
+        Some(first) => {
+            let padding = behind.iter().filter(|one| is_padding(one)).count();
+            (&all[..end + first], padding)
+        }
+        None => (all, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Option<(String, usize)> {
+        let text = text(bytes)?;
+        Some((text.lossy().into_owned(), text.padding))
+    }
+
+    #[test]
+    fn text_is_read_in_every_encoding_that_it_is_written_in() {
+        let plain = "{ \"a\": 1 }\r\n";
+        let expected = Some((plain.to_owned(), 0));
+        let units: Vec<u16> = plain.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        assert_eq!(read(plain.as_bytes()), expected);
+        assert_eq!(
+            read(&[b"\xEF\xBB\xBF", plain.as_bytes()].concat()),
+            expected
+        );
+        assert_eq!(read(&little), expected);
+        assert_eq!(read(&big), expected);
+        assert_eq!(read(&[b"\xFF\xFE", little.as_slice()].concat()), expected);
+        assert_eq!(read(&[b"\xFE\xFF", big.as_slice()].concat()), expected);
+        let padded = Some((plain.to_owned(), 1));
+        assert_eq!(read(&[plain.as_bytes(), b"\0"].concat()), padded);
+        assert_eq!(read(&[plain.as_bytes(), b"\x1A"].concat()), padded);
+        assert_eq!(read(&[little.as_slice(), b"\0\0"].concat()), padded);
+    }
+
+    #[test]
+    fn pages_are_no_text() {
+        let mut page = vec![0; 4096];
+        assert_eq!(read(&page), None);
+        page[0] = 0x11;
+        assert_eq!(read(&page), None);
+        page[0x440] = 0x53;
+        assert_eq!(read(&page), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! The parts of pages that are no fields of a snapshot of the driver's: every other field of a VMCB
+//! and of a save area, and what the manual reserves, in pieces of at most eight bytes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use amd_svm::vmcb::{VMCB_SIZE, fields};
+
+use super::FIELDS;
+use crate::model::{Field, Layout, Pages};
+
+/// A part of a page: a field of up to eight bytes, or a piece of a longer one or of reserved bytes.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PageField(u16);
+
+struct Part {
+    name: String,
+    name_in_manual: &'static str,
+    width: usize,
+    /// Offsets in a VMCB and in a save area.
+    offsets: [Option<usize>; 2],
+}
+
+/// The longest piece, in bytes.
+const PIECE: usize = 8;
+
+static PARTS: LazyLock<Vec<Part>> = LazyLock::new(parts);
+
+fn parts() -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for (side, layout) in [Layout::Vmcb, Layout::Vmsa].into_iter().enumerate() {
+        for (name, name_in_manual, range) in pieces(layout) {
+            let place = *places.entry(name.clone()).or_insert(parts.len());
+            if place == parts.len() {
+                parts.push(Part {
+                    name,
+                    name_in_manual,
+                    width: range.len(),
+                    offsets: [None; 2],
+                });
+            }
+            parts[place].offsets[side] = Some(range.start);
+        }
+    }
+    parts
+}
+
+/// The pieces of a layout, with their names.
+fn pieces(layout: Layout) -> Vec<(String, &'static str, Range<usize>)> {
+    let mut pieces = Vec::new();
+    for field in layout.fields() {
+        if field.is_number() {
+            let is_known = FIELDS.iter().any(|one| one.field.name() == field.name());
+            if !is_known {
+                pieces.push((
+                    field.name().to_owned(),
+                    field.name_in_manual(),
+                    field.range(),
+                ));
+            }
+            continue;
+        }
+        for (at, piece) in split(field.range()).enumerate() {
+            let name = format!("{}.{at}", field.name());
+            pieces.push((name, field.name_in_manual(), piece));
+        }
+    }
+    let prefix = match layout {
+        Layout::Vmcb => "reserved",
+        Layout::Vmsa => "vmsa_reserved",
+    };
+    for gap in fields::gaps(layout.fields(), VMCB_SIZE) {
+        for piece in split(gap) {
+            pieces.push((format!("{prefix}.{:#05x}", piece.start), "reserved", piece));
+        }
+    }
+    pieces
+}
+
+fn split(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range
+        .step_by(PIECE)
+        .map(move |start| start..(start + PIECE).min(end))
+}
+
+impl PageField {
+    pub(super) fn all() -> impl Iterator<Item = Self> + Clone {
+        (0..).take(PARTS.len()).map(Self)
+    }
+
+    fn part(self) -> &'static Part {
+        // None is made but by `all`.
+        &PARTS[usize::from(self.0)]
+    }
+
+    /// The name that users type and programs read: `exit_code`, `lbr_stack.3`, `reserved.0x018`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        &self.part().name
+    }
+
+    /// What the manual calls the field.
+    #[must_use]
+    pub fn name_in_manual(self) -> &'static str {
+        self.part().name_in_manual
+    }
+
+    /// The width in bytes, 1 to 8.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.part().width
+    }
+
+    /// The number, if the pages have it.
+    pub(super) fn of(self, pages: &Pages) -> Option<u64> {
+        let range = |offset: Option<usize>| offset.map(|start| start..start + self.width());
+        let [in_vmcb, in_vmsa] = self.part().offsets;
+        pages.number(range(in_vmcb).as_ref(), range(in_vmsa).as_ref())
+    }
+}
+
+impl From<PageField> for Field {
+    fn from(part: PageField) -> Self {
+        Self::Page(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::{Capture, Format, Page};
+
+    #[test]
+    fn every_byte_of_both_layouts_is_in_a_field() {
+        for layout in [Layout::Vmcb, Layout::Vmsa] {
+            for at in 0..VMCB_SIZE {
+                let mut bytes = [0; VMCB_SIZE];
+                bytes[at] = 1;
+                let mut pages = Pages::new(Format::Vmcb);
+                let page = Some(Page::whole(layout, &bytes));
+                match layout {
+                    Layout::Vmcb => pages.vmcb = page,
+                    Layout::Vmsa => pages.vmsa = page,
+                }
+                let capture = Capture {
+                    details: None,
+                    vmsave: amd_svm::vmcb::VmsaveState::default(),
+                    witness: None,
+                    guest: Some(crate::model::Guest::default()),
+                    pages: Some(Box::new(pages)),
+                };
+                let set: Vec<_> = Field::all()
+                    .chain(Field::of_pages())
+                    .filter(|field| field.of(&capture).is_some_and(|value| value != 0))
+                    .collect();
+                assert_eq!(set.len(), 1, "{layout:?} {at:#x}: {set:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let names: BTreeSet<_> = Field::all()
+            .chain(Field::of_pages())
+            .map(Field::name)
+            .collect();
+        assert_eq!(names.len(), Field::all().count() + PARTS.len());
+        for field in Field::of_pages() {
+            assert_eq!(field.name().parse(), Ok(field), "{field}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a page says in words, beside its fields: for readers, and left out when it is read back.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::checks::Vmrun;
+use crate::model::{Capture, Page};
+use crate::render::words;
+
+/// Words for the fields of each page, and what VMRUN refuses.
+#[derive(Serialize)]
+pub(super) struct DecodedMembers {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    vmcb: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    vmsa: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vmrun: Option<VmrunMembers>,
+}
+
+#[derive(Serialize)]
+struct VmrunMembers {
+    refused: Vec<ConditionMembers>,
+    not_judged: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ConditionMembers {
+    id: &'static str,
+    message: &'static str,
+    fields: &'static [&'static str],
+    section: &'static str,
+}
+
+impl DecodedMembers {
+    /// None of a capture that was read from no page.
+    pub(super) fn of(capture: &Capture) -> Option<Self> {
+        let pages = capture.pages.as_deref()?;
+        let words = |page: &Option<Page>| page.as_ref().map(of_page).unwrap_or_default();
+        Some(Self {
+            vmcb: words(&pages.vmcb),
+            vmsa: words(&pages.vmsa),
+            vmrun: pages.vmcb.as_ref().and_then(Vmrun::of).map(Into::into),
+        })
+    }
+}
+
+fn of_page(page: &Page) -> BTreeMap<&'static str, String> {
+    let fields = page.layout().fields().iter();
+    fields
+        .filter_map(|field| {
+            let value = page.number(field.range()).filter(|value| *value != 0)?;
+            Some((field.name(), words::field(field.name(), value, page)?))
+        })
+        .collect()
+}
+
+impl From<Vmrun> for VmrunMembers {
+    fn from(vmrun: Vmrun) -> Self {
+        let refused = vmrun.refused.iter().map(|condition| ConditionMembers {
+            id: condition.identifier(),
+            message: condition.text(),
+            fields: condition.fields(),
+            section: condition.section(),
+        });
+        let not_judged = vmrun.not_judged.iter();
+        Self {
+            refused: refused.collect(),
+            not_judged: not_judged.map(|one| one.identifier()).collect(),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Pages as they lie in memory, in JSON and in every form of hexadecimal: the same bytes.
+
+use std::fmt::Write as _;
+
+use amd_svm::vmcb::{VMCB_SIZE, fields};
+use client::{Format, Layout, Snapshot};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::fake::Driver;
+use crate::files::schema;
+use crate::run;
+
+/// A page with any numbers in its fields, as far as they say that it is one.
+pub fn page() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), VMCB_SIZE).prop_map(|bytes| {
+        let mut page = [0; VMCB_SIZE];
+        for field in fields::VMCB {
+            field
+                .bytes_mut(&mut page)
+                .copy_from_slice(&bytes[field.range()]);
+        }
+        for name in [
+            "es", "cs", "ss", "ds", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
+        ] {
+            let field = fields::named(fields::VMCB, &format!("{name}.attrib")).unwrap();
+            let bits = field.read(&page).unwrap() & 0xFFF;
+            assert!(field.write(&mut page, bits));
+        }
+        page[0x90..0x98].fill(0);
+        page[0x90] = bytes[0x90];
+        page[0x4CB] &= 3;
+        page.to_vec()
+    })
+}
+
+/// A dump of a page: bytes in groups, a number each, or as in memory.
+pub fn dump(
+    page: &[u8],
+    group: usize,
+    is_number: bool,
+    row: &dyn Fn(usize, &str, &str) -> String,
+) -> String {
+    let mut text = String::new();
+    for (at, bytes) in page.chunks(16).enumerate() {
+        let groups: Vec<String> = bytes
+            .chunks(group)
+            .map(|group| {
+                let digits = |byte: &u8| format!("{byte:02x}");
+                if is_number {
+                    group.iter().rev().map(digits).collect()
+                } else {
+                    group.iter().map(digits).collect()
+                }
+            })
+            .collect();
+        let letters: String = bytes
+            .iter()
+            .map(|byte| match byte {
+                0x20..0x7F => char::from(*byte),
+                _ => '.',
+            })
+            .collect();
+        text += &row(16 * at, &groups.join(" "), &letters);
+    }
+    text
+}
+
+/// As `hexdump -C` has it, with asterisks.
+fn canonical(page: &[u8]) -> String {
+    let mut text = String::new();
+    let mut before: Option<&[u8]> = None;
+    let mut is_repeated = false;
+    for (at, bytes) in page.chunks(16).enumerate() {
+        if before == Some(bytes) {
+            if !is_repeated {
+                text += "*\n";
+            }
+            is_repeated = true;
+            continue;
+        }
+        is_repeated = false;
+        before = Some(bytes);
+        let half = |bytes: &[u8]| {
+            let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            digits.join(" ")
+        };
+        writeln!(
+            text,
+            "{:08x}  {}  {}  |................|",
+            16 * at,
+            half(&bytes[..8]),
+            half(&bytes[8..])
+        )
+        .unwrap();
+    }
+    writeln!(text, "{:08x}", page.len()).unwrap();
+    text
+}
+
+/// The page in every form, with the name of the form.
+fn forms(page: &[u8]) -> Vec<(&'static str, String)> {
+    let plain: String = page.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines: Vec<&str> = (0..plain.len())
+        .step_by(60)
+        .map(|at| &plain[at..plain.len().min(at + 60)])
+        .collect();
+    vec![
+        (
+            "xxd",
+            dump(page, 2, false, &|at, groups, letters| {
+                format!("{at:08x}: {groups}  {letters}\n")
+            }),
+        ),
+        (
+            "xxd -g1",
+            dump(page, 1, false, &|at, groups, letters| {
+                format!("{at:08x}: {groups}  {letters}\n")
+            }),
+        ),
+        ("hexdump -C", canonical(page)),
+        (
+            "hexdump",
+            dump(page, 2, true, &|at, groups, _| {
+                format!("{at:07x} {groups}\n")
+            }),
+        ),
+        (
+            "od -A x -t x1",
+            dump(page, 1, false, &|at, groups, _| {
+                format!("{at:06x} {groups}\n")
+            }),
+        ),
+        (
+            "od -t x1",
+            dump(page, 1, false, &|at, groups, _| {
+                format!("{at:07o} {groups}\n")
+            }),
+        ),
+        (
+            "print_hex_dump 1",
+            dump(page, 1, false, &|at, groups, letters| {
+                format!("[  912.10{at:04}] kvm_amd: vmcb: {at:08x}: {groups}  {letters}\n")
+            }),
+        ),
+        (
+            "print_hex_dump 4",
+            dump(page, 4, true, &|at, groups, letters| {
+                format!("<3>[  912.104411] VMCB: {at:08x}: {groups}  {letters}\n")
+            }),
+        ),
+        (
+            "print_hex_dump 8",
+            dump(page, 8, true, &|at, groups, _| {
+                format!("Nov 27 08:00:00 host kernel: {at:08x}: {groups}\n")
+            }),
+        ),
+        (
+            "print_hex_dump by address",
+            dump(page, 1, false, &|at, groups, _| {
+                format!(
+                    "[    1.5] {:016x}: {groups}\n",
+                    0xFFFF_8881_0000_3000_u64 + at as u64
+                )
+            }),
+        ),
+        ("xxd -p", lines.join("\n")),
+        ("one line", plain),
+        (
+            "xxd in capitals, CRLF",
+            dump(page, 2, false, &|at, groups, letters| {
+                format!("{at:08X}: {}  {letters}\r\n", groups.to_uppercase())
+            }),
+        ),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_page_survives_the_way_through_json_and_every_hex_dump(page in page()) {
+        let snapshot = Snapshot::parse(&page).unwrap();
+        prop_assert_eq!(&snapshot.to_pages().unwrap(), &page);
+        let json = snapshot.to_json().unwrap();
+        let document = serde_json::from_str(&json).unwrap();
+        prop_assert!(schema().is_valid(&document));
+        prop_assert_eq!(&Snapshot::parse(json.as_bytes()).unwrap(), &snapshot);
+        for (form, text) in forms(&page) {
+            let read = Snapshot::parse(text.as_bytes())
+                .unwrap_or_else(|error| panic!("{form}: {error}\n{}", &text[..400]));
+            prop_assert_eq!(&read.to_pages().unwrap(), &page, "{}", form);
+        }
+    }
+
+    #[test]
+    fn no_byte_is_lost_whatever_the_page_is_taken_for(bytes in vec(any::<u8>(), VMCB_SIZE)) {
+        for (format, layout) in [(Format::Vmcb, Layout::Vmcb), (Format::Vmsa, Layout::Vmsa)] {
+            let snapshot = Snapshot::parse_as(&bytes, Some(format)).unwrap();
+            let capture = snapshot.processors[0].result.as_ref().unwrap();
+            let pages = capture.pages.as_ref().unwrap();
+            prop_assert_eq!(pages.iter().next().unwrap().layout(), layout);
+            let json = snapshot.to_json().unwrap();
+            let read = Snapshot::parse(json.as_bytes()).unwrap();
+            prop_assert_eq!(&read.to_pages().unwrap(), &bytes);
+        }
+    }
+
+    #[test]
+    fn a_dump_that_was_cut_off_tells_what_it_has(page in page(), end in 400_usize..12_000) {
+        let text = &forms(&page)[2].1;
+        let end = end.min(text.len());
+        let Ok(snapshot) = Snapshot::parse(&text.as_bytes()[..end]) else {
+            return Ok(());
+        };
+        let json = snapshot.to_json().unwrap();
+        prop_assert_eq!(&Snapshot::parse(json.as_bytes()).unwrap(), &snapshot);
+        let pages = snapshot.processors[0].result.as_ref().unwrap().pages.as_ref().unwrap();
+        let vmcb = pages.vmcb.as_ref().unwrap();
+        for field in fields::VMCB {
+            if let Some(bytes) = vmcb.bytes(field.range()) {
+                prop_assert_eq!(bytes, &page[field.range()], "{}", field);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_of_a_page_is_shown() {
+    for field in fields::VMCB {
+        let mut page = [0; VMCB_SIZE];
+        field.bytes_mut(&mut page)[0] = 1;
+        let folder = crate::files::Folder::new();
+        let path = folder.path("a.vmcb");
+        std::fs::write(&path, page).unwrap();
+        let ran = run(&["decode", &path], &mut Driver::with_processors(1));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{field}");
+        let shown = ran.stdout.contains(&format!("    {field} "));
+        let is_stored = amd_svm::fields::VmsaveField::named(field.name()).is_some();
+        assert_eq!(shown, !is_stored, "{field}\n{}", ran.stdout);
+    }
+}
