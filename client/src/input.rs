@@ -80,6 +80,9 @@ fn recognise(bytes: &[u8]) -> Result<Snapshot, FileError> {
     if bytes.is_empty() {
         return Err(FileError::Empty);
     }
+    if let Some(known) = unrecognised::by_beginning(bytes) {
+        return Err(known);
+    }
     let Some(text) = encoding::text(bytes) else {
         return pages::read(bytes).map_err(|error| unrecognised::of_bytes(bytes, error));
     };

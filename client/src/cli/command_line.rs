@@ -68,7 +68,7 @@ pub(crate) struct Source {
     /// Read a saved snapshot instead; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
-    /// Take files for this: json, vmcb, vmsa, kvm, xen, qemu, hex
+    /// Take files for json, vmcb, vmsa, kvm, xen, qemu, hex
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// These processors alone: 0,3-5, or by GROUP:NUMBER
@@ -227,7 +227,7 @@ pub(crate) struct ShowOptions {
 pub(crate) struct DecodeOptions {
     /// JSON, pages, or a dump of KVM, Xen or QEMU, or a hex dump; - is standard input
     pub(crate) file: PathBuf,
-    /// Take it for this, whatever it looks like: json, vmcb, vmsa, kvm, xen, qemu, hex
+    /// Take it for json, vmcb, vmsa, kvm, xen, qemu or hex, whatever it looks like
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Tell what VMRUN would refuse of the VMCB

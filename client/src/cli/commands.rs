@@ -84,7 +84,7 @@ fn explain(options: &ExplainOptions, streams: &Streams) -> Answer {
     Answer::text(match options.id {
         Some(Topic::Finding(id)) => text::explanation(id, palette),
         Some(Topic::Condition(condition)) => text::condition(condition, palette),
-        None => text::kinds(palette) + &text::conditions(palette),
+        None => text::kinds(palette) + "\n" + &text::conditions(palette),
     })
 }
 

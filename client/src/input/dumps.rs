@@ -1,7 +1,11 @@
 //! What hypervisors print of a guest's state for people, in logs and monitors.
+//!
+//! A dump is read only as a whole: each tool prints its words in one order, so lines that are out of
+//! order are of another dump. Where nothing says which, the text is refused.
 
 mod kvm;
 mod lines;
+mod order;
 mod qemu;
 mod xen;
 
@@ -9,6 +13,7 @@ use std::collections::BTreeSet;
 
 use amd_svm::vmcb::fields::{self, Field};
 
+use self::lines::{Number, Value};
 use crate::model::{
     Capture, FileError, Format, Layout, Page, Pages, ProcessorId, ProcessorSnapshot, Snapshot,
 };
@@ -31,9 +36,7 @@ pub(super) fn read(text: &str, formats: &[Format]) -> Result<Option<Snapshot>, F
             Format::Xen => xen::read(text),
             _ => qemu::read(text),
         };
-        let fields = found.fields;
-        let is_dump = fields >= FEWEST_FIELDS || found.has_heading && fields > 0;
-        if is_dump && best.as_ref().is_none_or(|best| best.fields < fields) {
+        if found.is_dump() && best.as_ref().is_none_or(|best| best.fields < found.fields) {
             best = Some(found);
         }
     }
@@ -43,12 +46,23 @@ pub(super) fn read(text: &str, formats: &[Format]) -> Result<Option<Snapshot>, F
 /// What was found in a text.
 struct Found {
     source: Format,
+    /// The places of the first word that is no heading, and of the last one that each version of
+    /// the tool prints.
+    ends: [usize; 2],
     dumps: Vec<Dump>,
     current: Dump,
-    /// Fields in all dumps.
+    /// Numbers in all dumps.
     fields: usize,
     has_heading: bool,
-    is_overfull: bool,
+    /// Whether there is something that nothing else prints.
+    is_own: bool,
+    /// The line that is being read.
+    line: usize,
+    /// What stands at this place or behind it may be of an earlier dump, which did not come to its
+    /// end.
+    open: Option<usize>,
+    /// The first thing that says that the text cannot be read right.
+    objection: Option<FileError>,
 }
 
 /// What was printed of one processor.
@@ -58,37 +72,138 @@ struct Dump {
     vmcb: Option<Page>,
     registers: Option<Page>,
     fields: usize,
+    /// The place behind the latest word.
+    place: usize,
+    /// Whether the save area is said to be that of an encrypted guest.
+    is_encrypted: bool,
     /// Offsets in the VMCB of upper halves that were not printed.
     halves: Vec<usize>,
 }
 
 impl Found {
-    fn new(source: Format) -> Self {
+    fn new(source: Format, ends: [&[usize]; 2]) -> Self {
         Self {
             source,
+            ends: ends.map(|places| places.first().copied().unwrap_or(0)),
             dumps: Vec::new(),
             current: Dump::default(),
             fields: 0,
             has_heading: false,
-            is_overfull: false,
+            is_own: false,
+            line: 0,
+            open: None,
+            objection: None,
         }
     }
 
-    /// A heading: what follows is about another processor, if there is something already.
+    fn is_dump(&self) -> bool {
+        self.has_heading && self.fields > 0 || self.is_own && self.fields >= FEWEST_FIELDS
+    }
+
+    fn object(&mut self, objection: FileError) {
+        self.objection.get_or_insert(objection);
+    }
+
+    fn object_to_order(&mut self) {
+        self.object(FileError::MixedDumps { line: self.line });
+    }
+
+    /// What follows is about another processor, if there is something already.
     fn next(&mut self) {
-        if self.current.fields > 0 {
-            if self.dumps.len() == MOST_DUMPS {
-                self.is_overfull = true;
-                self.dumps.clear();
-            }
-            let done = std::mem::take(&mut self.current);
-            self.dumps.push(done);
+        // Other tools print their dumps one at a time, so of them only numbers can be mixed up.
+        let may_be_mixed = self.source == Format::Kvm && self.current.place > 0;
+        let is_begun = self.current.fields > 0 || may_be_mixed;
+        if is_begun && !self.is_at_end() {
+            let place = self.current.place;
+            self.open = Some(self.open.map_or(place, |open| open.min(place)));
         }
-        self.current.number = None;
+        let done = std::mem::take(&mut self.current);
+        if done.fields == 0 {
+            return;
+        }
+        if self.dumps.len() == MOST_DUMPS {
+            self.object(FileError::TooManyDumps);
+            self.dumps.clear();
+        }
+        self.dumps.push(done);
     }
 
-    /// A number in a field, from an offset within the field on. Another number than before is
-    /// about another processor.
+    /// A heading: what stands before it in the order ends.
+    fn heading(&mut self, places: &[usize], number: Option<u32>) {
+        let Some(place) = places.first().copied() else {
+            return;
+        };
+        if place < self.current.place {
+            self.next();
+        }
+        self.has_heading = true;
+        self.current.number = number.or(self.current.number);
+        self.reach(place);
+    }
+
+    /// A word that the tool prints at these places. If all of them are behind, it is of another dump:
+    /// one that begins here, if the one before has come to its end.
+    fn step(&mut self, places: &[usize]) {
+        let ahead = places.iter().find(|place| **place >= self.current.place);
+        if let Some(place) = ahead {
+            self.reach(*place);
+            return;
+        }
+        let place = places.first().copied().unwrap_or(0);
+        let [begin, _] = self.ends;
+        if !self.is_at_end() || place > begin {
+            self.object_to_order();
+        }
+        self.next();
+        self.reach(place);
+    }
+
+    /// Whether the dump that is read has what each version of the tool prints last.
+    fn is_at_end(&self) -> bool {
+        let [_, end] = self.ends;
+        self.current.place > end
+    }
+
+    fn reach(&mut self, place: usize) {
+        if self.open.is_some_and(|open| place >= open) {
+            self.object_to_order();
+        }
+        self.current.place = place + 1;
+    }
+
+    /// The number that stands first behind a word, read in a way, and what stands behind it. None if
+    /// the text is cut there, or if somebody put something else in its place.
+    fn number<'a>(
+        &mut self,
+        word: &str,
+        rest: &'a str,
+        may_be_cut: bool,
+        read: impl Fn(Number<'a>) -> Value,
+    ) -> Option<(u64, &'a str)> {
+        let first = Number::first(rest, may_be_cut);
+        let value = match first {
+            Some((number, _)) => read(number),
+            None if rest.trim().is_empty() && !may_be_cut => Value::Broken,
+            None => Value::Cut,
+        };
+        match (value, first) {
+            (Value::Number(value), Some((_, behind))) => Some((value, behind)),
+            (Value::Broken, _) => {
+                self.object_to_number(word);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn object_to_number(&mut self, word: &str) {
+        self.object(FileError::BrokenLine {
+            line: self.line,
+            word: word.to_owned(),
+        });
+    }
+
+    /// A number in a field, from an offset within the field on.
     fn put(&mut self, name: &str, within: usize, bytes: &[u8]) {
         let Some((field, is_vmcb)) = named(name) else {
             return;
@@ -97,29 +212,25 @@ impl Found {
             return;
         }
         let at = field.offset() + within;
-        let range = at..at + bytes.len();
-        let known = |dump: &Dump| {
-            let page = if is_vmcb { &dump.vmcb } else { &dump.registers };
-            let known = page.as_ref()?.bytes(range.clone())?;
-            Some(known == bytes)
-        };
-        match known(&self.current) {
-            Some(true) => return,
-            Some(false) => self.next(),
-            None => {}
-        }
         let (page, layout) = if is_vmcb {
             (&mut self.current.vmcb, Layout::Vmcb)
         } else {
             (&mut self.current.registers, Layout::Vmsa)
         };
-        page.get_or_insert_with(|| Page::new(layout)).put(at, bytes);
-        self.current.fields += 1;
-        self.fields += 1;
+        let page = page.get_or_insert_with(|| Page::new(layout));
+        match page.bytes(at..at + bytes.len()) {
+            Some(known) if known == bytes => {}
+            Some(_) => self.object_to_order(),
+            None => {
+                page.put(at, bytes);
+                self.current.fields += 1;
+                self.fields += 1;
+            }
+        }
     }
 
-    /// The number in a field of the VMCB.
-    fn put_number(&mut self, name: &str, value: u64) {
+    /// The number in a field, printed behind a word.
+    fn put_number(&mut self, word: &str, name: &str, value: u64) {
         let Some((field, _)) = named(name) else {
             return;
         };
@@ -127,13 +238,23 @@ impl Found {
         let (low, high) = bytes.split_at(field.width().min(bytes.len()));
         if high.iter().all(|byte| *byte == 0) {
             self.put(name, 0, low);
+        } else {
+            self.object_to_number(word);
+        }
+    }
+
+    /// The lower half of a number whose upper half was not printed.
+    fn put_low(&mut self, name: &str, value: u64) {
+        self.put(name, 0, &value.to_le_bytes()[..4]);
+        if let Some((field, true)) = named(name) {
+            self.current.halves.push(field.offset() + 4);
         }
     }
 
     fn into_snapshot(mut self) -> Result<Snapshot, FileError> {
         self.next();
-        if self.is_overfull {
-            return Err(FileError::TooManyDumps);
+        if let Some(objection) = self.objection {
+            return Err(objection);
         }
         let numbers: BTreeSet<u32> = self
             .dumps
@@ -166,8 +287,10 @@ impl Dump {
         let Some(page) = &mut self.vmcb else {
             return;
         };
-        let efer = page.field("efer").unwrap_or(0);
-        if efer & LONG_MODE_ACTIVE == 0 {
+        if page
+            .field("efer")
+            .is_some_and(|efer| efer & LONG_MODE_ACTIVE == 0)
+        {
             for offset in &self.halves {
                 page.put(*offset, &[0; 4]);
             }
@@ -179,11 +302,11 @@ impl Dump {
         const ENCRYPTED: [&str; 5] = ["sev_features", "xcr0", "xss", "u_cet", "pl0_ssp"];
         let mut pages = Pages::new(source);
         self.extend();
-        let is_encrypted = self.registers.as_ref().is_some_and(|registers| {
+        let has_registers = self.registers.as_ref().is_some_and(|registers| {
             let mut names = ENCRYPTED.iter();
             names.any(|name| registers.field(name).is_some())
         });
-        if !is_encrypted {
+        if !has_registers && !self.is_encrypted {
             pages.vmcb = self.vmcb;
             pages.registers = self.registers;
             return pages;

@@ -49,11 +49,27 @@ pub(super) fn text(bytes: &[u8]) -> Option<Text<'_>> {
     };
     // A page may have nothing but its first bytes.
     let is_json = content.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    (!content.contains(&0) && (is_json || !text.is_padded())).then_some(text)
+    let is_text = is_json || !text.is_padded() || begins_as_text(content);
+    (!content.contains(&0) && is_text).then_some(text)
+}
+
+/// Whether the first bytes are letters, more of them than any page begins with.
+pub(super) fn begins_as_text(bytes: &[u8]) -> bool {
+    const ENOUGH: usize = 64;
+    let is_letter = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let first = bytes.get(..ENOUGH);
+    first.is_some_and(|first| first.iter().all(is_letter))
+}
+
+/// Whether all but the last byte is text in UTF-16.
+pub(super) fn is_cut_utf_16(bytes: &[u8]) -> bool {
+    let whole = bytes.len() - bytes.len() % 2;
+    whole < bytes.len() && bytes.contains(&0) && text(&bytes[..whole]).is_some()
 }
 
 fn utf_16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<Text<'static>> {
-    let (units, []) = bytes.as_chunks() else {
+    // A tool that knows nothing of UTF-16 may have left an end of a line.
+    let (units, [] | [0 | 0x1A | b'\n' | b'\r']) = bytes.as_chunks() else {
         return None;
     };
     // What is no such text is mostly told by its first few letters.
@@ -75,7 +91,7 @@ fn is_mostly_ascii(text: &Text) -> bool {
         .bytes
         .iter()
         .filter(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    !text.bytes.is_empty() && ascii.count() >= text.bytes.len() / 10 * 9
+    !text.bytes.is_empty() && 10 * ascii.count() >= 9 * text.bytes.len()
 }
 
 /// What stands before trailing NULs, Ctrl-Zs and the blanks between them, and how many there are.
@@ -119,12 +135,27 @@ mod tests {
         );
         assert_eq!(read(&little), expected);
         assert_eq!(read(&big), expected);
+        for short in ["{}", "[]", " \r\n", "ab", "abc"] {
+            assert_eq!(read(short.as_bytes()), Some((short.to_owned(), 0)));
+        }
         assert_eq!(read(&[b"\xFF\xFE", little.as_slice()].concat()), expected);
         assert_eq!(read(&[b"\xFE\xFF", big.as_slice()].concat()), expected);
         let padded = Some((plain.to_owned(), 1));
         assert_eq!(read(&[plain.as_bytes(), b"\0"].concat()), padded);
         assert_eq!(read(&[plain.as_bytes(), b"\x1A"].concat()), padded);
         assert_eq!(read(&[little.as_slice(), b"\0\0"].concat()), padded);
+        for end in [b"\n", b"\0", b"\r", b"\x1A"] {
+            assert_eq!(read(&[little.as_slice(), end].concat()), expected);
+        }
+        assert!(is_cut_utf_16(&[little.as_slice(), b"x"].concat()));
+        assert!(!is_cut_utf_16(&little) && !is_cut_utf_16(b"abc"));
+    }
+
+    #[test]
+    fn a_log_is_text_however_many_nuls_a_crash_left_behind_it() {
+        let log = "[  912.104411] kvm_amd: VMCB Control Area:\n".repeat(2);
+        let padded = [log.as_bytes(), &[0; 4000]].concat();
+        assert_eq!(read(&padded), Some((log, 4000)));
     }
 
     #[test]

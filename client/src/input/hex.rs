@@ -30,9 +30,10 @@ enum Order {
 
 /// Reads the pages of a hex dump; none if the text is none.
 pub(super) fn read(text: &str) -> Result<Option<Snapshot>, FileError> {
-    let Some(items) = rows::of(text).filter(|items| is_dump(items)) else {
+    let Some(items) = rows::of(text)?.filter(|items| is_dump(items)) else {
         return Ok(None);
     };
+    check_bare(&items)?;
     let most = 4 + text.len() / 128;
     let likely = likely_order(&items);
     let other = match likely {
@@ -64,6 +65,26 @@ fn is_dump(items: &[Item]) -> bool {
     bytes >= FEWEST_BARE_BYTES
 }
 
+/// Rows without offsets make up whole pages, and each has the same length but for the last of a page.
+fn check_bare(items: &[Item]) -> Result<(), FileError> {
+    let mut length = 0;
+    let mut first = None;
+    for row in items.iter().filter_map(Item::row) {
+        if row.offset.is_some() {
+            return Ok(());
+        }
+        length += row.length;
+        let is_odd = *first.get_or_insert(row.length) != row.length;
+        if is_odd && !length.is_multiple_of(VMCB_SIZE) {
+            return Err(FileError::MixedDumps { line: row.line });
+        }
+    }
+    if !length.is_multiple_of(VMCB_SIZE) {
+        return Err(FileError::PartialDump { length });
+    }
+    Ok(())
+}
+
 /// What the letters beside the rows say of the order; without letters, that of numbers.
 fn likely_order(items: &[Item]) -> Order {
     let votes = |order| {
@@ -80,8 +101,8 @@ fn likely_order(items: &[Item]) -> Order {
 /// The pages of the rows, in the order of the dumps and of their addresses.
 fn assemble(items: &[Item], order: Order, most: usize) -> Result<Vec<Page>, FileError> {
     let is_octal = rows::are_octal(items);
-    let mut pages: BTreeMap<(usize, u64), Page> = BTreeMap::new();
-    let (mut dump, mut base, mut next) = (0, 0, None);
+    let mut assembly = Assembly::new(most);
+    let mut next = None;
     let mut latest: Option<&Row> = None;
     let mut is_repeated = false;
     for item in items {
@@ -94,79 +115,133 @@ fn assemble(items: &[Item], order: Order, most: usize) -> Result<Vec<Page>, File
             Item::End(offset) => Some(offset.value(is_octal)),
         };
         let mut at = offset.or(next).unwrap_or(0);
-        match next {
-            None => base = at & !(VMCB_SIZE as u64 - 1),
-            Some(next) if at < next => {
-                // It begins anew.
-                dump += 1;
-                base = at & !(VMCB_SIZE as u64 - 1);
-            }
-            Some(start) if is_repeated => {
-                if let Some(row) = latest {
-                    repeat(&mut pages, row, order, (dump, base), start..at, most)?;
-                }
-            }
-            Some(_) => {}
+        if let (true, Some(row), Some(start)) = (is_repeated, latest, next) {
+            assembly.repeat(row, order, start..at)?;
         }
         is_repeated = false;
         if let Item::Row(row) = item {
-            put(&mut pages, (dump, base), at, row.bytes(order).as_slice());
+            assembly.begin(row, at)?;
+            assembly.put(at, row.bytes(order).as_slice())?;
             at += row.length as u64;
             latest = Some(row);
         }
         next = Some(at);
-        if pages.len() > most {
-            return Err(FileError::TooManyDumps);
-        }
     }
-    Ok(pages.into_values().collect())
+    Ok(assembly.into_pages())
 }
 
-/// Puts rows that were printed as an asterisk.
-fn repeat(
-    pages: &mut BTreeMap<(usize, u64), Page>,
-    row: &Row,
-    order: Order,
-    (dump, base): (usize, u64),
-    mut range: std::ops::Range<u64>,
+/// Pages that are put together from rows.
+struct Assembly {
+    /// More pages than these are not made of so short a text.
     most: usize,
-) -> Result<(), FileError> {
-    let bytes = row.bytes(order);
-    if bytes.is_empty() || (range.end - range.start) / VMCB_SIZE as u64 > most as u64 {
-        return Err(FileError::TooManyDumps);
-    }
-    // A page at once is faster than a row at once.
-    let many = bytes.repeat(VMCB_SIZE.div_ceil(bytes.len()));
-    while range.start < range.end {
-        let length = (range.end - range.start).min(many.len() as u64);
-        let part = usize::try_from(length).unwrap_or(many.len());
-        put(pages, (dump, base), range.start, &many[..part]);
-        range.start += length;
-        if pages.len() > most {
-            return Err(FileError::TooManyDumps);
-        }
-    }
-    Ok(())
+    /// The dump whose rows are read, from 0: another begins where an offset comes again.
+    dump: usize,
+    /// By dump and address, in pages.
+    pages: BTreeMap<(usize, u64), Part>,
+    /// The offsets that earlier dumps of a page stopped at before its end.
+    open: BTreeMap<u64, usize>,
 }
 
-fn put(
-    pages: &mut BTreeMap<(usize, u64), Page>,
-    (dump, base): (usize, u64),
-    at: u64,
-    bytes: &[u8],
-) {
-    let size = VMCB_SIZE as u64;
-    let mut at = at.saturating_sub(base);
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let within = usize::try_from(at % size).unwrap_or(0);
-        let (now, later) = rest.split_at(rest.len().min(VMCB_SIZE - within));
-        let page = pages.entry((dump, at / size));
-        let page = page.or_insert_with(|| Page::new(Layout::Vmcb));
-        page.put(within, now);
-        at += now.len() as u64;
-        rest = later;
+/// A page, and the offset behind its latest row.
+struct Part {
+    page: Page,
+    next: usize,
+}
+
+impl Assembly {
+    const fn new(most: usize) -> Self {
+        Self {
+            most,
+            dump: 0,
+            pages: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
     }
+
+    /// Sees which dump a row is of.
+    fn begin(&mut self, row: &Row, at: u64) -> Result<(), FileError> {
+        /// Offsets from here on are addresses: the same one is the same memory.
+        const LOWEST_ADDRESS: u64 = 0x1_0000;
+        let (address, within) = place(at);
+        let end = (within + row.length).min(VMCB_SIZE);
+        let is_again = |part: &Part| {
+            let mut known = part.page.runs();
+            let is_known = known.any(|(run, _)| run.start < end && within < run.end);
+            within < part.next && (is_known || at < LOWEST_ADDRESS)
+        };
+        if self.pages.get(&(self.dump, address)).is_some_and(is_again) {
+            self.end_dump();
+        }
+        match self.open.get(&address) {
+            Some(open) if within >= *open => Err(FileError::MixedDumps { line: row.line }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What follows is of another dump.
+    fn end_dump(&mut self) {
+        for ((_, address), part) in self.pages.range((self.dump, 0)..) {
+            if part.next < VMCB_SIZE {
+                let open = self.open.entry(*address).or_insert(part.next);
+                *open = part.next.min(*open);
+            }
+        }
+        self.dump += 1;
+    }
+
+    /// Puts rows that were printed as an asterisk.
+    fn repeat(
+        &mut self,
+        row: &Row,
+        order: Order,
+        mut range: std::ops::Range<u64>,
+    ) -> Result<(), FileError> {
+        let bytes = row.bytes(order);
+        let length = range.end.saturating_sub(range.start);
+        if bytes.is_empty() || length / VMCB_SIZE as u64 > self.most as u64 {
+            return Err(FileError::TooManyDumps);
+        }
+        // A page at once is faster than a row at once.
+        let many = bytes.repeat(VMCB_SIZE.div_ceil(bytes.len()));
+        while range.start < range.end {
+            let length = (range.end - range.start).min(many.len() as u64);
+            let part = usize::try_from(length).unwrap_or(many.len());
+            self.put(range.start, &many[..part])?;
+            range.start += length;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, mut at: u64, bytes: &[u8]) -> Result<(), FileError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (address, within) = place(at);
+            let (now, later) = rest.split_at(rest.len().min(VMCB_SIZE - within));
+            let part = self.pages.entry((self.dump, address));
+            let part = part.or_insert_with(|| Part {
+                page: Page::new(Layout::Vmcb),
+                next: 0,
+            });
+            part.page.put(within, now);
+            part.next = within + now.len();
+            at += now.len() as u64;
+            rest = later;
+            if self.pages.len() > self.most {
+                return Err(FileError::TooManyDumps);
+            }
+        }
+        Ok(())
+    }
+
+    fn into_pages(self) -> Vec<Page> {
+        self.pages.into_values().map(|part| part.page).collect()
+    }
+}
+
+/// The page of an address, and the offset in it.
+fn place(at: u64) -> (u64, usize) {
+    let size = VMCB_SIZE as u64;
+    (at / size, usize::try_from(at % size).unwrap_or(0))
 }
 
 /// What each page is.

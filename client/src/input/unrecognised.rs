@@ -1,5 +1,6 @@
 //! What a file is that is none of what can be read: one line that helps whoever took the wrong one.
 
+use super::encoding;
 use crate::model::FileError;
 
 /// First bytes of files that are not to be read here.
@@ -33,6 +34,9 @@ const BEGINNINGS: [(&[u8], &str); 27] = [
     (b"GIF8", "a GIF image"),
 ];
 
+/// Text by itself.
+const NOTHING: &str = "text: nothing in it is a dump of KVM, Xen or QEMU, or a hex dump of pages";
+
 /// Where tar has its name.
 const TAR: std::ops::Range<usize> = 257..262;
 
@@ -60,49 +64,55 @@ const TEXTS: [(&str, &str); 8] = [
     ),
 ];
 
+/// Names what bytes are by how they begin, if they are none that is read here.
+pub(super) fn by_beginning(bytes: &[u8]) -> Option<FileError> {
+    let mut known = BEGINNINGS.iter();
+    let known = known.find(|(begin, _)| bytes.starts_with(begin));
+    let tar = (bytes.get(TAR) == Some(b"ustar")).then_some("a tar archive");
+    let name = known.map(|(_, name)| *name).or(tar)?;
+    Some(FileError::Unrecognised(name))
+}
+
 /// Names what bytes are that are no text and no pages, or says why they are no pages.
 pub(super) fn of_bytes(bytes: &[u8], error: FileError) -> FileError {
-    let known = BEGINNINGS
-        .iter()
-        .find(|(begin, _)| bytes.starts_with(begin));
-    if let Some((_, name)) = known {
-        return FileError::Unrecognised(name);
-    }
-    if bytes.get(TAR) == Some(b"ustar") {
-        return FileError::Unrecognised("a tar archive");
+    const NULS: &str = "text with NULs in it: cut them out";
+    if encoding::is_cut_utf_16(bytes) {
+        return FileError::Unrecognised("UTF-16 text that is cut within a letter");
     }
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        return FileError::Unrecognised("UTF-16 text with NULs in it, or cut within a letter");
+        return FileError::Unrecognised("UTF-16 text with NULs in it, or something else");
+    }
+    if encoding::begins_as_text(bytes) {
+        return FileError::Unrecognised(NULS);
     }
     error
 }
 
 /// Names what a text is that is no dump.
 pub(super) fn of_text(text: &str) -> FileError {
-    let known = BEGINNINGS
-        .iter()
-        .find(|(begin, _)| text.as_bytes().starts_with(begin));
-    if let Some((_, name)) = known {
-        return FileError::Unrecognised(name);
-    }
     let text = text.trim_start();
     let begins: String = text.chars().take(32).collect::<String>().to_lowercase();
     if let Some((_, name)) = TEXTS.iter().find(|(begin, _)| begins.starts_with(begin)) {
         return FileError::Unrecognised(name);
     }
+    if text.contains("*** Guest State ***") || text.contains("VMCS Control") {
+        return FileError::Unrecognised(
+            "text with what KVM prints of a guest on Intel processors, which have no VMCB",
+        );
+    }
     if text.starts_with('[') {
         let list = serde_json::from_str::<serde::de::IgnoredAny>(text);
         return FileError::Unrecognised(if list.is_ok() {
-            "JSON, but a list, where a snapshot is an object"
+            "JSON, but a list: a snapshot is an object"
         } else {
-            "text, with nothing in it that KVM, Xen, QEMU or a hex dump prints"
+            NOTHING
         });
     }
     FileError::Unrecognised(
         if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-            "JSON, but no object"
+            "JSON, but no object: a snapshot is one"
         } else {
-            "text, with nothing in it that KVM, Xen, QEMU or a hex dump prints"
+            NOTHING
         },
     )
 }

@@ -165,10 +165,7 @@ pub enum FileError {
         padding: usize,
     },
     /// It is something else.
-    #[error(
-        "it is {0}, and no snapshot: what is read is JSON, VMCB pages, dumps of KVM, Xen and QEMU, \
-         and hex dumps of pages"
-    )]
+    #[error("{}", unrecognised_in_words(.0))]
     Unrecognised(&'static str),
     /// It has pages, and one of them is no VMCB.
     #[error(
@@ -199,6 +196,45 @@ pub enum FileError {
     /// Its name says that it is something else than what would be written.
     #[error("its name is that of {0}, and {1} would be written: choose another name, or --force")]
     OtherName(&'static str, &'static str),
+    /// Its lines are not those of one dump after the other.
+    #[error(
+        "line {line} is out of order: the lines of two dumps are mixed, or the dump before was cut \
+         off; give the lines of one dump alone, or a log that names the caller of each line"
+    )]
+    MixedDumps {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A number in a dump is not as its tool prints it.
+    #[error(
+        "line {line}: the number behind `{}` has not as many digits as are printed there: the line \
+         was broken or cut; give the lines as they were printed",
+        word.escape_default()
+    )]
+    BrokenLine {
+        /// The line, from 1.
+        line: usize,
+        /// What is printed before the number.
+        word: String,
+    },
+    /// Among rows that follow one another is something else.
+    #[error(
+        "line {line} is no row of digits, and stands among some that have no offsets: how many bytes \
+         it stands for is not known; give a dump with offsets, or one without such lines"
+    )]
+    ForeignLine {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// Rows without offsets do not make up whole pages.
+    #[error(
+        "it has {length} bytes in hexadecimal without offsets, which are no whole pages of {VMCB_SIZE}: \
+         the beginning or the end is missing, and nobody knows which; give a dump with offsets"
+    )]
+    PartialDump {
+        /// How many bytes there are.
+        length: usize,
+    },
     /// It claims more than it can have.
     #[error("it claims to have more processors than its length has room for")]
     TooManyDumps,
@@ -276,6 +312,15 @@ pub enum FileError {
          processors with -p"
     )]
     NoPage(ProcessorId),
+}
+
+/// What a file is, with what is to be done about it behind a colon, if more is known than what is
+/// read.
+fn unrecognised_in_words(what: &str) -> String {
+    const READ: &str =
+        "what is read is JSON, VMCB pages, dumps of KVM, Xen and QEMU, and hex dumps of pages";
+    let (what, advice) = what.split_once(": ").unwrap_or((what, READ));
+    format!("it is {what}, and no snapshot: {advice}")
 }
 
 /// What is wrong with JSON, in words that do not name what programs call it.

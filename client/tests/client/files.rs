@@ -124,7 +124,7 @@ fn pages_are_the_bytes_that_vmsave_left() {
             .contains("not judged (no values that were read without VMSAVE): vmsave-contradicted")
     );
     driver.refuse(1, Refusal::SvmeDoesNotStick);
-    let ran = run(&["save", "--raw", &path], &mut driver);
+    let ran = run(&["save", "--raw", "--force", &path], &mut driver);
     assert_eq!(ran.exit, 1);
     assert!(
         ran.stderr

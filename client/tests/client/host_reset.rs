@@ -7,14 +7,14 @@ use crate::run;
 
 #[test]
 fn no_vmsave_is_executed_before_the_user_agrees() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let file = file.path().to_str().unwrap();
+    let files = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
+    let [snapshot, page] = files.each_ref().map(|file| file.path().to_str().unwrap());
     for command in [
         &["show"][..],
         &[],
         &["check"],
-        &["save", file],
-        &["report", file],
+        &["save", snapshot],
+        &["report", page],
         &["watch", "--for", "1ms"],
         &["bench", "--rounds", "1"],
         &["diff", "examples/healthy.json"],

@@ -69,7 +69,7 @@ fn the_words_of_a_file_are_shown_and_kept() {
         }
         let csv = from(&["show", "--csv"]).stdout;
         assert!(csv.contains(error["code"].as_str().unwrap()), "{csv}");
-        from(&["save", &saved]);
+        from(&["save", "--force", &saved]);
         let kept: Value = serde_json::from_str(&std::fs::read_to_string(&saved).unwrap()).unwrap();
         let kept = &kept["processors"][2]["error"];
         for member in ["code", "step", "fault", "message"] {

@@ -1,28 +1,49 @@
 //! What KVM prints when VMRUN fails, or an exit is none that it knows: `dump_vmcb`.
 //!
-//! Source: Linux, `arch/x86/kvm/svm/svm.c`, 5.4 to 6.19. In between, fields were added and renamed.
+//! Source: Linux, `arch/x86/kvm/svm/svm.c`, 5.4 to 6.19. In between, fields were added and renamed,
+//! and none changed its place.
 
-use super::Found;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use amd_svm::vmcb::ExitCode;
+
 use super::lines::{self, Line, Number};
+use super::order::Order;
+use super::{Found, named};
 use crate::model::Format;
 
-/// How a number is printed.
+/// How something is printed.
 #[derive(Clone, Copy)]
 enum Form {
+    /// By itself.
+    Heading,
     /// With this many hexadecimal digits.
     Hex(usize),
     /// In decimal.
     Decimal,
+    /// With eight hexadecimal digits, since 6.19 with sixteen.
+    Code,
+    /// The third to the fifth word of the intercepts.
+    Intercepts,
+    /// A selector and its hidden parts.
+    Segment,
 }
-use Form::{Decimal, Hex};
+use Form::{Code, Decimal, Heading, Hex, Intercepts, Segment};
 
 /// What is printed before a colon, the field, the offset of the number in it, and its form.
-const KEYS: &[(&str, &str, usize, Form)] = &[
+type Key = (&'static str, &'static str, usize, Form);
+
+/// All of them, in the order in which they are printed.
+const KEYS: &[Key] = &[
+    ("last attempted VMRUN", "", 0, Heading),
+    ("VMCB Control Area", "", 0, Heading),
     ("cr_read", "cr_reads", 0, Hex(4)),
     ("cr_write", "cr_writes", 0, Hex(4)),
     ("dr_read", "dr_reads", 0, Hex(4)),
     ("dr_write", "dr_writes", 0, Hex(4)),
     ("exceptions", "exceptions", 0, Hex(8)),
+    ("intercepts", "", 0, Intercepts),
     ("pause filter count", "pause_filter_count", 0, Decimal),
     (
         "pause filter threshold",
@@ -38,7 +59,7 @@ const KEYS: &[(&str, &str, usize, Form)] = &[
     ("int_ctl", "virtual_interrupt", 0, Hex(8)),
     ("int_vector", "virtual_interrupt", 4, Hex(8)),
     ("int_state", "interrupt_shadow", 0, Hex(8)),
-    ("exit_code", "exit_code", 0, Hex(8)),
+    ("exit_code", "exit_code", 0, Code),
     ("exit_info1", "exit_info_1", 0, Hex(16)),
     ("exit_info2", "exit_info_2", 0, Hex(16)),
     ("exit_int_info", "exit_interrupt_info", 0, Hex(8)),
@@ -59,8 +80,19 @@ const KEYS: &[(&str, &str, usize, Form)] = &[
     ("vmsa_pa", "vmsa", 0, Hex(16)),
     ("allowed_sev_features", "allowed_sev_features", 0, Hex(16)),
     ("guest_sev_features", "guest_sev_features", 0, Hex(16)),
-    ("cpl", "cpl", 0, Decimal),
+    ("VMCB State Save Area", "", 0, Heading),
+    ("es", "es", 0, Segment),
+    ("cs", "cs", 0, Segment),
+    ("ss", "ss", 0, Segment),
+    ("ds", "ds", 0, Segment),
+    ("fs", "fs", 0, Segment),
+    ("gs", "gs", 0, Segment),
+    ("gdtr", "gdtr", 0, Segment),
+    ("ldtr", "ldtr", 0, Segment),
+    ("idtr", "idtr", 0, Segment),
+    ("tr", "tr", 0, Segment),
     ("vmpl", "vmpl", 0, Decimal),
+    ("cpl", "cpl", 0, Decimal),
     ("efer", "efer", 0, Hex(16)),
     ("cr0", "cr0", 0, Hex(16)),
     ("cr2", "cr2", 0, Hex(16)),
@@ -95,12 +127,14 @@ const KEYS: &[(&str, &str, usize, Form)] = &[
     ("pl2_ssp", "pl2_ssp", 0, Hex(16)),
     ("pl3_ssp", "pl3_ssp", 0, Hex(16)),
     ("u_cet", "u_cet", 0, Hex(16)),
+    ("rax", "rax", 0, Hex(16)),
     ("rbx", "rbx", 0, Hex(16)),
     ("rcx", "rcx", 0, Hex(16)),
     ("rdx", "rdx", 0, Hex(16)),
     ("rsi", "rsi", 0, Hex(16)),
     ("rdi", "rdi", 0, Hex(16)),
     ("rbp", "rbp", 0, Hex(16)),
+    ("rsp", "rsp", 0, Hex(16)),
     ("r8", "r8", 0, Hex(16)),
     ("r9", "r9", 0, Hex(16)),
     ("r10", "r10", 0, Hex(16)),
@@ -113,9 +147,14 @@ const KEYS: &[(&str, &str, usize, Form)] = &[
     ("xss", "xss", 0, Hex(16)),
 ];
 
-const SEGMENTS: [&str; 10] = [
-    "es", "cs", "ss", "ds", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
-];
+/// The first number, and the last that every version prints.
+const ENDS: [&str; 2] = ["cr_read", "excp_to"];
+
+/// What a kernel says where it has lost lines of its log.
+const LOST: &str = "printk messages dropped";
+
+/// What a kernel has before each line that the module prints.
+const TAGS: [&str; 2] = ["kvm_amd: ", "SVM: "];
 
 /// The parts of a segment, with their digits.
 const PARTS: [(char, &str, usize); 4] = [
@@ -125,93 +164,161 @@ const PARTS: [(char, &str, usize); 4] = [
     ('b', "base", 16),
 ];
 
+static ORDER: LazyLock<Order> = LazyLock::new(|| Order::new(KEYS.iter().map(|(word, ..)| *word)));
+
 pub(super) fn read(text: &str) -> Found {
-    let mut found = Found::new(Format::Kvm);
-    for line in lines::of(text) {
-        read_line(&line, &mut found);
+    let mut found = Found::new(Format::Kvm, ENDS.map(|word| ORDER.places(word)));
+    // If the lines have a tag, those without it are not of the dump: an oops names registers too.
+    let is_tagged = lines::of(text).any(|line| tagged(&line.text).is_some_and(is_of_dump));
+    found.has_heading = is_tagged;
+    let is_wanted =
+        |line: &Line| line.text.contains(LOST) || content(line, is_tagged).is_some_and(is_of_dump);
+    let wanted = || lines::of(text).filter(is_wanted);
+    if !wanted().any(|line| line.caller().is_some()) {
+        for line in wanted() {
+            read_line(&line, is_tagged, &mut found);
+        }
+        return found;
+    }
+    // Where the log says who printed a line, mixed dumps can be told apart.
+    let mut callers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut lines: Vec<(usize, Line)> = Vec::new();
+    for line in wanted() {
+        if line.is_first && line.caller().is_none() {
+            // It was cut off.
+            continue;
+        }
+        let known = callers.len();
+        let caller = line.caller().unwrap_or_default().to_owned();
+        lines.push((*callers.entry(caller).or_insert(known), line));
+    }
+    lines.sort_by_key(|(caller, _)| *caller);
+    for of_caller in lines.chunk_by(|(one, _), (other, _)| one == other) {
+        for (_, line) in of_caller {
+            read_line(line, is_tagged, &mut found);
+        }
+        found.next();
+        found.open = None;
     }
     found
 }
 
-fn read_line(line: &Line, found: &mut Found) {
-    let text = line.text.as_ref();
-    if text.contains("vmcb control area") || text.contains("last attempted vmrun") {
-        found.has_heading = true;
-        found.next();
-    }
-    if text.contains("vmcb state save area") {
-        found.has_heading = true;
-    }
-    if text.contains("last attempted vmrun") {
-        found.current.number = text
-            .split_once(" vcpu")
-            .and_then(|(_, rest)| Number::first(rest, false)?.0.decimal(4))
-            .and_then(|number| u32::try_from(number).ok());
-        return;
-    }
-    for (colon, _) in text.match_indices(':') {
-        let before = text[..colon].trim_end_matches([' ', '\t']);
-        let word = lines::word_before(text, before.len());
-        let rest = &text[colon + 1..];
-        if SEGMENTS.contains(&word) {
-            read_segment(word, rest, line.may_be_cut, found);
-        } else if word == "intercepts" {
-            read_intercepts(rest, line.may_be_cut, found);
-        } else if let Some(key) = key(before, word) {
-            read_number(*key, rest, line.may_be_cut, found);
-        }
-    }
-    // Linux 6.15 and later print no colon here.
-    if let Some((_, rest)) = text.split_once("sev_features ")
-        && let Some(key) = key("sev_features", "sev_features")
-        && !text.contains("_sev_features")
-    {
-        read_number(*key, rest, line.may_be_cut, found);
+/// What stands behind the tag of a line.
+fn tagged(text: &str) -> Option<&str> {
+    let mut found = TAGS.iter().filter_map(|tag| text.split_once(tag));
+    found.next().map(|(_, content)| content)
+}
+
+fn content<'a>(line: &'a Line, is_tagged: bool) -> Option<&'a str> {
+    if is_tagged {
+        tagged(&line.text)
+    } else {
+        Some(&line.text)
     }
 }
 
-/// The key that ends the text, of which the last word is given.
-fn key(before: &str, word: &str) -> Option<&'static (&'static str, &'static str, usize, Form)> {
-    let several = |key: &str| key.contains(' ') && before.ends_with(key);
-    KEYS.iter().find(|(key, ..)| *key == word || several(key))
+fn is_of_dump(content: &str) -> bool {
+    headings(content).next().is_some() || words(content).next().is_some()
+}
+
+/// The headings in a line.
+fn headings(content: &str) -> impl Iterator<Item = &'static str> {
+    let headings = KEYS.iter().filter(|key| matches!(key.3, Heading));
+    headings
+        .map(|(heading, ..)| *heading)
+        .filter(|heading| content.contains(heading))
+}
+
+/// The words of a line that are printed with something behind them, and what that is.
+fn words(content: &str) -> impl Iterator<Item = (&str, &str)> {
+    // Linux prints no colon behind this one.
+    const BARE: &str = "sev_features";
+    let bare = content.split_once("sev_features ");
+    let bare = bare.filter(|(before, _)| before.is_empty() || before.ends_with([' ', '\t']));
+    let bare = bare.map(|(_, rest)| (BARE, rest));
+    let colons = content.match_indices(':').map(|(colon, _)| {
+        let before = content[..colon].trim_end_matches([' ', '\t']);
+        let word = lines::word_before(content, before.len());
+        let start = before.len() - word.len();
+        // Two have blanks in them.
+        let several = before[..start].ends_with("pause filter ");
+        let start = if several {
+            start - "pause filter ".len()
+        } else {
+            start
+        };
+        (&before[start..], &content[colon + 1..])
+    });
+    bare.into_iter()
+        .chain(colons)
+        .filter(|(word, _)| !ORDER.places(word).is_empty())
+}
+
+fn read_line(line: &Line, is_tagged: bool, found: &mut Found) {
+    found.line = line.number;
+    if line.text.contains(LOST) {
+        found.next();
+        return;
+    }
+    let Some(content) = content(line, is_tagged) else {
+        return;
+    };
+    for heading in headings(content) {
+        let number = content
+            .split_once(" vCPU")
+            .and_then(|(_, rest)| Number::first(rest, false)?.0.small());
+        found.heading(ORDER.places(heading), number);
+    }
+    for (word, rest) in words(content) {
+        let start = content.len() - rest.len() - ":".len() - word.len();
+        let places = if is_tagged {
+            ORDER.places(word)
+        } else {
+            ORDER.places_in(line, start, word)
+        };
+        let key = places.first().and_then(|place| KEYS.get(*place));
+        let Some((_, name, within, form)) = key else {
+            continue;
+        };
+        match form {
+            Heading => {}
+            Segment => read_segment(word, rest, line.may_be_cut, found),
+            Intercepts => {
+                found.step(places);
+                read_intercepts(rest, line.may_be_cut, found);
+            }
+            Hex(_) | Decimal | Code => {
+                found.step(places);
+                read_number((word, name, *within, *form), rest, line.may_be_cut, found);
+            }
+        }
+    }
 }
 
 fn read_number(
-    (_, name, within, form): (&str, &str, usize, Form),
+    (word, name, within, form): (&str, &str, usize, Form),
     rest: &str,
     may_be_cut: bool,
     found: &mut Found,
 ) {
-    let Some((number, _)) = Number::first(rest, may_be_cut) else {
+    let width = named(name).map_or(8, |(field, _)| field.width());
+    let number = found.number(word, rest, may_be_cut, |number| match form {
+        Decimal => number.decimal(width),
+        Code if number.digits().len() <= 8 => number.fixed(8),
+        Hex(digits) => number.fixed(digits),
+        _ => number.fixed(16),
+    });
+    let Some((value, _)) = number else {
         return;
     };
-    let digits = match form {
-        Hex(digits) => digits,
-        Decimal => {
-            if let Some(value) = number.decimal(4) {
-                found.put_number(name, value);
-            }
-            return;
-        }
-    };
-    let Some(value) = number.hexadecimal(digits) else {
-        return;
-    };
-    match name {
+    match (name, form) {
         // The upper half was no part of what older kernels print: of the four negative codes it is
         // all ones, of all others zero.
-        "exit_code" if number.digits().len() <= 8 => {
-            found.put_number(name, amd_svm::vmcb::ExitCode(value).widened().0);
-        }
+        ("exit_code", _) => found.put_number(word, name, ExitCode(value).widened().0),
         // Bits 32 to 63 are reserved.
-        "exit_code" | "interrupt_shadow" => found.put_number(name, value),
-        _ => {
-            let bytes = value.to_le_bytes();
-            let (low, high) = bytes.split_at(digits / 2);
-            if high.iter().all(|byte| *byte == 0) {
-                found.put(name, within, low);
-            }
-        }
+        ("interrupt_shadow", _) => found.put_number(word, name, value),
+        (_, Hex(digits)) => found.put(name, within, &value.to_le_bytes()[..digits / 2]),
+        _ => found.put_number(word, name, value),
     }
 }
 
@@ -219,50 +326,57 @@ fn read_number(
 /// print them.
 fn read_intercepts(rest: &str, may_be_cut: bool, found: &mut Found) {
     const WORDS: [&str; 3] = ["intercepts_1", "intercepts_2", "intercepts_3"];
-    let Some((first, mut rest)) = Number::first(rest, may_be_cut) else {
-        return;
-    };
-    if first.digits().len() > 8 {
-        if let Some(value) = first.hexadecimal(16) {
-            let [low, high] = [value & u64::from(u32::MAX), value >> 32];
-            found.put_number(WORDS[0], low);
-            found.put_number(WORDS[1], high);
+    let first = Number::first(rest, may_be_cut).map(|(number, _)| number.digits().len());
+    if first.is_some_and(|digits| digits > 8) {
+        let both = found.number("intercepts", rest, may_be_cut, |number| number.fixed(16));
+        if let Some((value, _)) = both {
+            found.put_number("intercepts", WORDS[0], value & u64::from(u32::MAX));
+            found.put_number("intercepts", WORDS[1], value >> 32);
         }
         return;
     }
-    let mut next = Some(first);
-    for word in WORDS {
-        let Some(value) = next.and_then(|number| number.hexadecimal(8)) else {
+    let mut rest = rest;
+    for (at, word) in WORDS.into_iter().enumerate() {
+        // The third is printed by newer kernels alone.
+        if at == 2 && rest.trim().is_empty() {
+            return;
+        }
+        let number = found.number("intercepts", rest, may_be_cut, |number| number.fixed(8));
+        let Some((value, behind)) = number else {
             return;
         };
-        found.put_number(word, value);
-        next = None;
-        if let Some((number, behind)) = Number::first(rest, may_be_cut) {
-            (next, rest) = (Some(number), behind);
-        }
+        found.put_number("intercepts", word, value);
+        rest = behind;
     }
 }
 
 /// `s: 0053 a: 04f3 l: 00003c00 b: 0000000000000000`, or some of it.
 fn read_segment(name: &str, mut rest: &str, may_be_cut: bool, found: &mut Found) {
-    loop {
+    let mut parts = 0;
+    while parts < PARTS.len() {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         let mut letters = rest.chars();
-        let Some(letter) = letters.next() else {
-            return;
-        };
-        let Some((_, part, digits)) = PARTS.iter().find(|(known, ..)| *known == letter) else {
+        let letter = letters.next();
+        let part = PARTS.iter().find(|(known, ..)| Some(*known) == letter);
+        let Some((_, part, digits)) = part else {
+            if parts > 0 && rest.is_empty() && !may_be_cut {
+                found.object_to_number(name);
+            }
             return;
         };
         let Some(behind) = letters.as_str().trim_start().strip_prefix([':', '=']) else {
             return;
         };
-        let Some((number, behind)) = Number::first(behind, may_be_cut) else {
+        if parts == 0 {
+            found.step(ORDER.places(name));
+            found.is_own = true;
+        }
+        parts += 1;
+        let number = found.number(name, behind, may_be_cut, |number| number.fixed(*digits));
+        let Some((value, behind)) = number else {
             return;
         };
-        if let Some(value) = number.hexadecimal(*digits) {
-            found.put_number(&format!("{name}.{part}"), value);
-        }
+        found.put_number(name, &format!("{name}.{part}"), value);
         rest = behind;
     }
 }

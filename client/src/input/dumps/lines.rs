@@ -2,27 +2,37 @@
 
 use std::borrow::Cow;
 
-/// A line in small letters, without colours.
+/// A line without colours.
 pub(super) struct Line<'a> {
+    /// Its number in the text, from 1.
+    pub(super) number: usize,
     pub(super) text: Cow<'a, str>,
+    /// Whether the text begins with it, in its middle perhaps.
+    pub(super) is_first: bool,
     /// Whether the text ends with it, in its middle perhaps.
     pub(super) may_be_cut: bool,
 }
 
 /// The lines of a text.
 pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
-    text.split_inclusive(['\n', '\r']).map(|line| Line {
-        may_be_cut: !line.ends_with(['\n', '\r']),
-        text: small(line.trim_end_matches(['\n', '\r'])),
+    let mut number = 1;
+    let lines = text.split_inclusive(['\n', '\r']).enumerate();
+    lines.map(move |(at, line)| {
+        let here = number;
+        number += usize::from(line.ends_with('\n'));
+        Line {
+            number: here,
+            is_first: at == 0,
+            may_be_cut: !line.ends_with(['\n', '\r']),
+            text: plain(line.trim_end_matches(['\n', '\r'])),
+        }
     })
 }
 
-fn small(line: &str) -> Cow<'_, str> {
+/// The line without what terminals take for a colour.
+fn plain(line: &str) -> Cow<'_, str> {
     if !line.contains('\u{1b}') {
-        if !line.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return line.into();
-        }
-        return line.to_ascii_lowercase().into();
+        return line.into();
     }
     let mut plain = String::with_capacity(line.len());
     let mut pieces = line.split("\u{1b}[");
@@ -31,11 +41,32 @@ fn small(line: &str) -> Cow<'_, str> {
         let end = piece.find(|character: char| character.is_ascii_alphabetic());
         plain.push_str(end.map_or("", |end| &piece[end + 1..]));
     }
-    plain.make_ascii_lowercase();
     plain.into()
 }
 
-/// Where the word that ends at an offset begins: letters, digits and underscores.
+impl Line<'_> {
+    /// Who printed the line, where a kernel says so behind the time: a task or a processor, `T1234`
+    /// or `C3`.
+    ///
+    /// Source: Linux, `kernel/printk/printk.c`, `print_caller` (`CONFIG_PRINTK_CALLER`).
+    pub(super) fn caller(&self) -> Option<&str> {
+        let mut rest = self.text.as_ref();
+        // Before it stands nothing else in brackets than the time.
+        for _ in 0..2 {
+            let (_, behind) = rest.split_once('[')?;
+            let (inside, behind) = behind.split_once(']')?;
+            let inside = inside.trim();
+            let digits = inside.strip_prefix(['T', 'C']).unwrap_or_default();
+            if !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
+                return Some(inside);
+            }
+            rest = behind;
+        }
+        None
+    }
+}
+
+/// The word that ends at an offset: letters, digits and underscores.
 pub(super) fn word_before(text: &str, end: usize) -> &str {
     let before = &text[..end];
     let start = before
@@ -52,9 +83,17 @@ pub(super) struct Number<'a> {
     /// Its digits, without `0x`.
     digits: &'a str,
     is_negative: bool,
-    is_prefixed: bool,
-    /// Whether more digits may have been lost.
+    /// Whether the text ends with it: more digits may have been lost.
     may_be_cut: bool,
+}
+
+/// What a number turned out to be.
+pub(super) enum Value {
+    Number(u64),
+    /// The text ends before its last digit, or may do so.
+    Cut,
+    /// It is none, or has more or fewer digits than are printed: the line was broken or changed.
+    Broken,
 }
 
 impl<'a> Number<'a> {
@@ -65,10 +104,7 @@ impl<'a> Number<'a> {
             Some(rest) => (true, rest),
             None => (false, text),
         };
-        let (is_prefixed, text) = match text.strip_prefix("0x") {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
+        let text = text.strip_prefix("0x").unwrap_or(text);
         let end = text
             .find(|character: char| !character.is_ascii_hexdigit())
             .unwrap_or(text.len());
@@ -77,7 +113,6 @@ impl<'a> Number<'a> {
         let number = Self {
             digits,
             is_negative,
-            is_prefixed,
             may_be_cut: may_be_cut && rest.is_empty(),
         };
         (ends && !digits.is_empty()).then_some((number, rest))
@@ -87,26 +122,79 @@ impl<'a> Number<'a> {
         self.digits
     }
 
-    /// In hexadecimal. If it was printed with a fixed number of digits and ends the text with
-    /// fewer, the others were cut off.
-    pub(super) fn hexadecimal(self, digits: usize) -> Option<u64> {
-        if self.is_negative || self.may_be_cut && self.digits.len() < digits {
-            return None;
+    /// In hexadecimal, printed with a fixed number of digits.
+    pub(super) fn fixed(self, digits: usize) -> Value {
+        if !self.is_negative && self.digits.len() == digits {
+            self.parse(16)
+        } else if self.may_be_cut && self.digits.len() < digits {
+            Value::Cut
+        } else {
+            Value::Broken
         }
-        u64::from_str_radix(self.digits, 16).ok()
     }
 
-    /// In decimal, unless it does not look like that. A negative number has that many bytes.
-    pub(super) fn decimal(self, bytes: usize) -> Option<u64> {
-        let is_decimal = self.digits.bytes().all(|digit| digit.is_ascii_digit());
-        if self.is_prefixed || !is_decimal || self.digits.len() == 16 {
-            return self.hexadecimal(0);
+    /// In hexadecimal, printed with as many digits as it has: where the text ends with it, nobody
+    /// knows whether that are all.
+    pub(super) fn free(self) -> Value {
+        if self.is_negative {
+            Value::Broken
+        } else if self.may_be_cut && self.digits.len() < 16 {
+            Value::Cut
+        } else {
+            self.parse(16)
         }
-        let value: u64 = self.digits.parse().ok()?;
-        if !self.is_negative {
-            return Some(value);
+    }
+
+    /// In decimal. A negative number has that many bytes.
+    pub(super) fn decimal(self, bytes: usize) -> Value {
+        if self.may_be_cut {
+            return Value::Cut;
         }
-        let mask = u64::MAX >> (64 - 8 * bytes.clamp(1, 8));
-        Some(value.wrapping_neg() & mask)
+        match self.parse(10) {
+            Value::Number(value) if self.is_negative => {
+                let mask = u64::MAX >> (64 - 8 * bytes.clamp(1, 8));
+                Value::Number(value.wrapping_neg() & mask)
+            }
+            value => value,
+        }
+    }
+
+    fn parse(self, radix: u32) -> Value {
+        u64::from_str_radix(self.digits, radix).map_or(Value::Broken, Value::Number)
+    }
+
+    /// A small number in decimal, as of a processor.
+    pub(super) fn small(self) -> Option<u32> {
+        self.digits.parse().ok().filter(|_| !self.is_negative)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(text: &str) -> Line<'_> {
+        of(text).next().unwrap()
+    }
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        let lines: Vec<_> = of("a\r\n\u{1b}[31mb\u{1b}[0m\nc")
+            .filter(|line| !line.text.is_empty())
+            .map(|line| (line.number, line.text.into_owned(), line.may_be_cut))
+            .collect();
+        let expected = [(1, "a", false), (2, "b", false), (3, "c", true)];
+        assert_eq!(
+            lines,
+            expected.map(|(at, text, cut)| (at, text.to_owned(), cut))
+        );
+    }
+
+    #[test]
+    fn callers_are_found_where_a_kernel_prints_them() {
+        assert_eq!(only("[  912.1][ T1234] x").caller(), Some("T1234"));
+        assert_eq!(only("<3>[  912.1] [    C3] x: y").caller(), Some("C3"));
+        assert_eq!(only("[  912.1] kvm_amd: [0]").caller(), None);
+        assert_eq!(only("kvm_amd: cs:").caller(), None);
     }
 }

@@ -1,89 +1,134 @@
 //! What Xen prints by its debug key `v`, and when VMRUN fails: `svm_vmcb_dump`.
 //!
 //! Source: Xen, `xen/arch/x86/hvm/svm/svmdebug.c`, 4.2 to 4.20. In between, fields were added and
-//! renamed.
+//! renamed, and none changed its place.
+
+use std::sync::LazyLock;
 
 use super::Found;
-use super::lines::{self, Line, Number};
+use super::lines::{self, Line, Number, Value};
+use super::order::Order;
 use crate::model::Format;
 
-/// What is printed before an equals sign or a colon, the field, and whether it is in decimal.
-const KEYS: &[(&str, &str, bool)] = &[
-    ("exception_intercepts", "exceptions", false),
-    ("general1_intercepts", "intercepts_1", false),
-    ("general2_intercepts", "intercepts_2", false),
-    ("general3_intercepts", "intercepts_3", false),
-    ("pause_filter_threshold", "pause_filter_threshold", true),
-    ("pause_filter_thresh", "pause_filter_threshold", true),
-    ("pause_filter_count", "pause_filter_count", true),
-    ("iopm_base_pa", "io_permission_map", false),
-    ("msrpm_base_pa", "msr_permission_map", false),
-    ("tsc_offset", "tsc_offset", false),
-    ("tlb_control", "tlb_control", false),
-    ("vintr", "virtual_interrupt", false),
-    ("interrupt_shadow", "interrupt_shadow", false),
-    ("int_stat", "interrupt_shadow", false),
-    ("event_inj", "event_injection", false),
-    ("eventinj", "event_injection", false),
-    ("exitcode", "exit_code", false),
-    ("exit_int_info", "exit_interrupt_info", false),
-    ("exitintinfo", "exit_interrupt_info", false),
-    ("exitinfo1", "exit_info_1", false),
-    ("exitinfo2", "exit_info_2", false),
-    ("np_enable", "nested_control", false),
-    ("np_ctrl", "nested_control", false),
-    ("guest_asid", "asid", false),
-    ("asid", "asid", false),
-    ("vmsa_pa", "vmsa", false),
-    ("ghcb_msr", "ghcb", false),
-    ("vmgexit_rax", "vmgexit_rax", false),
-    ("vmgexit_cpl", "vmgexit_cpl", true),
-    ("virt_ext", "virtualization_extensions", false),
-    ("nextrip", "next_rip", false),
-    ("cpl", "cpl", true),
-    ("efer", "efer", false),
-    ("star", "star", false),
-    ("lstar", "lstar", false),
-    ("cstar", "cstar", false),
-    ("sfmask", "sfmask", false),
-    ("kerngsbase", "kernel_gs_base", false),
-    ("sysenter_cs", "sysenter_cs", false),
-    ("sysenter_esp", "sysenter_esp", false),
-    ("sysenter_eip", "sysenter_eip", false),
-    ("pat", "guest_pat", false),
-    ("cr0", "cr0", false),
-    ("cr2", "cr2", false),
-    ("cr3", "cr3", false),
-    ("cr4", "cr4", false),
-    ("dr6", "dr6", false),
-    ("dr7", "dr7", false),
-    ("rsp", "rsp", false),
-    ("rip", "rip", false),
-    ("rax", "rax", false),
-    ("rflags", "rflags", false),
-    ("ssp", "ssp", false),
-    ("s_cet", "s_cet", false),
-    ("isst", "isst_addr", false),
-    ("h_cr3", "nested_cr3", false),
-    ("cleanbits", "clean_bits", false),
-    ("debugctl", "debug_control", false),
-    ("lbfi", "branch_from", false),
-    ("lbti", "branch_to", false),
-    ("lifi", "last_exception_from", false),
-    ("liti", "last_exception_to", false),
-    ("spec_ctrl", "spec_ctrl", false),
+/// How something is printed.
+#[derive(Clone, Copy)]
+enum Form {
+    /// By itself.
+    Heading,
+    /// In hexadecimal, behind an equals sign, without zeros before it.
+    Free,
+    /// The same with a colon.
+    Colon,
+    /// With sixteen digits.
+    Fixed,
+    /// In decimal.
+    Decimal,
+    /// Two fields in one number, of which this is the lower.
+    Halves(&'static str),
+    /// An event, without a sign behind its word.
+    Event,
+    /// A row of the table of selectors.
+    Row,
+}
+use Form::{Colon, Decimal, Event, Fixed, Free, Halves, Heading, Row};
+
+/// What is printed, in small letters, the field, and the form, in the order in which they are
+/// printed.
+const KEYS: &[(&str, &str, Form)] = &[
+    (VCPU, "", Heading),
+    (DUMPING, "", Heading),
+    (BEGIN, "cr_reads", Halves("cr_writes")),
+    ("dr_intercepts", "dr_reads", Halves("dr_writes")),
+    ("exception_intercepts", "exceptions", Free),
+    ("general1_intercepts", "intercepts_1", Free),
+    ("general2_intercepts", "intercepts_2", Free),
+    ("general3_intercepts", "intercepts_3", Free),
+    ("pause_filter_threshold", "pause_filter_threshold", Decimal),
+    ("pause_filter_thresh", "pause_filter_threshold", Decimal),
+    ("pause_filter_count", "pause_filter_count", Decimal),
+    ("iopm_base_pa", "io_permission_map", Free),
+    ("msrpm_base_pa", "msr_permission_map", Free),
+    ("tsc_offset", "tsc_offset", Free),
+    ("tlb_control", "tlb_control", Free),
+    ("vintr", "virtual_interrupt", Free),
+    ("interrupt_shadow", "interrupt_shadow", Free),
+    ("int_stat", "interrupt_shadow", Free),
+    ("event_inj", "event_injection", Event),
+    ("eventinj", "event_injection", Event),
+    ("exitcode", "exit_code", Free),
+    ("exit_int_info", "exit_interrupt_info", Free),
+    ("exitintinfo", "exit_interrupt_info", Free),
+    ("exitinfo1", "exit_info_1", Free),
+    ("exitinfo2", "exit_info_2", Free),
+    ("asid", "asid", Free),
+    ("np_ctrl", "nested_control", Free),
+    ("np_enable", "nested_control", Free),
+    ("guest_asid", "asid", Free),
+    ("vmsa_pa", "vmsa", Free),
+    ("ghcb_msr", "ghcb", Free),
+    ("vmgexit_rax", "vmgexit_rax", Free),
+    ("vmgexit_cpl", "vmgexit_cpl", Decimal),
+    ("virt_ext", "virtualization_extensions", Free),
+    ("cpl", "cpl", Decimal),
+    ("efer", "efer", Free),
+    ("star", "star", Free),
+    ("lstar", "lstar", Free),
+    ("cr0", "cr0", Fixed),
+    ("cr2", "cr2", Fixed),
+    ("cr3", "cr3", Fixed),
+    ("cr4", "cr4", Fixed),
+    ("rsp", "rsp", Fixed),
+    ("rip", "rip", Fixed),
+    ("rax", "rax", Fixed),
+    ("rflags", "rflags", Fixed),
+    ("dr6", "dr6", Fixed),
+    ("dr7", "dr7", Fixed),
+    ("cstar", "cstar", Fixed),
+    ("sfmask", "sfmask", Fixed),
+    ("kerngsbase", "kernel_gs_base", Fixed),
+    ("pat", "guest_pat", Fixed),
+    ("ssp", "ssp", Fixed),
+    ("s_cet", "s_cet", Fixed),
+    ("isst", "isst_addr", Fixed),
+    ("h_cr3", "nested_cr3", Fixed),
+    ("cleanbits", "clean_bits", Free),
+    ("debugctl", "debug_control", Colon),
+    ("lbfi", "branch_from", Colon),
+    ("lbti", "branch_to", Colon),
+    ("lifi", "last_exception_from", Colon),
+    ("liti", "last_exception_to", Colon),
+    ("spec_ctrl", "spec_ctrl", Free),
+    ("cs", "cs", Row),
+    ("ds", "ds", Row),
+    ("ss", "ss", Row),
+    ("es", "es", Row),
+    ("fs", "fs", Row),
+    ("gs", "gs", Row),
+    ("gdtr", "gdtr", Row),
+    ("ldtr", "ldtr", Row),
+    ("idtr", "idtr", Row),
+    (END, "tr", Row),
 ];
 
-/// Rows of the table of selectors.
-const SEGMENTS: [&str; 10] = [
-    "es", "cs", "ss", "ds", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
+const VCPU: &str = "VCPU";
+const DUMPING: &str = "Dumping guest's current state";
+
+/// The first number, and the last row.
+const BEGIN: &str = "cr_intercepts";
+const END: &str = "tr";
+
+/// The columns of the table of selectors: older versions print their names in each row.
+const COLUMNS: [(&str, &str, usize); 4] = [
+    ("sel", "selector", 4),
+    ("attr", "attrib", 4),
+    ("limit", "limit", 8),
+    ("base", "base", 16),
 ];
 
-/// Its columns, with their digits.
-const COLUMNS: [(&str, usize); 4] = [("selector", 4), ("attrib", 4), ("limit", 8), ("base", 16)];
+static ORDER: LazyLock<Order> = LazyLock::new(|| Order::new(KEYS.iter().map(|(word, ..)| *word)));
 
 pub(super) fn read(text: &str) -> Found {
-    let mut found = Found::new(Format::Xen);
+    let mut found = Found::new(Format::Xen, [BEGIN, END].map(|word| ORDER.places(word)));
     for line in lines::of(text) {
         read_line(&line, &mut found);
     }
@@ -92,83 +137,121 @@ pub(super) fn read(text: &str) -> Found {
 
 fn read_line(line: &Line, found: &mut Found) {
     let text = line.text.as_ref();
-    if text.contains(">>> domain") || text.contains("dumping guest's current state") {
-        found.has_heading = true;
-        let number = found.current.number;
+    found.line = line.number;
+    if text.contains(">>> Domain") {
         found.next();
-        // The number stands before the dump.
-        found.current.number = number.filter(|_| !text.contains(">>>"));
     }
-    if let Some((before, rest)) = text.split_once("vcpu")
+    if let Some((before, rest)) = text.split_once(VCPU)
         && before.ends_with([' ', '\t', ')'])
-        && let Some((number, _)) = Number::first(rest.trim_start_matches('#'), false)
         && !rest.contains('=')
+        && let Some((number, _)) = Number::first(rest.trim_start_matches('#'), false)
     {
-        found.has_heading = true;
-        found.next();
-        let number = number.decimal(4);
-        found.current.number = number.and_then(|number| u32::try_from(number).ok());
+        found.heading(ORDER.places(VCPU), number.small());
         return;
     }
-    if text.contains("sel attr") {
-        found.has_heading = true;
+    if text.contains(DUMPING) {
+        found.heading(ORDER.places(DUMPING), None);
         return;
     }
+    if text.contains("Decrypted SEV-ES state") {
+        found.current.is_encrypted = true;
+        return;
+    }
+    found.has_heading |= text.contains("sel attr  limit   base");
     for (at, sign) in text.match_indices(['=', ':']) {
         let before = text[..at].trim_end_matches([' ', '\t']);
-        let word = lines::word_before(text, before.len());
+        let word = lines::word_before(text, before.len()).to_ascii_lowercase();
+        let places = ORDER.places_in(line, before.len() - word.len(), &word);
+        let Some((_, name, form)) = places.first().and_then(|place| KEYS.get(*place)) else {
+            continue;
+        };
         let rest = &text[at + sign.len()..];
-        if sign == ":" && SEGMENTS.contains(&word) {
-            read_row(word, rest, line.may_be_cut, found);
-        } else {
-            read_number(word, rest, line.may_be_cut, found);
+        match (form, sign) {
+            (Row, ":") => read_row(name, rest, line.may_be_cut, found),
+            (Colon, ":") | (Free | Fixed | Decimal | Halves(_), "=") => {
+                found.step(places);
+                read_number((&word, name, *form), rest, line.may_be_cut, found);
+            }
+            _ => {}
         }
     }
-    // The event has neither sign.
-    if let Some((_, rest)) = text.split_once("event_inj ")
-        && rest.contains("valid")
-    {
-        read_number("event_inj", rest, line.may_be_cut, found);
+    read_event(text, line.may_be_cut, found);
+}
+
+/// `event_inj 0000000080000202, valid? 1, ec? 0, type 2, vector 0x2`.
+fn read_event(text: &str, may_be_cut: bool, found: &mut Found) {
+    for (word, name, _) in KEYS.iter().filter(|key| matches!(key.2, Event)) {
+        let behind = text.split_once(word).map(|(_, rest)| rest);
+        let rest = behind.filter(|rest| rest.starts_with(' ') && !rest.contains('='));
+        if let Some(rest) = rest
+            && (rest.contains("valid?") || may_be_cut)
+        {
+            found.step(ORDER.places(word));
+            read_number((word, name, Event), rest, may_be_cut, found);
+        }
     }
 }
 
-fn read_number(word: &str, rest: &str, may_be_cut: bool, found: &mut Found) {
-    let Some((number, _)) = Number::first(rest, may_be_cut) else {
+fn read_number(
+    (word, name, form): (&str, &str, Form),
+    rest: &str,
+    may_be_cut: bool,
+    found: &mut Found,
+) {
+    let number = found.number(word, rest, may_be_cut, |number| match form {
+        Fixed | Event => number.fixed(16),
+        Decimal => number.decimal(4),
+        _ => number.free(),
+    });
+    let Some((value, _)) = number else {
         return;
     };
-    let halves = match word {
-        "cr_intercepts" => Some(["cr_reads", "cr_writes"]),
-        "dr_intercepts" => Some(["dr_reads", "dr_writes"]),
-        _ => None,
-    };
-    if let (Some([low, high]), Some(value)) = (halves, number.hexadecimal(0)) {
-        found.put_number(low, value & 0xFFFF);
-        found.put_number(high, value >> 16);
-        return;
-    }
-    let Some((_, name, is_decimal)) = KEYS.iter().find(|(key, ..)| *key == word) else {
-        return;
-    };
-    let value = if *is_decimal {
-        number.decimal(1)
+    // Registers by themselves may be of anything.
+    found.is_own |= word.contains('_') || matches!(form, Halves(_) | Event);
+    if let Halves(upper) = form {
+        found.put_number(word, name, value & 0xFFFF);
+        found.put_number(word, upper, value >> 16);
     } else {
-        number.hexadecimal(0)
-    };
-    if let Some(value) = value {
-        found.put_number(name, value);
+        found.put_number(word, name, value);
     }
 }
 
-/// `0040 0089 00004087 fffffe0000003000`.
-fn read_row(name: &str, mut rest: &str, may_be_cut: bool, found: &mut Found) {
-    for (column, digits) in COLUMNS {
-        let Some((number, behind)) = Number::first(rest, may_be_cut) else {
-            return;
+/// `0040 0089 00004087 fffffe0000003000`, with the columns' names perhaps.
+fn read_row(name: &str, rest: &str, may_be_cut: bool, found: &mut Found) {
+    let mut values = Vec::new();
+    let mut rest = rest;
+    for (label, part, digits) in COLUMNS {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        let named = rest.strip_prefix(label);
+        let behind = named.and_then(|behind| behind.strip_prefix('='));
+        let Some((number, behind)) = Number::first(behind.unwrap_or(rest), may_be_cut) else {
+            break;
         };
-        let Some(value) = number.hexadecimal(digits) else {
-            return;
-        };
-        found.put_number(&format!("{name}.{column}"), value);
+        match number.fixed(digits) {
+            Value::Number(value) => values.push((part, value)),
+            Value::Cut => break,
+            Value::Broken if values.is_empty() => return,
+            Value::Broken => {
+                found.object_to_number(name);
+                return;
+            }
+        }
         rest = behind;
+    }
+    let is_whole = values.len() == COLUMNS.len();
+    if !is_whole && !may_be_cut {
+        // Other tools have a selector alone behind such a name.
+        if values.len() > 1 {
+            found.object_to_number(name);
+        }
+        return;
+    }
+    if values.is_empty() {
+        return;
+    }
+    found.step(ORDER.places(name));
+    found.is_own |= is_whole;
+    for (part, value) in values {
+        found.put_number(name, &format!("{name}.{part}"), value);
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of a hex dump: an offset perhaps, bytes in groups, letters perhaps.
 
 use super::Order;
+use crate::model::FileError;
 
 /// The most bytes in a row with an offset.
 const LONGEST: usize = 32;
@@ -16,6 +17,8 @@ pub(super) enum Item {
 
 /// Bytes of a row.
 pub(super) struct Row {
+    /// The line that it stands in, from 1.
+    pub(super) line: usize,
     pub(super) offset: Option<Offset>,
     /// As they are printed, group by group.
     printed: Vec<u8>,
@@ -30,6 +33,8 @@ pub(super) struct Row {
 /// What is printed before a row: hexadecimal, or octal as `od` has it.
 #[derive(Clone, Copy)]
 pub(super) struct Offset {
+    /// How many digits it has.
+    digits: usize,
     hexadecimal: u64,
     octal: Option<u64>,
 }
@@ -56,6 +61,7 @@ impl Offset {
         }
         let hexadecimal = u64::from_str_radix(&digits, 16).ok()?;
         (hexadecimal < LARGEST).then(|| Self {
+            digits: digits.len(),
             hexadecimal,
             octal: u64::from_str_radix(&digits, 8).ok(),
         })
@@ -119,23 +125,39 @@ pub(super) fn are_octal(items: &[Item]) -> bool {
 
 /// The rows of a text: those with offsets if there are some, otherwise those without, if there is
 /// hardly anything else.
-pub(super) fn of(text: &str) -> Option<Vec<Item>> {
+pub(super) fn of(text: &str) -> Result<Option<Vec<Item>>, FileError> {
     let mut items = Vec::new();
     let (mut lines, mut rows, mut placed) = (0_usize, 0_usize, 0_usize);
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+    // Lines that are no rows, before the latest row and behind it.
+    let (mut foreign, mut behind) = (None, None);
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
         lines += 1;
-        let Some(item) = item(line, matches!(items.last(), Some(Item::Repeated))) else {
+        let is_repeated = matches!(items.last(), Some(Item::Repeated));
+        let Some(item) = item(line, number, is_repeated) else {
+            behind = behind.or((rows > 0).then_some(number));
             continue;
         };
         if let Item::Row(row) = &item {
             rows += 1;
             placed += usize::from(row.offset.is_some());
+            foreign = foreign.or(behind);
         }
         items.push(item);
     }
+    drop_cut(&mut items, text);
     if 2 * placed > rows {
         items.retain(|item| item.row().is_none_or(|row| row.offset.is_some()));
-        return Some(items);
+        return Ok(Some(items));
+    }
+    if 10 * rows < 9 * lines {
+        return Ok(None);
+    }
+    // Where offsets do not say it, rows have to follow one another.
+    if let Some(line) = foreign {
+        return Err(FileError::ForeignLine { line });
     }
     for item in &mut items {
         if let Item::Row(row) = item {
@@ -143,10 +165,28 @@ pub(super) fn of(text: &str) -> Option<Vec<Item>> {
         }
     }
     items.retain(|item| item.row().is_some());
-    (10 * rows >= 9 * lines).then_some(items)
+    Ok(Some(items))
 }
 
-fn item(line: &str, is_repeated: bool) -> Option<Item> {
+/// Drops a first row whose offset has lost digits, and a last one that has but a part of a group or
+/// of its offset, where the text begins or ends there.
+fn drop_cut(items: &mut Vec<Item>, text: &str) {
+    let digits = |row: &Row| row.offset.map_or(0, |offset| offset.digits);
+    if let [Item::Row(first), Item::Row(next), ..] = items.as_slice()
+        && first.line == 1
+        && digits(first) != digits(next)
+    {
+        items.remove(0);
+    }
+    if let [.., Item::Row(before), Item::Row(last)] = items.as_slice()
+        && (digits(last) != digits(before) || last.group != before.group)
+        && !text.ends_with(['\n', '\r'])
+    {
+        items.pop();
+    }
+}
+
+fn item(line: &str, number: usize, is_repeated: bool) -> Option<Item> {
     let words = words(line);
     if let [.., last] = words.as_slice()
         && last.text == "*"
@@ -160,7 +200,11 @@ fn item(line: &str, is_repeated: bool) -> Option<Item> {
             return Some(Item::End(offset));
         }
     }
-    row(line, &words).map(Item::Row)
+    let row = row(line, &words)?;
+    Some(Item::Row(Row {
+        line: number,
+        ..row
+    }))
 }
 
 /// A word of a line, and where it stands.
@@ -230,6 +274,7 @@ fn row(line: &str, words: &[Word]) -> Option<Row> {
             // Plain digits, as many as somebody put on a line.
             let printed: Vec<u8> = decode(digits(word.text)).collect();
             return Some(Row {
+                line: 0,
                 offset: before(words, first),
                 length: printed.len(),
                 printed,
@@ -283,6 +328,7 @@ fn of_groups(line: &str, groups: &[Word], offset: Option<Offset>) -> Row {
         .collect();
     let group = groups.first().map_or(1, |word| digits(word.text).len() / 2);
     let mut row = Row {
+        line: 0,
         offset,
         length: printed.len(),
         printed,

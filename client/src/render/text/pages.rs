@@ -80,13 +80,25 @@ fn section(
             let bytes = page.bytes(field.range());
             bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
         });
-        text += &wrapped("  zero: ", &zero, width);
+        text += &wrapped("  zero: ", &by_segment(&zero), width);
         let all = page.layout().fields().iter();
         let absent = all.filter(|field| page.bytes(field.range()).is_none());
         let absent: Vec<&str> = absent.map(Field::name).collect();
-        text += &wrapped("  not in the source: ", &absent, width);
+        text += &wrapped("  not in the source: ", &by_segment(&absent), width);
     }
     text
+}
+
+/// The names, with that of a segment in place of its four parts.
+fn by_segment<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let segment = |name: &'a str| name.split_once('.').map(|(segment, _)| segment);
+    let groups =
+        names.chunk_by(|one, next| segment(one).is_some() && segment(one) == segment(next));
+    let fold = |group: &[&'a str]| match (group, group.first().and_then(|name| segment(name))) {
+        ([_, _, _, _], Some(segment)) => vec![segment],
+        _ => group.to_vec(),
+    };
+    groups.flat_map(fold).collect()
 }
 
 /// A field with its words.

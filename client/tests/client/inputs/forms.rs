@@ -207,21 +207,49 @@ proptest! {
     }
 
     #[test]
-    fn a_dump_that_was_cut_off_tells_what_it_has(page in page(), end in 400_usize..12_000) {
-        let text = &forms(&page)[2].1;
-        let end = end.min(text.len());
-        let Ok(snapshot) = Snapshot::parse(&text.as_bytes()[..end]) else {
+    fn a_dump_that_was_cut_off_tells_what_it_has(
+        page in page(), form in 0_usize..13, ends in (0_usize..17_000, 0_usize..17_000),
+    ) {
+        let (name, text) = &forms(&page)[form];
+        let start = ends.0.min(ends.1).min(text.len());
+        let end = ends.0.max(ends.1).min(text.len());
+        let Ok(snapshot) = Snapshot::parse(&text.as_bytes()[start..end]) else {
             return Ok(());
         };
         let json = snapshot.to_json().unwrap();
         prop_assert_eq!(&Snapshot::parse(json.as_bytes()).unwrap(), &snapshot);
-        let pages = snapshot.processors[0].result.as_ref().unwrap().pages.as_ref().unwrap();
-        let vmcb = pages.vmcb.as_ref().unwrap();
-        for field in fields::VMCB {
-            if let Some(bytes) = vmcb.bytes(field.range()) {
-                prop_assert_eq!(bytes, &page[field.range()], "{}", field);
-            }
+        prop_assert_eq!(snapshot.processors.len(), 1);
+        assert_known(&snapshot, &[&page], name);
+    }
+
+    #[test]
+    fn mixed_hex_dumps_are_refused_or_read_right(
+        one in page(), other in page(), form in 0_usize..13, turns in vec(any::<bool>(), 2..100),
+        lost in 0_usize..300,
+    ) {
+        let both = [forms(&one)[form].clone(), forms(&other)[form].clone()];
+        let mut rest = both.each_ref().map(|(_, text)| text.lines().collect::<Vec<_>>().into_iter());
+        let mut lines = Vec::new();
+        for turn in turns.iter().cycle().take(2 * 600) {
+            lines.extend(rest[usize::from(*turn)].next());
         }
+        lines.truncate(lines.len().saturating_sub(lost));
+        if let Ok(snapshot) = Snapshot::parse(lines.join("\n").as_bytes()) {
+            assert_known(&snapshot, &[&one, &other], both[0].0);
+        }
+    }
+}
+
+/// Each processor is that of one of the pages, as far as it was read.
+fn assert_known(snapshot: &Snapshot, pages: &[&Vec<u8>], form: &str) {
+    for processor in &snapshot.processors {
+        let capture = processor.result.as_ref().unwrap();
+        let read = capture.pages.as_ref().unwrap().vmcb.as_ref().unwrap();
+        let is_of = |page: &&&Vec<u8>| {
+            let known = (0..VMCB_SIZE).filter_map(|at| Some((at, read.bytes(at..at + 1)?)));
+            known.clone().count() > 0 && known.into_iter().all(|(at, byte)| byte == &page[at..=at])
+        };
+        assert!(pages.iter().any(|page| is_of(&page)), "{form}: {read:?}");
     }
 }
 

@@ -63,10 +63,13 @@ fn what_is_no_snapshot_is_named() {
             b"index,group,number,lstar\n",
             "it is comma-separated values",
         ),
-        (b"Dear reader,\nhello.\n", "it is text, with nothing in it"),
+        (
+            b"Dear reader,\nhello.\n",
+            "it is text, and no snapshot: nothing in it is a dump",
+        ),
         (
             b"[  912.104411] usb 1-1: new device\n",
-            "it is text, with nothing in it",
+            "it is text, and no snapshot: nothing in it is a dump",
         ),
     ] {
         let line = complaint(bytes);

@@ -95,6 +95,15 @@ pub fn printed(page: &[u8], index: usize) -> String {
     writeln!(text, "DR6={:016x} DR7={:016x}", n("dr6"), n("dr7")).unwrap();
     writeln!(text, "EFER={:016x}", n("efer")).unwrap();
     writeln!(text, "FCW=037f FSW=0000 [ST=0] FTW=00 MXCSR=00001f80").unwrap();
-    writeln!(text, "XMM00={:032x} XMM01={:032x}", 5, 6).unwrap();
+    writeln!(
+        text,
+        "FPR0=0707070707070707 403f FPR1=0000000000000000 0000"
+    )
+    .unwrap();
+    writeln!(
+        text,
+        "XMM00=0000000000000001 0000000000000002 XMM01=0505050505050505 0606060606060606"
+    )
+    .unwrap();
     text
 }
