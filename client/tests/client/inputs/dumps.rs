@@ -314,9 +314,9 @@ fn an_exit_is_told_in_words_and_vmrun_by_its_conditions() {
         "processor 0: asid-zero: ",
         "processor 0: vmrun-not-intercepted: ",
     ] {
-        let folded: Vec<_> = ran.stdout.split_whitespace().collect();
-        let folded = folded.join(" ");
-        assert!(folded.contains(wanted.trim()), "{wanted}\n{}", ran.stdout);
+        let words: Vec<_> = ran.stdout.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(words.contains(wanted.trim()), "{wanted}\n{}", ran.stdout);
     }
     let field = run(&["decode", "--field", "exit_code", &path], &mut driver);
     assert_eq!(

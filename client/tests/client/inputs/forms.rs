@@ -99,8 +99,12 @@ fn canonical(page: &[u8]) -> String {
 }
 
 /// The page in every form, with the name of the form.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn forms(page: &[u8]) -> Vec<(&'static str, String)> {
-    let plain: String = page.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut plain = String::new();
+    for byte in page {
+        write!(plain, "{byte:02x}").unwrap();
+    }
     let lines: Vec<&str> = (0..plain.len())
         .step_by(60)
         .map(|at| &plain[at..plain.len().min(at + 60)])
