@@ -63,8 +63,11 @@ pub(super) fn begins_as_text(bytes: &[u8]) -> bool {
 
 /// Whether all but the last byte is text in UTF-16.
 pub(super) fn is_cut_utf_16(bytes: &[u8]) -> bool {
-    let whole = bytes.len() - bytes.len() % 2;
-    whole < bytes.len() && bytes.contains(&0) && text(&bytes[..whole]).is_some()
+    let Some((_, whole)) = bytes.split_last().filter(|(_, whole)| whole.len() % 2 == 0) else {
+        return false;
+    };
+    let is_text = |read| utf_16(whole, read).is_some_and(|text| is_mostly_ascii(&text));
+    is_text(u16::from_le_bytes) || is_text(u16::from_be_bytes)
 }
 
 fn utf_16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<Text<'static>> {

@@ -189,7 +189,7 @@ pub enum FileError {
     ReadTwice,
     /// It is a snapshot, and would be lost.
     #[error(
-        "it is a snapshot, and would be replaced: choose another name, or --force; what is to be \
+        "it is a snapshot, or was one, and would be replaced: choose another name, or --force; what is to be \
          read is named with --from"
     )]
     WouldReplace,
@@ -312,6 +312,24 @@ pub enum FileError {
          processors with -p"
     )]
     NoPage(ProcessorId),
+}
+
+impl FileError {
+    /// Whether the file is meant to be a snapshot, or a dump, and only a part of it is wrong.
+    pub(crate) const fn is_of_damaged_snapshot(&self) -> bool {
+        !matches!(
+            self,
+            Self::Io(_)
+                | Self::TooLarge
+                | Self::Empty
+                | Self::OtherJson(_)
+                | Self::Unrecognised(_)
+                | Self::NoVmcb { .. }
+                | Self::NotText
+                | Self::NoDump(_)
+                | Self::PartialPage { .. }
+        )
+    }
 }
 
 /// What a file is, with what is to be done about it behind a colon, if more is known than what is

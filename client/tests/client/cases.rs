@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use self::table::CASES;
 use crate::fake::Driver;
-use crate::files::Folder;
+use crate::files::{Folder, assert_matches_schema};
 use crate::{Ran, run};
 
 fn path(name: &str) -> String {
@@ -73,6 +73,19 @@ fn every_file_is_described_and_asked_about() {
         assert!(asked, "{file} is not asked about");
     }
     assert_eq!(files.len(), 29);
+}
+
+#[test]
+fn what_is_decoded_in_json_is_as_the_schema_says_and_reads_back() {
+    let files = fs::read_dir(path("")).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    for file in files.filter(|name| name != "README.md") {
+        let ran = client(&format!("decode --json --full @{file}"));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{file}");
+        assert_matches_schema(&ran.stdout);
+        let read = Snapshot::parse(ran.stdout.as_bytes()).unwrap();
+        assert_eq!(read, Snapshot::open(path(&file)).unwrap(), "{file}");
+    }
 }
 
 #[test]

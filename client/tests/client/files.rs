@@ -33,7 +33,7 @@ pub fn schema() -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
 }
 
-fn assert_matches_schema(json: &str) {
+pub fn assert_matches_schema(json: &str) {
     let document = serde_json::from_str(json).unwrap();
     let errors: Vec<_> = schema()
         .iter_errors(&document)

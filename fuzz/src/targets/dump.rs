@@ -3,7 +3,8 @@
 
 use client::{Format, Snapshot};
 
-use crate::{memory::assert_bounded, program::run_client_on};
+use crate::memory::assert_bounded;
+use crate::program::run_client_on;
 
 /// Runs the target on one input.
 pub fn run(bytes: &[u8]) {

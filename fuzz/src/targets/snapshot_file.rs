@@ -3,6 +3,7 @@
 
 use amd_svm::vmcb::VMCB_SIZE;
 use client::{Capture, Snapshot};
+
 use crate::memory::assert_bounded;
 
 fn read(bytes: &[u8]) {

@@ -64,7 +64,11 @@ pub(super) fn check_target(path: &Path, force: bool, kind: Kind) -> Result<(), E
     }
     // What is no regular file is no snapshot, and may have no end.
     let is_file = fs::metadata(path).is_ok_and(|file| file.is_file());
-    if is_file && Snapshot::open(path).is_ok() {
+    let is_snapshot = || match Snapshot::open(path) {
+        Err(Error::File { reason, .. }) => reason.is_of_damaged_snapshot(),
+        read => read.is_ok(),
+    };
+    if is_file && is_snapshot() {
         return Err(Error::file(path, FileError::WouldReplace));
     }
     let extension = path.extension().map(OsStr::to_ascii_lowercase);

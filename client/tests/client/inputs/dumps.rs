@@ -111,6 +111,15 @@ fn logged(lines: &[String], way: usize) -> String {
     text
 }
 
+/// What each tool prints of a page, with the tool.
+pub fn printed(page: &[u8]) -> [(&'static str, String); 3] {
+    [
+        ("kvm", logged(&kvm::printed(page), 0)),
+        ("xen", xen::printed(page)),
+        ("qemu", qemu::printed(page, 0)),
+    ]
+}
+
 /// The lines of two dumps, each in its order: whose turn it is says a list, over and over.
 fn mixed(one: &[String], other: &[String], turns: &[bool]) -> Vec<(bool, String)> {
     let mut rest = [one, other];

@@ -258,6 +258,53 @@ fn assert_known(snapshot: &Snapshot, pages: &[&Vec<u8>], form: &str) {
 }
 
 #[test]
+fn a_page_is_decoded_from_every_form_as_from_itself() {
+    let cases = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cases/linux-guest-2vcpu.vmcb"
+    );
+    let mut page = std::fs::read(cases).unwrap();
+    page.truncate(VMCB_SIZE);
+    let folder = crate::files::Folder::new();
+    let decode = |form: &str, bytes: &[u8], json: bool| {
+        let path = folder.path(&form.replace(' ', "-"));
+        std::fs::write(&path, bytes).unwrap();
+        let arguments = if json {
+            vec!["decode", "--json", &path]
+        } else {
+            vec!["decode", &path]
+        };
+        let ran = run(&arguments, &mut Driver::with_processors(1));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{form}");
+        ran.stdout
+    };
+    // The first line says what it was taken for.
+    let shown = |form, bytes: &[u8]| {
+        let text = decode(form, bytes, false);
+        text.split_once('\n')
+            .map(|(_, rest)| rest.to_owned())
+            .unwrap()
+    };
+    let expected = shown("itself", &page);
+    for (form, text) in forms(&page) {
+        assert_eq!(shown(form, text.as_bytes()), expected, "{form}");
+    }
+    let fields = |form, bytes: &[u8]| {
+        let document: serde_json::Value = serde_json::from_str(&decode(form, bytes, true)).unwrap();
+        let fields = &document["processors"][0]["pages"]["vmcb"]["fields"];
+        fields.as_object().unwrap().clone()
+    };
+    let expected = fields("itself", &page);
+    for (form, text) in super::dumps::printed(&page) {
+        let read = fields(form, text.as_bytes());
+        assert!(read.len() > 40, "{form}: {}", read.len());
+        for (name, value) in read {
+            assert_eq!(Some(&value), expected.get(&name), "{form}: {name}");
+        }
+    }
+}
+
+#[test]
 fn every_field_of_a_page_is_shown() {
     for field in fields::VMCB {
         let mut page = [0; VMCB_SIZE];

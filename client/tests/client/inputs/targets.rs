@@ -27,6 +27,18 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
         assert!(ran.stderr.contains("--force"), "{}", ran.stderr);
         assert_eq!(fs::read(&evidence).unwrap(), saved);
     }
+    // Of evidence that is damaged, something may still be saved.
+    for damaged in [
+        &saved[..saved.len() / 2],
+        &[&saved, [0; 4000].as_slice()].concat(),
+    ] {
+        fs::write(&evidence, damaged).unwrap();
+        let ran = run(&["save", &evidence], &mut driver);
+        assert_eq!(ran.exit, 1);
+        assert_eq!(fs::read(&evidence).unwrap(), damaged);
+    }
+    fs::write(&evidence, b"").unwrap();
+    assert_eq!(output(&["save", &evidence], &mut driver), "");
     assert_eq!(output(&["save", "--force", &evidence], &mut driver), "");
     let page = folder.path("page.html");
     for _ in 0..2 {

@@ -17,6 +17,24 @@ fn complaint(bytes: &[u8]) -> String {
     Snapshot::parse(bytes).expect_err("it was read").to_string()
 }
 
+/// What a kernel prints of itself.
+const OOPS: &[u8] = b"\
+[  912.104410] RSP: 0018:ffffa0d2c0a3fd80 EFLAGS: 00010046
+[  912.104410] RAX: 0000000000000000 RBX: ffff9a3b4c6e0000 RCX: 00000000c0000102
+[  912.104410] RDX: 0000000000000000 RSI: ffff9a3b4c6e0000 RDI: 00000000c0000102
+[  912.104410] CS:  0010 DS: 0000 ES: 0000 CR0: 0000000080050033
+[  912.104410] CR2: ffffa0d2c0a3fff8 CR3: 000000010c5b2000 CR4: 0000000000750ee0
+";
+
+/// What WinDbg prints by `r`.
+const DEBUGGER: &[u8] = b"\
+rax=0000000000000000 rbx=ffffbc0e2f5b3080 rcx=0000000000000001
+rdx=0000000000000000 rsi=0000000000000000 rdi=fffff8011241a640
+rip=fffff8011241a640 rsp=ffffbc0e2f5b3000 rbp=0000000000000000
+cs=0010  ss=0018  ds=002b  es=002b  fs=0053  gs=002b             efl=00040246
+cr0=0000000080050033 cr2=0000000000000000 cr3=00000000001ad002 cr4=0000000000350ef8
+";
+
 #[test]
 fn what_is_no_snapshot_is_named() {
     let mut executable = b"\x7FELF\x02\x01\x01".to_vec();
@@ -25,6 +43,17 @@ fn what_is_no_snapshot_is_named() {
     assert_eq!(executable.len(), 8192);
     let mut random = executable.clone();
     random[..4].fill(9);
+    // A page that is mostly zero would pass for a VMCB.
+    let mut small_executable = executable[..16].to_vec();
+    small_executable.resize(4096, 0);
+    let mut archive = b"\x1F\x8B\x08".to_vec();
+    archive.resize(4096, 0);
+    let holes = [
+        b"[  912.104411] usb 1-1: new device\n".repeat(3),
+        vec![0; 9],
+        b"x".to_vec(),
+    ]
+    .concat();
     let padded = [healthy().as_bytes(), &[0; 3000]].concat();
     for (bytes, wanted) in [
         (executable.as_slice(), "it is an ELF executable"),
@@ -54,6 +83,19 @@ fn what_is_no_snapshot_is_named() {
         (
             &[0; 4095],
             "4095 bytes that are neither text nor whole pages",
+        ),
+        (&small_executable, "it is an ELF executable"),
+        (&archive, "it is a gzip archive"),
+        (
+            b"\x7B\0\x22\0s\0c\0h\0e\0m\0a\0x",
+            "it is UTF-16 text that is cut within a letter",
+        ),
+        (&holes, "it is text with NULs in it, and no snapshot: cut them out"),
+        (OOPS, "it is text, and no snapshot"),
+        (DEBUGGER, "it is text, and no snapshot"),
+        (
+            b"kvm_intel: VMCS 000000005a5a5a5a\nkvm_intel: *** Guest State ***\nCR0: actual=0x80050033\n",
+            "a guest on Intel processors, which have no VMCB",
         ),
         (
             b"<!DOCTYPE html><title>x",
