@@ -36,6 +36,13 @@ impl Vmrun {
     }
 }
 
+impl Vmrun {
+    /// Whether anything was judged at all.
+    pub(crate) fn is_of_something(&self) -> bool {
+        self.not_judged.len() < Condition::ALL.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use amd_svm::vmcb::VMCB_SIZE;
@@ -51,6 +58,9 @@ mod tests {
         page.put(0x58, &[0; 4]);
         let partial = Vmrun::of(&page).unwrap();
         assert_eq!(partial.refused, [Condition::AsidZero]);
+        assert!(partial.is_of_something());
+        let nothing = Vmrun::of(&Page::new(Layout::Vmcb)).unwrap();
+        assert!(!nothing.is_of_something());
         assert_eq!(partial.not_judged.len(), Condition::ALL.len() - 1);
         assert_eq!(Vmrun::of(&Page::new(Layout::Vmsa)), None);
     }

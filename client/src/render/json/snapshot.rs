@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amd_svm::vmcb::VmsaveState;
 use serde::{Deserialize, Serialize};
 
-use self::lists::{Names, Object, at_most, object, some_at_most};
+use self::lists::{Names, Object, at_most, object, some_at_most, some_object};
 use self::machine::{ClientMembers, MachineMembers, is_false, some_members};
 use self::pages::PagesMembers;
 use self::state::{StateMembers, WitnessMembers};
@@ -137,9 +137,17 @@ struct SnapshotMembers {
     schema: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     driver: Option<Driver>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_object"
+    )]
     client: Option<ClientMembers>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_object"
+    )]
     machine: Option<MachineMembers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_at: Option<Timestamp>,

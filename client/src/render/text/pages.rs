@@ -204,6 +204,9 @@ pub(crate) fn vmrun(snapshot: &Snapshot, palette: Palette) -> String {
         }
         let closing = match (vmrun.refused.len(), vmrun.not_judged.len()) {
             (0, 0) => "VMRUN accepts it, on a processor that has what it asks for".to_owned(),
+            (0, _) if !vmrun.is_of_something() => {
+                "none of VMRUN's conditions was judged".to_owned()
+            }
             (0, _) => "VMRUN refuses nothing of what was judged".to_owned(),
             (count, _) => format!(
                 "VMRUN refuses it, for {}",

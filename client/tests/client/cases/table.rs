@@ -208,6 +208,20 @@ pub const CASES: &[Case] = &[
         &["0x"],
     ),
     (
+        "decode --vmrun @kvm-dmesg.txt",
+        7,
+        &["processor 1: none of VMRUN's conditions was judged\n"],
+        &["refuses nothing", "accepts"],
+    ),
+    (
+        "decode --vmrun @linux-guest-2vcpu.vmcb",
+        6,
+        &[
+            "processor 0: vmrun-not-intercepted: VMRUN is not intercepted (intercepts_2; APM volume 2, 15.5.1)\n",
+        ],
+        &["not judged"],
+    ),
+    (
         "show --field IA32_LSTAR --from @kvm-dmesg.txt",
         0,
         &["0xfffff8011241a640\n"],

@@ -273,6 +273,56 @@ proptest! {
 }
 
 #[test]
+fn what_others_may_see_of_a_guest_has_none_of_its_addresses() {
+    let cases = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cases/linux-guest-2vcpu.vmcb"
+    );
+    let mut page = std::fs::read(cases).unwrap();
+    page.truncate(VMCB_SIZE);
+    for (name, address) in [
+        ("rip", 0xFFFF_FFFF_81A2_B3C4_u64),
+        ("rsp", 0xFFFF_C900_0012_3F58),
+        ("cr3", 0x1_2345_6000),
+        ("exit_info_2", 0x7FFE_1234_5678),
+    ] {
+        let field = fields::named(fields::VMCB, name).unwrap();
+        assert!(field.write(page.as_mut_slice().try_into().unwrap(), address));
+    }
+    let addresses = [
+        "rip",
+        "rsp",
+        "cr3",
+        "exit_info_2",
+        "lstar",
+        "gs.base",
+        "tr.base",
+    ];
+    for text in printed(&page)
+        .map(|(_, text)| text.into_bytes())
+        .into_iter()
+        .chain([page.clone()])
+    {
+        let whole = Snapshot::parse(&text).unwrap();
+        let mut shown = whole.clone();
+        shown.make_anonymous();
+        let json = shown.to_json().unwrap();
+        for name in addresses {
+            let digits = format!("{:x}", number(&page, name));
+            assert!(
+                digits.len() > 4 && !json.contains(&digits),
+                "{name}: {json}"
+            );
+        }
+        assert_eq!(Snapshot::parse(json.as_bytes()).unwrap(), shown);
+        let found = |snapshot| client::check(snapshot).findings.len();
+        assert_eq!(found(&whole), found(&shown));
+        let mode = |snapshot: &Snapshot| snapshot.processors[0].result.as_ref().unwrap().guest;
+        assert_eq!(mode(&whole), mode(&shown));
+    }
+}
+
+#[test]
 fn the_registers_of_an_encrypted_guest_are_those_of_its_save_area() {
     let text = "\
 kvm_amd: SEV-SNP vCPU1 VMCB 00000000759a48a5, last attempted VMRUN on CPU 7

@@ -140,7 +140,9 @@ fn a_page_of_which_reserved_bytes_or_attributes_are_set_is_no_vmcb() {
 
 #[test]
 fn structures_are_objects_and_no_message_has_a_name_of_the_program() {
-    let healthy: serde_json::Value = serde_json::from_str(&healthy()).unwrap();
+    let mut healthy: serde_json::Value = serde_json::from_str(&healthy()).unwrap();
+    healthy["machine"] = serde_json::json!({"host": "WS-0412", "processor": {"family": 25}});
+    healthy["client"] = serde_json::json!({"version": "0.1.0"});
     for pointer in [
         "",
         "/processors/0",
@@ -148,6 +150,9 @@ fn structures_are_objects_and_no_message_has_a_name_of_the_program() {
         "/processors/0/vmsave/tr",
         "/processors/0/witness",
         "/processors/0/cycles",
+        "/machine",
+        "/machine/processor",
+        "/client",
     ] {
         let mut document = healthy.clone();
         let place = document.pointer_mut(pointer).unwrap();

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Hex;
+use super::lists::some_object;
 use crate::model::{Machine, ProcessorIdentity, Timestamp};
 
 /// More characters than any name has that a system gives itself.
@@ -25,7 +26,11 @@ pub(super) struct MachineMembers {
     os_build: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     booted_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_object"
+    )]
     processor: Option<IdentityMembers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hypervisor: Option<Text>,
