@@ -26,7 +26,7 @@ const OOPS: &[u8] = b"\
 [  912.104410] CR2: ffffa0d2c0a3fff8 CR3: 000000010c5b2000 CR4: 0000000000750ee0
 ";
 
-/// What WinDbg prints by `r`.
+/// What a debugger of Windows prints by `r`.
 const DEBUGGER: &[u8] = b"\
 rax=0000000000000000 rbx=ffffbc0e2f5b3080 rcx=0000000000000001
 rdx=0000000000000000 rsi=0000000000000000 rdi=fffff8011241a640
@@ -36,6 +36,7 @@ cr0=0000000080050033 cr2=0000000000000000 cr3=00000000001ad002 cr4=0000000000350
 ";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_no_snapshot_is_named() {
     let mut executable = b"\x7FELF\x02\x01\x01".to_vec();
     executable.extend((0..8185_u32).map(|at| (at.wrapping_mul(0x9E37_79B1) >> 24) as u8));
