@@ -10,11 +10,14 @@ fn every_transcript_of_the_client_is_what_its_command_prints() {
     let readme = fs::read_to_string(package.join("../README.md")).unwrap();
     // What the commands write shall not lie in the repository.
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir_all(folder.path().join("client/examples")).unwrap();
-    for example in ["healthy.json", "tampered.json"] {
-        let example = Path::new("examples").join(example);
-        let copy = folder.path().join("client").join(&example);
-        fs::copy(package.join(&example), copy).unwrap();
+    for file in [
+        "examples/healthy.json",
+        "examples/tampered.json",
+        "tests/cases/kvm-dmesg.txt",
+    ] {
+        let copy = folder.path().join("client").join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(package.join(file), copy).unwrap();
     }
     let mut commands = Vec::new();
     for block in readme.split("```console\n").skip(1) {
