@@ -16,13 +16,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "random")]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 mod control;
 mod outcome;
+#[cfg(feature = "random")]
+pub mod random;
 mod reply;
 mod request;
+pub mod status;
 
 pub use control::{CONTROL_SNAPSHOT, CONTROL_STATUS, DEVICE_NAME, LINK_NAME, USER_PATH};
 pub use outcome::Outcome;

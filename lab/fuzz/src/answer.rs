@@ -1,9 +1,8 @@
-//! Answers of the driver: to which caller, and of which records.
+//! Answers of the driver, and to which caller.
 
 use alloc::string::String;
 
 use lab_wire::{Access, Token};
-use protocol::{SnapshotRecord, StatusRecord};
 
 /// A difference between an answer and what was expected.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,24 +38,4 @@ pub struct Answer<'a> {
     pub output: &'a [u8],
     /// Whether the system buffer is as it was, behind what the caller gets.
     pub rest_untouched: bool,
-}
-
-/// What is asked of each processor.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RecordKind {
-    /// [`StatusRecord`].
-    Status,
-    /// [`SnapshotRecord`].
-    Snapshot,
-}
-
-impl RecordKind {
-    /// Bytes of a record.
-    #[must_use]
-    pub const fn record_size(self) -> usize {
-        match self {
-            Self::Status => size_of::<StatusRecord>(),
-            Self::Snapshot => size_of::<SnapshotRecord>(),
-        }
-    }
 }

@@ -1,13 +1,11 @@
 //! Programs: what one processor calls, one after another.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
 use fastrand::Rng;
 use lab_wire::{Access, Token};
-use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, SnapshotRecord, StatusRecord};
-use zerocopy::IntoBytes;
+use protocol::random::Control;
 
 /// Places where handles are kept, shared by all processors: any of them uses and
 /// closes what another has opened.
@@ -15,12 +13,6 @@ pub const SLOTS: usize = 8;
 
 /// Of so many calls, on average, one restarts the driver.
 const CALLS_PER_RESTART: u32 = 2048;
-
-/// Of so many control codes, on average, one has large buffers.
-const CONTROLS_PER_LARGE: u32 = 256;
-
-/// As large as buffers get.
-const LARGE: u32 = 1 << 16;
 
 /// One system call, or a restart.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,17 +44,6 @@ pub enum Call {
     /// Everything is closed, and the driver unloaded and loaded again, unless
     /// the driver is in use.
     Restart,
-}
-
-/// A control code with its buffers.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Control {
-    /// The control code.
-    pub code: u32,
-    /// The input.
-    pub input: Vec<u8>,
-    /// Bytes of output that there is room for.
-    pub output_length: u32,
 }
 
 /// Paths on and near the device.
@@ -134,7 +115,7 @@ impl Program {
             2 if self.random.bool() => Call::Close { slot },
             _ => Call::Control {
                 slot,
-                control: self.control(),
+                control: Control::random(&mut self.random, self.processors),
             },
         }
     }
@@ -161,95 +142,6 @@ impl Program {
             token,
         }
     }
-
-    fn control(&mut self) -> Control {
-        if self.one_in(CONTROLS_PER_LARGE) {
-            let input_length = self.random.usize(..LARGE as usize);
-            return Control {
-                code: self.code(),
-                input: self.bytes(input_length),
-                output_length: self.random.u32(..=LARGE),
-            };
-        }
-        let code = self.code();
-        Control {
-            code,
-            input: self.input(),
-            output_length: self.output_length(code),
-        }
-    }
-
-    /// Mostly a code that the driver serves, or one that differs little from it.
-    fn code(&mut self) -> u32 {
-        const FUNCTION_SHIFT: u32 = 2;
-        let valid = self.any(&[CONTROL_STATUS, CONTROL_SNAPSHOT]);
-        match self.random.u32(..16) {
-            0 => valid ^ 1 << self.random.u32(..32),
-            1 => valid.wrapping_add(self.random.u32(..64) << FUNCTION_SHIFT),
-            2 => self.random.u32(..),
-            _ => valid,
-        }
-    }
-
-    /// Mostly a request that the driver serves, or one that differs little from it.
-    fn input(&mut self) -> Vec<u8> {
-        let mut input = if self.one_in(6) {
-            protocol::Request::handshake()
-        } else {
-            protocol::Request::new()
-        }
-        .as_bytes()
-        .to_vec();
-        match self.random.u32(..16) {
-            0 => {
-                let byte = self.random.usize(..input.len());
-                input[byte] ^= 1 << self.random.u32(..8);
-            }
-            1 => input.truncate(self.random.usize(..input.len())),
-            2 => {
-                let more = self.random.usize(1..=8);
-                input.resize(input.len() + more, 0);
-            }
-            3 => {
-                let length = self.random.usize(..64);
-                input = self.bytes(length);
-            }
-            _ => {}
-        }
-        input
-    }
-
-    /// Mostly what the reply needs, or a byte or two more or less.
-    fn output_length(&mut self, code: u32) -> u32 {
-        let header = length(size_of::<ReplyHeader>());
-        let record = if code == CONTROL_STATUS {
-            length(size_of::<StatusRecord>())
-        } else {
-            length(size_of::<SnapshotRecord>())
-        };
-        let whole = header + self.processors * record;
-        let near = |random: &mut Rng, length: u32| (length + random.u32(..5)).saturating_sub(2);
-        match self.random.u32(..16) {
-            0 => 0,
-            1 => self.random.u32(..=header),
-            2 => near(&mut self.random, header),
-            3 => near(&mut self.random, whole - record),
-            4..8 => near(&mut self.random, whole),
-            8 => self.random.u32(..=whole),
-            9 => whole + self.random.u32(..=whole),
-            _ => whole,
-        }
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let mut bytes = alloc::vec![0; length];
-        self.random.fill(&mut bytes);
-        bytes
-    }
-}
-
-fn length(size: usize) -> u32 {
-    u32::try_from(size).expect("a few hundred bytes")
 }
 
 impl Iterator for Program {
@@ -283,32 +175,10 @@ impl fmt::Display for Call {
     }
 }
 
-impl fmt::Display for Control {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 64;
-        let Self {
-            code,
-            input,
-            output_length,
-        } = self;
-        write!(
-            f,
-            "control code {code:#010x}, {} bytes of input",
-            input.len()
-        )?;
-        let shown = &input[..input.len().min(SHOWN)];
-        if !shown.is_empty() {
-            write!(f, " {shown:02x?}")?;
-        }
-        if shown.len() < input.len() {
-            f.write_str("...")?;
-        }
-        write!(f, ", room for {output_length}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]

@@ -2,12 +2,13 @@
 
 use amd_svm::witness;
 use lab_wire::Token;
+use protocol::random::RecordKind;
 use protocol::{
     PACKAGE_VERSION, ProcessorId, Record, Reply, ReplyHeader, SnapshotRecord, StatusRecord, VERSION,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::answer::{Caller, Mismatch, RecordKind, ensure};
+use crate::answer::{Caller, Mismatch, ensure};
 
 /// Processors of a full group.
 const GROUP: u32 = 64;

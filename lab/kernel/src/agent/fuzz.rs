@@ -275,7 +275,7 @@ impl Runner {
             },
         };
         self.count_request(expected.name(), answer.status);
-        expected.check(&answer, caller, processors)
+        expectation::check(expected, &answer, caller, processors)
     }
 
     fn restart(&mut self) -> Result<(), Mismatch> {

@@ -1,4 +1,6 @@
-//! The NTSTATUS values that are expected.
+//! The NTSTATUS values that requests to the driver end with.
+//!
+//! Source: [MS-ERREF], section 2.3.1.
 
 /// `STATUS_SUCCESS`.
 pub const SUCCESS: u32 = 0;
