@@ -5,7 +5,9 @@ mod exchange;
 #[cfg(any(windows, test))]
 mod identity;
 mod records;
+mod timed;
 #[cfg(windows)]
 pub(crate) mod windows;
 
 pub use device::{Device, open};
+pub(crate) use timed::Timed;

@@ -20,6 +20,7 @@ mod driver_io;
 mod input;
 mod model;
 mod render;
+mod selftest;
 #[cfg_attr(
     not(windows),
     expect(
@@ -45,3 +46,4 @@ pub use model::{
     Recorded, Snapshot, Status, Timestamp, Unavailable, UnknownField, UnknownFormat,
     UnknownProcessor,
 };
+pub use selftest::SelfTestStep;

@@ -4,10 +4,10 @@
 //! All of it is plain code over the [`Machine`] trait. Windows is one implementation of it, a machine
 //! in the tests another, on which every step can be made to fail.
 
-mod failure;
-mod image_path;
+pub(crate) mod failure;
+pub(crate) mod image_path;
 mod install;
-mod machine;
+pub(crate) mod machine;
 mod options;
 mod package;
 mod plan;
@@ -18,7 +18,7 @@ mod refusal;
 mod tests;
 mod uninstall;
 #[cfg(windows)]
-mod windows;
+pub(crate) mod windows;
 
 pub(crate) use self::install::install;
 pub(crate) use self::options::Options;

@@ -21,7 +21,7 @@ pub const FEATURES: &str = "lab/boot,oracles/boot,distribution/boot,xtask/boot";
 pub const DAMAGE: &str = "damage";
 
 /// Tests that only read files, by their modules in a program whose other tests boot.
-pub const OF_FILES: [&str; 3] = ["layers::", "scripts::", "style::"];
+pub const OF_FILES: [&str; 4] = ["evidence::", "layers::", "scripts::", "style::"];
 
 /// Enough for any program on a slow machine; a lab that hangs ends much sooner by itself.
 const SUITE_LIMIT: Duration = Duration::from_mins(15);

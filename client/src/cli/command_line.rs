@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Install(InstallOptions),
     /// Removes the driver, and all that was installed with it
     Uninstall(UninstallOptions),
+    /// Tests the driver on this machine, and writes a file to send back
+    Selftest(SelfTestOptions),
 }
 
 /// Where the data comes from, and how much of it is wanted.
@@ -91,6 +93,7 @@ impl Command {
             Self::Watch(options) => options.source.yes,
             Self::Bench(options) => options.options.source.yes,
             Self::Diff(options) => options.comparison.options.source.yes,
+            Self::Selftest(options) => options.yes,
             Self::Status(_)
             | Self::Explain(_)
             | Self::Decode(_)
@@ -380,6 +383,28 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+#[derive(Args, Debug)]
+pub(crate) struct SelfTestOptions {
+    /// The file to write, which must not exist; a page of the same name, .html, goes beside it
+    #[arg(default_value = "selftest.json")]
+    pub(crate) file: PathBuf,
+    /// One minute in place of ten: everything less often
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Make the random requests of this run again
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u32>,
+    /// Go on even where VMSAVE may reset the host
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// After `client uninstall`: test that nothing is left, and nothing else
+    #[arg(long, conflicts_with_all = ["quick", "seed"])]
+    pub(crate) removed: bool,
+    /// Print what files from other machines settle of docs/evidence.md
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["file", "quick", "seed", "removed"])]
+    pub(crate) compare: Vec<PathBuf>,
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   client                           everything, on every processor
@@ -396,6 +421,7 @@ Examples:
   client report a.html             a page to look at
   client bench                     what a snapshot costs
   client install --dry-run         what would be done, and what is in the way
+  client selftest --quick          does the driver keep its word here?
 
 Exit codes:
   0  done; nothing found, nothing differs
@@ -404,9 +430,10 @@ Exit codes:
   3  the driver is not running
   4  access to the driver was denied
   5  VMSAVE is not possible on this machine
-  6  check has findings, diff has differences, watch has seen changes, or VMRUN
-     refuses what decode --vmrun was given
-  7  nothing found, or no difference; but not everything was judged or compared
+  6  check has findings, diff has differences, watch has seen changes, VMRUN
+     refuses what decode --vmrun was given, or a step of selftest failed
+  7  nothing found, failed or different; but not everything was judged, compared
+     or done
 
 A script that wants a clean bill takes 0 alone, one that wants no alarm takes 7
 too:

@@ -6,6 +6,7 @@ mod diff;
 mod files;
 mod install;
 mod origin;
+mod selftest;
 mod show;
 mod status;
 mod watch;
@@ -71,6 +72,7 @@ pub(crate) fn carry_out<'device>(
         }
         Command::Install(options) => install::install(options, streams.stdout),
         Command::Uninstall(options) => install::uninstall(&options, streams.stdout),
+        Command::Selftest(options) => selftest::selftest(&options, open, streams),
         Command::Diff(options) => diff::diff(options, open, terminal),
         Command::Watch(options) => {
             let origin = Origin::of(&options.source, open)?;

@@ -18,9 +18,10 @@ pub(crate) enum Exit {
     AccessDenied = 4,
     /// No processor of this machine lets VMSAVE be used.
     Unavailable = 5,
-    /// There are findings, or differences.
+    /// There are findings, differences, or steps that failed.
     Found = 6,
-    /// Nothing was found, or no difference; but not everything was judged or compared.
+    /// Nothing was found or failed, and nothing differs; but not everything was judged, compared or
+    /// done.
     Incomplete = 7,
 }
 

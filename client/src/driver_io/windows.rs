@@ -8,6 +8,7 @@ mod privilege;
 pub(crate) mod registry;
 mod service;
 pub(crate) mod system;
+pub(crate) mod system_information;
 
 use std::fs::{File, OpenOptions};
 use std::os::windows::io::AsRawHandle;
@@ -31,7 +32,21 @@ struct Handle(File);
 /// enabled without which addresses are hidden.
 pub(super) fn open() -> Result<Box<dyn Device>, DeviceError> {
     privilege::enable_debug_privilege();
-    match OpenOptions::new().read(true).open(protocol::USER_PATH) {
+    open_for_reading()
+}
+
+/// The same with the privileges that the caller has.
+pub(crate) fn open_for_reading() -> Result<Box<dyn Device>, DeviceError> {
+    open_with(OpenOptions::new().read(true))
+}
+
+/// Opens the device for writing alone, which no control code is content with.
+pub(crate) fn open_for_writing() -> Result<Box<dyn Device>, DeviceError> {
+    open_with(OpenOptions::new().write(true))
+}
+
+fn open_with(options: &OpenOptions) -> Result<Box<dyn Device>, DeviceError> {
+    match options.open(protocol::USER_PATH) {
         Ok(file) => Ok(Box::new(Handle(file))),
         Err(error) => Err(match device_error(error, 0) {
             DeviceError::NotFound => service::why_absent(),

@@ -14,6 +14,7 @@ pub(crate) struct Samples {
 }
 
 /// The samples, summed up.
+#[derive(Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) driver: Option<Driver>,
     pub(crate) snapshots: usize,

@@ -70,6 +70,16 @@ pub(crate) struct Process {
 }
 
 impl Failure {
+    /// What the thread's last error says of a function that failed. To be called at once: any other
+    /// function may overwrite it.
+    pub(crate) fn of_last_error(function: &'static str) -> Self {
+        let code = io::Error::last_os_error().raw_os_error();
+        Self::System {
+            function,
+            code: code.map_or(0, i32::cast_unsigned),
+        }
+    }
+
     pub(crate) fn file(path: impl Into<PathBuf>, reason: io::Error) -> Self {
         Self::File {
             path: path.into(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Resolves the path in the notations that services of drivers have: below the `windows` folder with
 /// or without `\SystemRoot`, in the object manager's `\??`, and plain.
-pub(super) fn resolve(noted: &str, windows: &Path) -> PathBuf {
+pub(crate) fn resolve(noted: &str, windows: &Path) -> PathBuf {
     let noted = noted.trim_matches('"');
     if let Some(plain) = noted.strip_prefix(r"\??\") {
         return PathBuf::from(plain);

@@ -7,8 +7,8 @@ mod certificates;
 mod home;
 mod processes;
 mod program;
-mod service;
-mod system;
+pub(crate) mod service;
+pub(crate) mod system;
 mod token;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,9 @@ use protocol::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
+/// `FILE_WRITE_ACCESS` in a control code.
+const DEMANDS_WRITE: u32 = 2 << 14;
+
 /// How the driver says that the buffer is too small.
 #[derive(Clone, Copy)]
 pub enum WhenTooSmall {
@@ -141,6 +144,9 @@ impl Driver {
             return Ok(needed);
         }
         Err(match self.when_too_small {
+            WhenTooSmall::Header if output.len() < size_of::<ReplyHeader>() => {
+                DeviceError::from_ntstatus(0xC000_0023, 0)
+            }
             WhenTooSmall::Header => {
                 header.record_count = 0;
                 header.write_to_prefix(output).unwrap();
@@ -166,17 +172,25 @@ impl Device for &mut Driver {
                 ..ProcessorId::default()
             });
         }
+        let refusal = |status| Err(DeviceError::from_ntstatus(status, 0));
+        // The handle is one for reading.
+        if code & DEMANDS_WRITE != 0 {
+            return refusal(0xC000_0022);
+        }
+        if ![CONTROL_STATUS, CONTROL_SNAPSHOT].contains(&code) {
+            return refusal(0xC000_0010);
+        }
         let Ok(request) = Request::read_from_bytes(input) else {
-            return Err(DeviceError::from_ntstatus(0xC000_0004, 0));
+            return refusal(0xC000_0004);
         };
+        if request.reserved != [0; 6] {
+            return refusal(0xC000_000D);
+        }
         match (code, request.version) {
             (CONTROL_STATUS, 0) => self.reply::<StatusRecord>(&[], output),
-            (_, version) if version != self.protocol => {
-                Err(DeviceError::from_ntstatus(0xC000_0059, 0))
-            }
+            (_, version) if version != self.protocol => refusal(0xC000_0059),
             (CONTROL_STATUS, _) => self.reply(&self.statuses, output),
-            (CONTROL_SNAPSHOT, _) => self.reply(&self.snapshots, output),
-            _ => Err(DeviceError::from_ntstatus(0xC000_0010, 0)),
+            _ => self.reply(&self.snapshots, output),
         }
     }
 

@@ -9,6 +9,9 @@ use crate::run;
 fn no_vmsave_is_executed_before_the_user_agrees() {
     let files = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
     let [snapshot, page] = files.each_ref().map(|file| file.path().to_str().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let new_file = folder.path().join("new.json");
+    let new_file = new_file.to_str().unwrap();
     for command in [
         &["show"][..],
         &[],
@@ -18,6 +21,7 @@ fn no_vmsave_is_executed_before_the_user_agrees() {
         &["watch", "--for", "1ms"],
         &["bench", "--rounds", "1"],
         &["diff", "examples/healthy.json"],
+        &["selftest", "--quick", new_file],
     ] {
         let mut driver = Driver::with_processors(2);
         driver.resets_hosts = Some(ProcessorModel {

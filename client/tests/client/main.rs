@@ -21,6 +21,7 @@ mod refusals;
 mod replies;
 mod report;
 mod rules;
+mod selftest;
 mod show;
 mod status;
 mod watch;

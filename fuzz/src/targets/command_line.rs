@@ -3,7 +3,7 @@
 
 use crate::program::{Replays, run_client};
 
-const LEFT_OUT: [&str; 3] = ["save", "report", "watch"];
+const LEFT_OUT: [&str; 4] = ["save", "report", "selftest", "watch"];
 
 /// Runs the target on one input.
 pub fn run(bytes: &[u8]) {

@@ -19,6 +19,7 @@ pub fn run(bytes: &[u8]) {
             &["decode", "--json"],
             &["decode", "--vmrun"],
             &["show", "--field", "exit_code", "--from"],
+            &["selftest", "--compare"],
         ],
     );
 }

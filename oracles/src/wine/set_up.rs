@@ -52,8 +52,13 @@ pub fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
         Step::new(second, "uninstall", 0, REMOVED),
         Step::new(second, "uninstall", 0, &["nothing of svmsave is installed"]),
         Step::new(second, "status", 3, &[]),
+        Step::new(second, SELF_TEST_REMOVED, 0, SELF_TESTED_REMOVED),
     ] {
         step.take(prefix, &mut verdict)?;
+    }
+    for result in ["removed.json", "removed.html"] {
+        fs::remove_file(prefix.file(second).join(result))
+            .with_context(|| format!("the self-test wrote no {result}"))?;
     }
     Trace::of(prefix)?.compare(&before, wine, &mut verdict);
     Ok(verdict)
@@ -120,6 +125,14 @@ const REMOVED: &[&str] = &[
     "done: remove the certificate CN=second from TrustedPublisher",
     "done: delete the folder svmsave in Program Files",
     "nothing of svmsave is left but the folder that it was installed from",
+];
+
+const SELF_TEST_REMOVED: &str = r"selftest --removed C:\second\removed.json";
+
+const SELF_TESTED_REMOVED: &[&str] = &[
+    "after the removal of the driver, on Wine, build 19045",
+    "passed    removed           `client.exe uninstall` left no service, no package and no notes",
+    r"1 passed, 0 failed, 0 not done: C:\second\removed.json and C:\second\removed.html say more",
 ];
 
 /// A command that a user types, and what comes of it.

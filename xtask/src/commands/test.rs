@@ -300,7 +300,7 @@ fn boots(program: &TestProgram) -> bool {
 }
 
 /// The tests of a program that boots which do not: they only read files.
-fn of_files(program: &TestProgram) -> Option<[&'static str; 3]> {
+fn of_files(program: &TestProgram) -> Option<[&'static str; 4]> {
     let here = program.integration && program.package == "xtask";
     here.then_some(suites::OF_FILES)
 }

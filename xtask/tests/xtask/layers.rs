@@ -20,16 +20,25 @@ static KERNEL: [&str; 7] = [
 ];
 
 /// The layers of the client, each with those that it may use.
-const CLIENT: [Layer<'_>; 7] = [
+const CLIENT: [Layer<'_>; 8] = [
     ("model", &[]),
     ("checks", &["model"]),
     ("render", &["model", "checks"]),
     ("input", &["model", "render"]),
     ("driver_io", &["model"]),
     ("setup", &["model", "driver_io"]),
+    ("selftest", &["model", "checks", "driver_io", "setup"]),
     (
         "cli",
-        &["model", "checks", "render", "input", "driver_io", "setup"],
+        &[
+            "model",
+            "checks",
+            "render",
+            "input",
+            "driver_io",
+            "setup",
+            "selftest",
+        ],
     ),
 ];
 

@@ -3,10 +3,13 @@
 
 #[cfg(feature = "boot")]
 mod demo;
+mod evidence;
 mod layers;
 #[cfg(feature = "boot")]
 mod report;
 mod scripts;
+#[cfg(feature = "boot")]
+mod selftest;
 mod style;
 #[cfg(feature = "boot")]
 mod tampering;

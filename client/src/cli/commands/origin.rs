@@ -1,13 +1,13 @@
 //! Where a snapshot comes from, and what it tells of the machine as a whole.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cli::advice;
 use crate::cli::command_line::Source;
 use crate::cli::exit::Exit;
 use crate::cli::run::Answer;
-use crate::driver_io::Device;
+use crate::driver_io::{Device, Timed};
 use crate::input;
 use crate::model::processor::AboutProcessor;
 use crate::model::processor_list::{self, Item};
@@ -86,12 +86,9 @@ impl<'device> Origin<'device> {
             let (snapshot, machine) = self.snapshot(list)?;
             return Ok((snapshot, machine, None));
         };
-        let mut timed = Timed {
-            device: device.as_mut(),
-            latest: Duration::ZERO,
-        };
+        let mut timed = Timed::new(device.as_mut());
         let mut snapshot = Snapshot::take(&mut timed)?;
-        let took = timed.latest;
+        let took = timed.latest();
         let machine = Machine::of(&snapshot.processors);
         processor_list::narrow(&mut snapshot.processors, list)?;
         Ok((snapshot, machine, Some(took)))
@@ -112,27 +109,6 @@ impl<'device> Origin<'device> {
             Self::File { .. } => return None,
         };
         status.hypervisor().map(str::to_owned)
-    }
-}
-
-/// A device whose requests are timed, and that does not ask the system for anything else.
-struct Timed<'d, 'device> {
-    device: &'d mut (dyn Device + 'device),
-    /// What the latest request took: the one whose buffer was large enough.
-    latest: Duration,
-}
-
-impl Device for Timed<'_, '_> {
-    fn control(
-        &mut self,
-        code: u32,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
-        let begun = Instant::now();
-        let outcome = self.device.control(code, input, output);
-        self.latest = begun.elapsed();
-        outcome
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "the certificate functions take raw pointers")]
 
-use std::{io, ptr};
+use std::ptr;
 
 use windows_sys::Win32::Foundation::ERROR_FILE_NOT_FOUND;
 use windows_sys::Win32::Security::Cryptography::{
@@ -31,7 +31,7 @@ pub(super) fn has(store: record::Store, certificate: &Certificate) -> Result<boo
 /// Adds it; one that is there stays.
 pub(super) fn add(store: record::Store, certificate: &Certificate) -> Result<(), Failure> {
     let Some(store) = Store::open(store, 0)? else {
-        return Err(last_error("CertOpenStore"));
+        return Err(Failure::of_last_error("CertOpenStore"));
     };
     let length = length(certificate)?;
     // SAFETY: the store is open; the pointer and the length are those of the certificate's bytes;
@@ -47,7 +47,7 @@ pub(super) fn add(store: record::Store, certificate: &Certificate) -> Result<(),
         )
     };
     if added == 0 {
-        return Err(last_error("CertAddEncodedCertificateToStore"));
+        return Err(Failure::of_last_error("CertAddEncodedCertificateToStore"));
     }
     store.commit()
 }
@@ -64,7 +64,7 @@ pub(super) fn remove(store: record::Store, certificate: &Certificate) -> Result<
     // not, so that it is not dropped.
     let deleted = unsafe { CertDeleteCertificateFromStore(found.into_raw()) };
     if deleted == 0 {
-        return Err(last_error("CertDeleteCertificateFromStore"));
+        return Err(Failure::of_last_error("CertDeleteCertificateFromStore"));
     }
     store.commit()
 }
@@ -87,7 +87,7 @@ impl Store {
             )
         };
         if store.is_null() {
-            return match last_error("CertOpenStore") {
+            return match Failure::of_last_error("CertOpenStore") {
                 Failure::System {
                     code: ERROR_FILE_NOT_FOUND,
                     ..
@@ -104,7 +104,7 @@ impl Store {
         // SAFETY: the store is open, and this control takes no parameter.
         let done = unsafe { CertControlStore(self.0, 0, CERT_STORE_CTRL_COMMIT, ptr::null()) };
         if done == 0 {
-            return Err(last_error("CertControlStore"));
+            return Err(Failure::of_last_error("CertControlStore"));
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Context {
             CertCreateCertificateContext(X509_ASN_ENCODING, certificate.der.as_ptr(), length)
         };
         if context.is_null() {
-            return Err(last_error("CertCreateCertificateContext"));
+            return Err(Failure::of_last_error("CertCreateCertificateContext"));
         }
         Ok(Self(context))
     }
@@ -169,12 +169,4 @@ fn length(certificate: &Certificate) -> Result<u32, Failure> {
         function: "CertCreateCertificateContext",
         code: windows_sys::Win32::Foundation::ERROR_INVALID_PARAMETER,
     })
-}
-
-fn last_error(function: &'static str) -> Failure {
-    let code = io::Error::last_os_error().raw_os_error();
-    Failure::System {
-        function,
-        code: code.map_or(0, i32::cast_unsigned),
-    }
 }

@@ -2,9 +2,9 @@
 
 #![expect(unsafe_code, reason = "the service functions take raw pointers")]
 
+use std::ptr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use std::{io, ptr};
 
 use windows_sys::Win32::Foundation::{
     ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_MARKED_FOR_DELETE,
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LARGEST_CONFIGURATION: u32 = 8 << 10;
 
 /// What the service does.
-pub(super) fn state() -> Result<Service, Failure> {
+pub(crate) fn state() -> Result<Service, Failure> {
     let Some(service) = open(SERVICE_QUERY_STATUS)? else {
         return Ok(Service::Absent);
     };
@@ -44,7 +44,7 @@ pub(super) fn state() -> Result<Service, Failure> {
 }
 
 /// The file that the service runs, as it is noted; none if there is no service.
-pub(super) fn image_path() -> Result<Option<String>, Failure> {
+pub(crate) fn image_path() -> Result<Option<String>, Failure> {
     let Some(service) = open(SERVICE_QUERY_CONFIG)? else {
         return Ok(None);
     };
@@ -62,7 +62,7 @@ pub(super) fn image_path() -> Result<Option<String>, Failure> {
         )
     };
     if asked == 0 {
-        return Err(last_error("QueryServiceConfigW"));
+        return Err(Failure::of_last_error("QueryServiceConfigW"));
     }
     // SAFETY: the function has filled in the structure at the beginning of the buffer, which is
     // aligned for it.
@@ -81,7 +81,7 @@ pub(super) fn image_path() -> Result<Option<String>, Failure> {
 }
 
 /// Starts the driver; one that runs goes on.
-pub(super) fn start() -> Result<(), Failure> {
+pub(crate) fn start() -> Result<(), Failure> {
     let service = open(SERVICE_START)?.ok_or(Failure::NoService)?;
     // SAFETY: the handle is open for this, and no arguments are passed.
     let started = unsafe { StartServiceW(service.0, 0, ptr::null()) };
@@ -89,7 +89,7 @@ pub(super) fn start() -> Result<(), Failure> {
 }
 
 /// Stops the driver, and waits until it is out of memory.
-pub(super) fn stop() -> Result<(), Failure> {
+pub(crate) fn stop() -> Result<(), Failure> {
     let Some(service) = open(SERVICE_STOP | SERVICE_QUERY_STATUS)? else {
         return Ok(());
     };
@@ -153,7 +153,7 @@ fn accept(function: &'static str, result: i32, good: u32) -> Result<(), Failure>
     if result != 0 {
         return Ok(());
     }
-    match last_error(function) {
+    match Failure::of_last_error(function) {
         Failure::System { code, .. } if code == good => Ok(()),
         failure => Err(failure),
     }
@@ -165,7 +165,7 @@ struct Handle(SC_HANDLE);
 impl Handle {
     fn of(handle: SC_HANDLE, function: &'static str) -> Result<Self, Failure> {
         if handle.is_null() {
-            Err(last_error(function))
+            Err(Failure::of_last_error(function))
         } else {
             Ok(Self(handle))
         }
@@ -184,13 +184,5 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: the handle is open, and not used after this.
         unsafe { CloseServiceHandle(self.0) };
-    }
-}
-
-fn last_error(function: &'static str) -> Failure {
-    let code = io::Error::last_os_error().raw_os_error();
-    Failure::System {
-        function,
-        code: code.map_or(0, i32::cast_unsigned),
     }
 }

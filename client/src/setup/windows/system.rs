@@ -35,7 +35,7 @@ pub(super) fn has_firmware_virtualization() -> bool {
 }
 
 /// Whether this is Wine, which has this function for those who want to know.
-pub(super) fn is_wine() -> bool {
+pub(crate) fn is_wine() -> bool {
     // SAFETY: the name ends with a zero. The library is in every process and stays there.
     let library = unsafe { GetModuleHandleW(w!("ntdll.dll")) };
     // SAFETY: the library is loaded, and the name ends with a zero.
@@ -43,7 +43,7 @@ pub(super) fn is_wine() -> bool {
 }
 
 /// `C:\Windows`, on a server for many users, too.
-pub(super) fn windows_folder() -> Result<PathBuf, Failure> {
+pub(crate) fn windows_folder() -> Result<PathBuf, Failure> {
     folder("GetSystemWindowsDirectoryW", |buffer| {
         // SAFETY: the buffer has the length that is passed.
         unsafe { GetSystemWindowsDirectoryW(buffer.as_mut_ptr(), LONGEST) }
