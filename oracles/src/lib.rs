@@ -9,6 +9,7 @@ mod linux;
 mod lock;
 mod metadata;
 mod monitor;
+mod once;
 mod python;
 mod reproducible;
 pub mod signatures;
