@@ -1,6 +1,6 @@
 //! Whether Windows could trust a package, asked of verifiers that were written elsewhere: signify for
-//! all of it, osslsigncode for what it can read, and the rules for images for their checksum,
-//! which no signature covers.
+//! all of it, LIEF for its images, osslsigncode for what it can read, and the rules for images for
+//! their checksum, which no signature covers.
 
 use std::fs;
 use std::path::Path;
@@ -16,6 +16,9 @@ use xtask::needs;
 
 use crate::image::rules::Facts;
 use crate::python::Environment;
+
+/// The verifiers in Python, and what speaks for them.
+const SCRIPTS: [(&str, &str); 2] = [("signify", "ask_signify.py"), ("LIEF", "ask_lief.py")];
 
 /// What osslsigncode is asked about: a file, and the catalog that it is to be found in.
 const QUESTIONS: &[(&str, Option<&str>)] = &[
@@ -42,7 +45,9 @@ pub fn verify(workspace: &Workspace, folder: &Path, certificate: &Path) -> Resul
     host::ensure(workspace, needs::SIGNING, &[])?;
     let mut verdict = Verdict::default();
     verdict.ask_rules(folder)?;
-    verdict.ask_signify(workspace, folder, certificate)?;
+    for (verifier, script) in SCRIPTS {
+        verdict.ask_script(workspace, verifier, script, [folder, certificate])?;
+    }
     for &(file, catalog) in QUESTIONS {
         verdict.ask_osslsigncode(folder, certificate, file, catalog)?;
     }
@@ -66,26 +71,26 @@ impl Verdict {
         Ok(())
     }
 
-    fn ask_signify(
+    /// Asks a verifier that a script in Python speaks for.
+    fn ask_script(
         &mut self,
         workspace: &Workspace,
-        folder: &Path,
-        certificate: &Path,
+        verifier: &str,
+        script: &str,
+        arguments: [&Path; 2],
     ) -> Result<()> {
-        let verifier = workspace.root().join("oracles/signatures");
-        let requirements = verifier.join("requirements.txt");
+        let scripts = workspace.root().join("oracles/signatures");
+        let requirements = scripts.join("requirements.txt");
         let environment = Environment::ensure(workspace, "verifier", &requirements)?;
-        let mut signify = environment.python();
-        signify
-            .arg(verifier.join("verify.py"))
-            .args([folder, certificate]);
-        let (status, said) = process::outcome(&mut signify, QUERY_LIMIT)?;
+        let mut python = environment.python();
+        python.arg(scripts.join(script)).args(arguments);
+        let (status, said) = process::outcome(&mut python, QUERY_LIMIT)?;
         if !matches!(status.code(), Some(0 | 2)) {
-            bail!("signify failed ({status}):\n{}", said.stderr.trim_end());
+            bail!("{verifier} failed ({status}):\n{}", said.stderr.trim_end());
         }
-        let of_signify = |line: &str| format!("{line} (signify)");
-        self.accepted.extend(said.stdout.lines().map(of_signify));
-        self.refused.extend(said.stderr.lines().map(of_signify));
+        let attributed = |line: &str| format!("{line} ({verifier})");
+        self.accepted.extend(said.stdout.lines().map(attributed));
+        self.refused.extend(said.stderr.lines().map(attributed));
         Ok(())
     }
 

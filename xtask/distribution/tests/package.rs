@@ -163,8 +163,13 @@ fn verifiers_that_nobody_here_wrote_accept_it() {
             assert!(stdout(&output).contains(&line), "{line}");
         }
     }
-    let line = "svmsave.inf: its digest in svmsave.cat (signify)\n";
-    assert!(stdout(&output).contains(line));
+    for line in [
+        "svmsave.inf: its digest in svmsave.cat (signify)\n",
+        "svmsave.sys: its signature (LIEF)\n",
+        "client.exe: its signature (LIEF)\n",
+    ] {
+        assert!(stdout(&output).contains(line), "{line}");
+    }
 }
 
 #[test]
@@ -204,6 +209,7 @@ fn one_bit_of_the_driver_is_refused_by_all() {
                 "svmsave.sys: its checksum is right",
                 "svmsave.sys: its signature: AuthenticodeInvalidDigestError (signify)",
                 "svmsave.sys: its digest in svmsave.cat: AuthenticodeNotSignedError (signify)",
+                "svmsave.sys: its signature: BAD_DIGEST|BAD_SIGNATURE (LIEF)",
                 "svmsave.sys: its signature (osslsigncode)",
                 "svmsave.sys: its digest in svmsave.cat (osslsigncode)",
             ],
@@ -222,6 +228,7 @@ fn one_bit_of_the_drivers_signature_is_refused() {
         &[
             "svmsave.sys: its checksum is right",
             "svmsave.sys: its signature",
+            "svmsave.sys: its signature: BAD_SIGNATURE (LIEF)",
             "svmsave.sys: its signature (osslsigncode)",
         ],
     );
@@ -244,6 +251,7 @@ fn one_bit_of_the_client_is_refused() {
     let folder = changed("client", "client.exe", |content| content[0x800] ^= 1);
     let expected = [
         "client.exe: its signature: AuthenticodeInvalidDigestError (signify)",
+        "client.exe: its signature: BAD_DIGEST|BAD_SIGNATURE (LIEF)",
         "client.exe: its signature (osslsigncode)",
     ];
     assert_lines(&refused(&folder, &[]), &expected);
@@ -279,6 +287,7 @@ fn a_driver_without_a_signature_is_refused() {
     assert!(output.status.success(), "{}", stderr(&output));
     let expected = [
         "svmsave.sys: its signature: AuthenticodeNotSignedError (signify)",
+        "svmsave.sys: its signature: NO_SIGNATURE (LIEF)",
         "svmsave.sys: its signature (osslsigncode)",
     ];
     assert_lines(&refused(&folder, &[]), &expected);
@@ -299,13 +308,11 @@ fn a_catalog_of_another_version_is_refused() {
     assert_lines(&refused(&folder, &[]), &expected);
 }
 
-/// Both ways: a package that another one signed, and a certificate of one's own.
-#[test]
-fn only_the_certificate_that_was_named_is_trusted() {
-    let own = folder("own-certificate");
-    fs::create_dir_all(&own).unwrap();
+/// A file with a key and a certificate of one's own, made in this folder.
+fn another_signer(folder: &Path) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
     let [key, certificate, both] =
-        ["key.pem", "certificate.pem", "both.pem"].map(|name| own.join(name));
+        ["key.pem", "certificate.pem", "both.pem"].map(|name| folder.join(name));
     let mut openssl = Command::new("openssl");
     openssl.args([
         "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
@@ -325,6 +332,14 @@ fn only_the_certificate_that_was_named_is_trusted() {
     assert!(output.status.success(), "{}", stderr(&output));
     let text = fs::read_to_string(&key).unwrap() + &fs::read_to_string(&certificate).unwrap();
     fs::write(&both, text).unwrap();
+    both
+}
+
+/// Both ways: a package that another one signed, and a certificate of one's own.
+#[test]
+fn only_the_certificate_that_was_named_is_trusted() {
+    let own = folder("own-certificate");
+    let both = another_signer(&own);
     let with_own = ["--cert", both.to_str().unwrap()];
 
     let expected = [
@@ -333,6 +348,8 @@ fn only_the_certificate_that_was_named_is_trusted() {
         "svmsave.cat: its signature",
         "svmsave.sys: its digest in svmsave.cat",
         "svmsave.inf: its digest in svmsave.cat",
+        "svmsave.sys: its signature: another certificate (LIEF)",
+        "client.exe: its signature: another certificate (LIEF)",
         "svmsave.sys: its signature (osslsigncode)",
         "client.exe: its signature (osslsigncode)",
         "svmsave.cat: its signature (osslsigncode)",
@@ -350,6 +367,7 @@ fn only_the_certificate_that_was_named_is_trusted() {
     let listed = distribution(&signed, &["--list"]);
     assert_eq!(stdout(&listed).matches("CN=another signer").count(), 4);
 
+    let certificate = own.join("certificate.pem");
     let without_key = ["--cert", certificate.to_str().unwrap()];
     let refusal = refusal(&signed, &without_key);
     assert!(refusal.contains("has no private key"), "{refusal}");

@@ -1,6 +1,6 @@
 """Asks signify, which was written elsewhere, whether Windows could trust a driver package.
 
-verify.py FOLDER CERTIFICATE: writes a line for each thing that holds to standard output, and a line
+ask_signify.py FOLDER CERTIFICATE: writes a line for each thing that holds to standard output, and a line
 for each that doesn't to standard error; ends with 2 if there is one. The certificate in
 CERTIFICATE, a PEM file, is the only one that is trusted.
 """
