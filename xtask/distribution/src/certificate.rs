@@ -35,6 +35,7 @@ const MARKS: [&str; 2] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE--
 pub struct Certificate {
     file: PathBuf,
     der: Vec<u8>,
+    chain_length: usize,
 }
 
 impl Certificate {
@@ -67,6 +68,7 @@ impl Certificate {
         Ok(Self {
             file: file.to_owned(),
             der,
+            chain_length: text.matches(MARKS[0]).count(),
         })
     }
 
@@ -74,6 +76,11 @@ impl Certificate {
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// How many certificates the file has: the one that signs, and those that vouch for it.
+    pub(crate) fn chain_length(&self) -> usize {
+        self.chain_length
     }
 
     /// The certificate alone, as Windows wants it.

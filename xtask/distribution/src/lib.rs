@@ -38,12 +38,12 @@ pub fn default_folder(workspace: &Workspace) -> PathBuf {
 /// If something does not compile or can't be signed, or an image breaks a rule.
 pub fn assemble(workspace: &Workspace, certificate: &Certificate, folder: &Path) -> Result<()> {
     host::ensure(workspace, needs::SIGNING, &[])?;
+    let date = SourceDate::find(workspace)?;
+    let signer = Signer::new(workspace, certificate, date)?;
     let built = artifact::build_package(workspace, Profile::Release)?;
     rules::require(&fs::read(&built.driver)?, Profile::Release)?;
-    let date = SourceDate::find(workspace)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     step("signing", |_| {
-        let signer = Signer::new(workspace, certificate, date);
         signer.sign(&built.driver, &folder.join("svmsave.sys"))?;
         signer.sign(&built.client, &folder.join("client.exe"))?;
         copy(&built.inf, folder)?;

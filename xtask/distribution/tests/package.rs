@@ -1,7 +1,9 @@
 //! `cargo xtask package` as its users run it, and what is refused of a package that is not as it
 //! was signed.
 
+use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex};
@@ -371,4 +373,36 @@ fn only_the_certificate_that_was_named_is_trusted() {
     let without_key = ["--cert", certificate.to_str().unwrap()];
     let refusal = refusal(&signed, &without_key);
     assert!(refusal.contains("has no private key"), "{refusal}");
+}
+
+/// Before anything is built: a signature that signtool rejects is none.
+#[test]
+fn a_chain_of_certificates_is_refused_with_an_osslsigncode_that_leaves_it_unsorted() {
+    let own = folder("chain");
+    let both = another_signer(&own);
+    let certificate = fs::read_to_string(own.join("certificate.pem")).unwrap();
+    let chain = own.join("chain.pem");
+    fs::write(&chain, fs::read_to_string(both).unwrap() + &certificate).unwrap();
+    let older = own.join("bin/osslsigncode");
+    fs::create_dir_all(older.parent().unwrap()).unwrap();
+    fs::write(&older, "#!/bin/sh\necho 'osslsigncode 2.5, using:'\n").unwrap();
+    fs::set_permissions(&older, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = env::join_paths(
+        [older.parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
+    let mut command = command(&own.join("signed"), &["--cert", chain.to_str().unwrap()]);
+    let output = command.env("PATH", path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "error: osslsigncode 2.5 leaves the 2 certificates of {} unsorted, and signtool and \
+             Windows reject such a signature: install osslsigncode 2.8 or later, or leave the \
+             certificate that signs alone in that file\n",
+            chain.display()
+        )
+    );
 }
