@@ -10,8 +10,7 @@ test signing first) and "client.exe check --json" in it, writes what that says t
 the machine.
 
 Virtualized VMSAVE can reset a host whose processor is one of AMD's Zen 4 client parts (family 19h,
-models 18h to 1Fh and 60h to 7Fh; CVE-2024-53114): on such a host, have nothing open that must not be
-lost.
+models 18h to 1Fh and 60h to 7Fh; CVE-2024-53114): on such a host, nothing is done without -Yes.
 
 Each step looks at what is there first: after a failure, run it again with the same arguments.
 
@@ -24,6 +23,9 @@ An administrator of that Windows.
 
 .PARAMETER Package
 The folder with the package: client.exe, svmsave.inf and the rest.
+
+.PARAMETER Yes
+Takes the snapshot also where VMSAVE may reset this host. Have nothing open then that must not be lost.
 
 .PARAMETER Keep
 Leaves the machine as it is at the end.
@@ -40,6 +42,7 @@ param(
     [string] $Result = 'svmsave.json',
     [ValidateRange(2, 64)] [int] $Processors = 4,
     [ValidateRange(2048, 65536)] [long] $MemoryMegabytes = 4096,
+    [switch] $Yes,
     [switch] $Keep
 )
 
@@ -51,7 +54,17 @@ $OldestBuild = 20348
 $Memory = $MemoryMegabytes * 1024 * 1024
 # Tells this script's machine from another of the same name, which it leaves alone.
 $Mark = 'Made by New-SvmSaveVm.ps1'
+$Client = 'C:\svmsave\client.exe'
 $Guest = @{ VMName = $Name; Credential = $Credential }
+
+# Whether a processor is one whose virtualized VMSAVE may reset the host, by a description such as
+# "AMD64 Family 25 Model 97 Stepping 2", which is the same in every language.
+function Test-ZenFourClient {
+    param([string] $Description)
+    if ($Description -notmatch 'Family (\d+) Model (\d+)') { return $false }
+    $family, $model = [int] $Matches[1], [int] $Matches[2]
+    $family -eq 0x19 -and (($model -ge 0x18 -and $model -le 0x1f) -or ($model -ge 0x60 -and $model -le 0x7f))
+}
 
 # What is missing on this host, one line for each.
 function Get-Problem {
@@ -62,6 +75,9 @@ function Get-Problem {
     $processor = Get-CimInstance -ClassName Win32_Processor | Select-Object -First 1
     if ($processor.Manufacturer -ne 'AuthenticAMD') {
         "The processor is $($processor.Manufacturer)'s, and not AMD's."
+    }
+    elseif ((Test-ZenFourClient -Description $processor.Description) -and -not $Yes) {
+        'VMSAVE may reset this host, whose processor is a Zen 4 client part (CVE-2024-53114): close what must not be lost, and use -Yes.'
     }
     $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
     $principal = New-Object -TypeName Security.Principal.WindowsPrincipal -ArgumentList $identity
@@ -163,7 +179,8 @@ function Get-BootTime {
 # Shuts Windows down and starts it: switching the machine off would lose what is not written yet.
 function Restart-Guest {
     $before = Get-BootTime
-    Invoke-Command @Guest -ScriptBlock { shutdown.exe /r /t 0 }
+    # Not at once: what it says comes back before the connection goes.
+    Invoke-Step -Program 'shutdown.exe' -Arguments '/r', '/t', '5'
     $end = (Get-Date).AddMinutes(10)
     while ((Get-Date) -lt $end) {
         Start-Sleep -Seconds 5
@@ -177,14 +194,16 @@ function Restart-Guest {
     throw 'The guest was not restarted within 10 minutes.'
 }
 
-# Runs client.exe in the guest. What it writes to standard error would end this script if it came out
+# Runs a program in the guest. What it writes to standard error would end this script if it came out
 # of the block as it is.
-function Invoke-Client {
-    param([string[]] $Arguments)
-    Invoke-Command @Guest -ArgumentList (, $Arguments) -ScriptBlock {
-        param([string[]] $Arguments)
+function Invoke-Program {
+    param([string] $Program, [string[]] $Arguments)
+    Invoke-Command @Guest -ArgumentList $Program, $Arguments -ScriptBlock {
+        param([string] $Program, [string[]] $Arguments)
+        # Under another preference the first line on standard error would end the block.
+        $ErrorActionPreference = 'Continue'
         $errors = New-Object -TypeName Collections.Generic.List[string]
-        $output = & 'C:\svmsave\client.exe' @Arguments 2>&1 | ForEach-Object -Process {
+        $output = & $Program @Arguments 2>&1 | ForEach-Object -Process {
             if ($_ -is [Management.Automation.ErrorRecord]) { $errors.Add("$_") } else { "$_" }
         }
         [pscustomobject] @{
@@ -197,34 +216,35 @@ function Invoke-Client {
 
 # The same for what has to work.
 function Invoke-Step {
-    param([string[]] $Arguments)
-    $ended = Invoke-Client -Arguments $Arguments
+    param([string] $Program = $Client, [string[]] $Arguments)
+    $ended = Invoke-Program -Program $Program -Arguments $Arguments
     Write-Host $ended.Output
     if ($ended.ExitCode -ne 0) {
-        throw "client.exe $Arguments ended with $($ended.ExitCode): $($ended.Errors)"
+        throw "$Program $Arguments ended with $($ended.ExitCode): $($ended.Errors)"
     }
 }
 
-# Each setting by itself: the one may be as it should be, and the other not.
+# Each setting by itself, as Windows runs and as it is set: the one may be as it should be, and the
+# other not, or set by a run that broke off before the restart.
 function Initialize-Guest {
-    $settings = Invoke-Command @Guest -ScriptBlock {
+    $running = Invoke-Command @Guest -ScriptBlock {
         $control = Get-ItemProperty -Path 'HKLM:\SYSTEM\CurrentControlSet\Control' -Name 'SystemStartOptions'
+        $security = Get-CimInstance -Namespace 'root\Microsoft\Windows\DeviceGuard' -ClassName Win32_DeviceGuard
         [pscustomobject] @{
             TestSigning = $control.SystemStartOptions -match '\bTESTSIGNING\b'
-            # Names of elements and their values are in English everywhere.
-            HypervisorOff = [bool] (bcdedit.exe /enum '{current}' | Where-Object -FilterScript { $_ -match '^hypervisorlaunchtype\s+Off' })
+            Hypervisor = $security.VirtualizationBasedSecurityStatus -eq 2
         }
     }
-    if (-not $settings.TestSigning) {
+    # Names of elements and their values are in English everywhere.
+    $entry = Invoke-Program -Program 'bcdedit.exe' -Arguments '/enum', '{current}'
+    $hypervisorOff = $entry.Output -match '(?m)^hypervisorlaunchtype\s+Off'
+    if (-not $running.TestSigning) {
         Invoke-Step -Arguments 'install', '--test-signing', '--without-svm'
     }
-    if (-not $settings.HypervisorOff) {
-        Invoke-Command @Guest -ScriptBlock {
-            $null = bcdedit.exe /set hypervisorlaunchtype off
-            if ($LASTEXITCODE -ne 0) { throw "bcdedit /set hypervisorlaunchtype off ended with $LASTEXITCODE." }
-        }
+    if (-not $hypervisorOff) {
+        Invoke-Step -Program 'bcdedit.exe' -Arguments '/set', 'hypervisorlaunchtype', 'off'
     }
-    if (-not ($settings.TestSigning -and $settings.HypervisorOff)) {
+    if ($running.Hypervisor -or -not ($running.TestSigning -and $hypervisorOff)) {
         Restart-Guest
     }
 }
@@ -244,7 +264,9 @@ function Copy-Package {
 
 function Invoke-Check {
     Invoke-Step -Arguments 'install'
-    $check = Invoke-Client -Arguments 'check', '--json'
+    $arguments = 'check', '--json'
+    if ($Yes) { $arguments += '--yes' }
+    $check = Invoke-Program -Program $Client -Arguments $arguments
     Set-Content -LiteralPath $Result -Value $check.Output -Encoding UTF8
     Write-Host "client.exe check --json ended with $($check.ExitCode); what it said is in $Result."
     if ($check.Errors) { Write-Warning -Message $check.Errors }
