@@ -9,7 +9,9 @@ mod linux;
 mod lock;
 mod metadata;
 mod monitor;
+mod npm;
 mod once;
+pub mod powershell;
 mod python;
 mod reproducible;
 pub mod signatures;
@@ -33,6 +35,7 @@ pub fn ask(judge: Judge, workspace: &Workspace) -> Result<Verdict> {
     match judge {
         Judge::Image => image::ask(workspace),
         Judge::Lock => lock::ask(workspace),
+        Judge::PowerShell => powershell::ask(workspace),
         Judge::Metadata => metadata::ask(workspace),
         Judge::Names => metadata::ask_for_names(workspace),
         Judge::Linux => linux::ask(workspace),

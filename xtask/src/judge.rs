@@ -10,6 +10,8 @@ pub enum Judge {
     Image,
     /// The committed versions.
     Lock,
+    /// Lists of what Windows PowerShell has.
+    PowerShell,
     /// Microsoft's metadata, against the stand-in WDK.
     Metadata,
     /// The same, against the driver's sources.
@@ -41,6 +43,7 @@ impl Judge {
         match self {
             Self::Image => "svmsave.sys as an image",
             Self::Lock => "the driver's packages against Cargo.lock",
+            Self::PowerShell => "the scripts against Windows PowerShell 5.1",
             Self::Metadata => "the stand-in WDK against Microsoft's metadata",
             Self::Names => "the driver's names against Microsoft's metadata",
             Self::Linux => "the VMCB against Linux' svm.h",

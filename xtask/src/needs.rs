@@ -78,6 +78,12 @@ pub const PYTHON: Package = Package {
     },
 };
 
+/// What fetches packages of the npm registry.
+pub const NPM: Package = Package {
+    name: "npm",
+    found: || on_path("npm"),
+};
+
 /// The second system that runs the package.
 pub const WINE: Package = Package {
     name: "wine",
@@ -171,6 +177,7 @@ pub const ALL: &[Package] = &[
     SIGNER,
     CERTIFIER,
     PYTHON,
+    NPM,
     CPP_COMPILER,
     WINE,
     C_COMPILER,

@@ -160,7 +160,7 @@ fn judges<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<
             Judge::Image | Judge::Monitor | Judge::Wine => task.after(LAB).at(STAGE),
             Judge::BuiltTwice => task.after(LAB),
             Judge::Emulators => task.after(LAB).at(CROSS),
-            Judge::Linux | Judge::CargoDeny => {
+            Judge::Linux | Judge::CargoDeny | Judge::PowerShell => {
                 task.after(&["packages and targets", "test programs"])
             }
         }
