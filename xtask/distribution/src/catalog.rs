@@ -5,12 +5,15 @@
 //! follows catalogs that are in use: each file is listed twice, by SHA-256 and by SHA-1.
 
 mod asn1;
+#[cfg(all(test, feature = "boot"))]
+mod microsoft;
 
 use anyhow::{Context as _, Result, ensure};
 use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{EncapsulatedContentInfo, SignedData, SignerInfos};
 use der::asn1::{OctetString, SetOfVec, UtcTime};
 use der::oid::db::rfc5911::ID_SIGNED_DATA;
+use der::oid::db::rfc5912::ID_SHA_256;
 use der::{Any, Decode as _, Encode as _};
 use sha2::{Digest as _, Sha256};
 use xtask::source_date::SourceDate;
@@ -23,6 +26,9 @@ const FILE_SYSTEM_VERSION: &str = "2:10.0";
 
 /// Windows 10 on x64, as the catalog's `OS` says it.
 const CATALOG_SYSTEM: &str = "_v100_X64";
+
+/// What a catalog calls the name of a file, and its path.
+const NAMES: [&str; 2] = ["File", "FilePath"];
 
 /// A file of the package.
 pub struct Member {
@@ -60,15 +66,15 @@ impl Member {
         let named = || -> der::Result<_> {
             Ok(vec![
                 asn1::member_info()?,
-                NameValue::new("File", self.name)?.attribute()?,
+                NameValue::new(NAMES[0], self.name)?.attribute()?,
                 NameValue::new("OSAttr", FILE_SYSTEM_VERSION)?.attribute()?,
             ])
         };
         let sha256 = &self.digests.sha256;
         let mut attributes = named()?;
         attributes.push(match self.kind {
-            Kind::Image => asn1::image_digest(sha256)?,
-            Kind::Flat => asn1::flat_digest(sha256)?,
+            Kind::Image => asn1::image_digest(ID_SHA_256, sha256)?,
+            Kind::Flat => asn1::flat_digest(ID_SHA_256, sha256)?,
         });
         Ok([
             TrustedSubject::new(sha256, attributes)?,
@@ -144,14 +150,33 @@ impl Catalog {
             list.subject_usage == [oid::CATALOG_LIST],
             "the trust list is no catalog"
         );
+        let version = list.subject_algorithm.oid;
+        ensure!(
+            [oid::CATALOG_LIST_MEMBER, oid::CATALOG_LIST_MEMBER_V2].contains(&version),
+            "the catalog is of a version that is not known here"
+        );
         Ok(Self { list })
     }
 
-    /// The name that the file with this digest has in the catalog.
+    /// The name that the file with this digest has in the catalog, or its path: `inf2cat` writes the
+    /// one, PowerShell's `New-FileCatalog` the other.
     pub fn member(&self, digest: &[u8]) -> Option<String> {
+        let identifier = self.identifier(digest);
         let mut subjects = self.list.trusted_subjects.iter();
-        let subject = subjects.find(|subject| subject.identifier.as_bytes() == digest)?;
-        subject.named("File")
+        let subject = subjects.find(|subject| subject.identifier.as_bytes() == identifier)?;
+        let [name, path] = NAMES.map(|name| subject.named(name));
+        name.or(path)
+    }
+
+    /// What stands for the file with this digest: the digest, or in version 1, which has SHA-1 alone,
+    /// its hexadecimal digits as a text of Windows'.
+    fn identifier(&self, digest: &[u8]) -> Vec<u8> {
+        if self.list.subject_algorithm.oid != oid::CATALOG_LIST_MEMBER {
+            return digest.to_vec();
+        }
+        let digits = hex::encode_upper(digest);
+        let units = digits.encode_utf16().chain([0]);
+        units.flat_map(u16::to_le_bytes).collect()
     }
 
     /// The `DriverVer` that the catalog was made for.

@@ -1,8 +1,9 @@
 //! The digests that Windows knows a file by.
 
-use anyhow::{Result, anyhow};
-use authenticode::authenticode_digest;
-use object_of_authenticode::read::pe::PeFile64;
+use anyhow::{Result, anyhow, bail};
+use authenticode::{PeTrait, authenticode_digest};
+use object_of_authenticode::FileKind;
+use object_of_authenticode::read::pe::{PeFile32, PeFile64};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -27,10 +28,14 @@ impl Digests {
     /// Of an image without its checksum and its signature, so that they are the same before and
     /// after it is signed.
     pub fn image(bytes: &[u8]) -> Result<Self> {
-        let image = PeFile64::parse(bytes)?;
+        let image: &dyn PeTrait = match FileKind::parse(bytes)? {
+            FileKind::Pe32 => &PeFile32::parse(bytes)?,
+            FileKind::Pe64 => &PeFile64::parse(bytes)?,
+            other => bail!("it is no image for Windows, but {other:?}"),
+        };
         let (mut sha1, mut sha256) = (Sha1::new(), Sha256::new());
-        authenticode_digest(&image, &mut sha1).map_err(|error| anyhow!("{error}"))?;
-        authenticode_digest(&image, &mut sha256).map_err(|error| anyhow!("{error}"))?;
+        authenticode_digest(image, &mut sha1).map_err(|error| anyhow!("{error}"))?;
+        authenticode_digest(image, &mut sha256).map_err(|error| anyhow!("{error}"))?;
         Ok(Self {
             sha1: sha1.finalize().to_vec(),
             sha256: sha256.finalize().to_vec(),

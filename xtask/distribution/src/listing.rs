@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use authenticode::AttributeCertificateIterator;
 use cms::cert::CertificateChoices;
+use cms::signed_data::SignerIdentifier;
 use der::Decode as _;
 use object_of_authenticode::read::pe::PeFile64;
 use sha2::{Digest as _, Sha256};
@@ -66,21 +67,38 @@ fn image_signer(content: &[u8]) -> Result<Certificate> {
     let table = AttributeCertificateIterator::new(&image)?.context("it is not signed")?;
     for entry in table {
         let signature = entry?.get_authenticode_signature()?;
-        if let Some(certificate) = signature.certificates().next() {
+        let signer = &signature.signer_info().sid;
+        let mut certificates = signature.certificates();
+        if let Some(certificate) = certificates.find(|one| is_of(signer, one)) {
             return Ok(certificate.clone());
         }
     }
-    bail!("its signature has no certificate")
+    bail!("its signature does not have the certificate that signed")
 }
 
-fn catalog_signer(content: &[u8]) -> Result<Certificate> {
+pub(crate) fn catalog_signer(content: &[u8]) -> Result<Certificate> {
     let message = catalog::signed_data(content)?;
-    let certificates = message.certificates.context("it is not signed")?;
-    let certificate = certificates.0.into_vec().into_iter().next();
-    match certificate {
-        Some(CertificateChoices::Certificate(certificate)) => Ok(certificate),
-        _ => bail!("its signature has no certificate"),
-    }
+    let signers = message.signer_infos.0;
+    let signer = signers.iter().next().context("it is not signed")?;
+    let certificates = message.certificates.into_iter();
+    let certificates = certificates.flat_map(|certificates| certificates.0.into_vec());
+    certificates
+        .filter_map(|one| match one {
+            CertificateChoices::Certificate(certificate) => Some(certificate),
+            CertificateChoices::Other(_) => None,
+        })
+        .find(|certificate| is_of(&signer.sid, certificate))
+        .context("its signature does not have the certificate that signed")
+}
+
+/// Whether a signature says of this certificate that it signed. The others of a chain are beside it, in
+/// the order of their bytes.
+fn is_of(signer: &SignerIdentifier, certificate: &Certificate) -> bool {
+    let SignerIdentifier::IssuerAndSerialNumber(signer) = signer else {
+        return false;
+    };
+    let certificate = &certificate.tbs_certificate;
+    signer.issuer == certificate.issuer && signer.serial_number == certificate.serial_number
 }
 
 /// Every place that names the version, with what it says.

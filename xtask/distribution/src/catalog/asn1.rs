@@ -3,7 +3,6 @@
 use authenticode::SpcIndirectDataContent;
 use authenticode::{DigestInfo, SPC_INDIRECT_DATA_OBJID, SpcAttributeTypeAndOptionalValue};
 use der::asn1::{BitString, BmpString, ObjectIdentifier, OctetString, SetOfVec, UtcTime};
-use der::oid::db::rfc5912::ID_SHA_256;
 use der::{Any, Decode as _, Encode as _, Sequence, Tag, TagNumber};
 use x509_cert::attr::Attribute;
 use x509_cert::ext::Extension;
@@ -21,6 +20,8 @@ pub mod oid {
     pub const TRUST_LIST: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.10.1");
     /// `szOID_CATALOG_LIST`
     pub const CATALOG_LIST: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.1");
+    /// `szOID_CATALOG_LIST_MEMBER`
+    pub const CATALOG_LIST_MEMBER: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.2");
     /// `szOID_CATALOG_LIST_MEMBER2`
     pub const CATALOG_LIST_MEMBER_V2: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.3");
     /// `CAT_NAMEVALUE_OBJID`
@@ -64,7 +65,7 @@ impl TrustList {
 #[derive(Sequence)]
 pub struct TrustedSubject {
     pub identifier: OctetString,
-    attributes: SetOfVec<Attribute>,
+    pub attributes: SetOfVec<Attribute>,
 }
 
 impl TrustedSubject {
@@ -152,30 +153,34 @@ pub fn member_info() -> der::Result<Attribute> {
     attribute(oid::MEMBER_INFO_V2, tagged(2, false, Vec::new())?)
 }
 
-/// The digest of an image.
-pub fn image_digest(digest: &[u8]) -> der::Result<Attribute> {
+/// The digest of an image, by this algorithm.
+pub fn image_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<Attribute> {
     let data = ImageData {
         // Includes resources and import address table.
         flags: BitString::new(5, [0b1010_0000])?,
         file: tagged(0, true, no_file()?.to_der()?)?,
     };
-    indirect_data(oid::PE_IMAGE_DATA, Any::encode_from(&data)?, digest)
+    let (value_type, value) = (oid::PE_IMAGE_DATA, Any::encode_from(&data)?);
+    let data = SpcAttributeTypeAndOptionalValue { value_type, value };
+    indirect_data(data, algorithm, digest)
 }
 
-/// The digest of any other file.
-pub fn flat_digest(digest: &[u8]) -> der::Result<Attribute> {
-    indirect_data(oid::CAB_DATA, no_file()?, digest)
+/// The digest of any other file, by this algorithm.
+pub fn flat_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<Attribute> {
+    let (value_type, value) = (oid::CAB_DATA, no_file()?);
+    let data = SpcAttributeTypeAndOptionalValue { value_type, value };
+    indirect_data(data, algorithm, digest)
 }
 
 fn indirect_data(
-    value_type: ObjectIdentifier,
-    value: Any,
+    data: SpcAttributeTypeAndOptionalValue,
+    algorithm: ObjectIdentifier,
     digest: &[u8],
 ) -> der::Result<Attribute> {
     let content = SpcIndirectDataContent {
-        data: SpcAttributeTypeAndOptionalValue { value_type, value },
+        data,
         message_digest: DigestInfo {
-            digest_algorithm: algorithm(ID_SHA_256)?,
+            digest_algorithm: self::algorithm(algorithm)?,
             digest: OctetString::new(digest)?,
         },
     };
