@@ -30,7 +30,7 @@ mod request;
 pub mod status;
 
 pub use control::{CONTROL_SNAPSHOT, CONTROL_STATUS, DEVICE_NAME, LINK_NAME, USER_PATH};
-pub use outcome::Outcome;
+pub use outcome::{Outcome, RefusedPage};
 pub use reply::{
     MalformedReply, ProcessorId, Record, Reply, ReplyHeader, SnapshotRecord, StatusRecord,
 };

@@ -17,8 +17,20 @@ pub struct Outcome {
     detail: u8,
     /// The exception, where one was raised.
     fault: u8,
-    reserved: u8,
+    /// What becomes of the page, where VMSAVE was refused for it: [`PAGES`], counted from 1.
+    page: u8,
 }
+
+/// What becomes of a page that VMSAVE raised `#GP` for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum RefusedPage {
+    /// The processor gets another one before the next snapshot.
+    Replaced,
+    /// It was refused before, and no other one could be had since.
+    Kept,
+}
+
+const PAGES: [RefusedPage; 2] = [RefusedPage::Replaced, RefusedPage::Kept];
 
 const DONE: u8 = 0;
 const NOT_AMD: u8 = 1;
@@ -97,12 +109,31 @@ impl Outcome {
         })
     }
 
+    /// The same refusal, of VMSAVE for a page, with what becomes of that.
+    #[must_use]
+    pub fn with_page(self, page: RefusedPage) -> Self {
+        Self {
+            page: match page {
+                RefusedPage::Replaced => 1,
+                RefusedPage::Kept => 2,
+            },
+            ..self
+        }
+    }
+
+    /// What becomes of the page, if VMSAVE was refused for it.
+    #[must_use]
+    pub fn refused_page(self) -> Option<RefusedPage> {
+        let page = self.page.checked_sub(1)?;
+        PAGES.get(usize::from(page)).copied()
+    }
+
     const fn of_kind(kind: u8, detail: u8) -> Self {
         Self {
             kind,
             detail,
             fault: 0,
-            reserved: 0,
+            page: 0,
         }
     }
 }
@@ -188,6 +219,25 @@ mod tests {
             assert_eq!(outcome.refusal(), Some(refusal));
             assert!(!outcome.is_done() && !outcome.is_not_reached());
         }
+    }
+
+    #[test]
+    fn what_becomes_of_a_page_is_said_beside_the_refusal() {
+        let refusal = Refusal::Fault {
+            step: Step::Vmsave,
+            fault: Fault::GeneralProtection,
+        };
+        let plain = Outcome::from(refusal);
+        assert_eq!(plain.refused_page(), None);
+        for page in PAGES {
+            let outcome = plain.with_page(page);
+            assert_eq!(outcome.refused_page(), Some(page));
+            assert_eq!(outcome.refusal(), Some(refusal));
+            assert!(!outcome.is_done());
+        }
+        let of_another_age = Outcome { page: 3, ..plain };
+        assert_eq!(of_another_age.refused_page(), None);
+        assert_eq!(of_another_age.refusal(), Some(refusal));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use amd_svm::support::Refusal;
+use protocol::RefusedPage;
 
 use crate::model::{DeviceError, Error, Unavailable};
 
@@ -75,7 +76,12 @@ pub(crate) fn about_unavailable(reason: &Unavailable, hypervisor: Option<&str>) 
             None => "please report this, with the processor's model".to_owned(),
             Some(_) => about_hypervisor(hypervisor),
         },
-        Unavailable::NotReached => "try again".to_owned(),
+        Unavailable::PageRefused(RefusedPage::Replaced) | Unavailable::NotReached => {
+            "try again".to_owned()
+        }
+        Unavailable::PageRefused(RefusedPage::Kept) => {
+            "restart Windows, so that the driver gets other memory".to_owned()
+        }
         Unavailable::Unknown | Unavailable::Recorded(_) => {
             "use the client.exe of the driver's release".to_owned()
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use amd_svm::support::Refusal;
-use protocol::Outcome;
+use protocol::{Outcome, RefusedPage};
 
 use super::kernel_module::printable;
 
@@ -13,6 +13,9 @@ use super::kernel_module::printable;
 pub enum Unavailable {
     /// The processor, or a hypervisor beneath it, refused.
     Refused(Refusal),
+    /// VMSAVE raised `#GP` for the page that the driver had for the processor: where a processor without
+    /// `SvmeAddrChk` compares addresses with those that its host has reserved, another page may do.
+    PageRefused(RefusedPage),
     /// The processor was not asked: it went away, or the system refused to queue work for it.
     NotReached,
     /// A newer driver gave a reason that this client does not know.
@@ -43,6 +46,8 @@ impl Unavailable {
             Ok(())
         } else if outcome.is_not_reached() {
             Err(Self::NotReached)
+        } else if let Some(page) = outcome.refused_page() {
+            Err(Self::PageRefused(page))
         } else {
             Err(outcome.refusal().map_or(Self::Unknown, Self::Refused))
         }
@@ -68,6 +73,8 @@ impl Unavailable {
             Self::Refused(Refusal::Disabled { locked: true }) => "svm-disabled-and-locked",
             Self::Refused(Refusal::SvmeDoesNotStick) => "svme-does-not-stick",
             Self::Refused(Refusal::Fault { .. }) => "fault",
+            Self::PageRefused(RefusedPage::Replaced) => "page-refused",
+            Self::PageRefused(RefusedPage::Kept) => "page-refused-and-kept",
             Self::NotReached => "not-reached",
             Self::Unknown => "unknown",
             Self::Recorded(recorded) => &recorded.code,
@@ -79,6 +86,14 @@ impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::PageRefused(RefusedPage::Replaced) => f.write_str(
+                "VMSAVE raised #GP for its page, whose address the host may have reserved: it gets \
+                 another page before the next snapshot",
+            ),
+            Self::PageRefused(RefusedPage::Kept) => f.write_str(
+                "VMSAVE raised #GP for its page, whose address the host may have reserved, and no \
+                 other page could be had",
+            ),
             Self::NotReached => f.write_str("the system did not let the driver reach it"),
             Self::Unknown => f.write_str("the driver's reason is one that this client cannot read"),
             Self::Recorded(recorded) => write!(f, "{recorded}"),

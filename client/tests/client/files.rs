@@ -9,7 +9,7 @@ use client::{CaptureDetails, Field, KernelModule, ProcessorSnapshot, Snapshot, U
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use protocol::{Outcome, SnapshotRecord};
+use protocol::{Outcome, RefusedPage, SnapshotRecord};
 use zerocopy::FromBytes;
 
 use crate::fake::Driver;
@@ -148,6 +148,8 @@ fn reason() -> impl Strategy<Value = Unavailable> {
         Fault::Other,
     ]);
     prop_oneof![
+        Just(Unavailable::PageRefused(RefusedPage::Replaced)),
+        Just(Unavailable::PageRefused(RefusedPage::Kept)),
         Just(Unavailable::NotReached),
         Just(Unavailable::Unknown),
         Just(Unavailable::Refused(Refusal::NotAmd)),

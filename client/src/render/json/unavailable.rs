@@ -6,6 +6,7 @@ use std::sync::Arc;
 use amd_svm::Fault;
 use amd_svm::msr::Msr;
 use amd_svm::support::{Refusal, Step};
+use protocol::RefusedPage;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::present;
@@ -35,13 +36,15 @@ struct Members {
 }
 
 /// What the codes stand for, but for those of faults.
-const REASONS: [Unavailable; 8] = [
+const REASONS: [Unavailable; 10] = [
     Unavailable::Refused(Refusal::NotAmd),
     Unavailable::Refused(Refusal::NoSvm { hypervisor: false }),
     Unavailable::Refused(Refusal::NoSvm { hypervisor: true }),
     Unavailable::Refused(Refusal::Disabled { locked: false }),
     Unavailable::Refused(Refusal::Disabled { locked: true }),
     Unavailable::Refused(Refusal::SvmeDoesNotStick),
+    Unavailable::PageRefused(RefusedPage::Replaced),
+    Unavailable::PageRefused(RefusedPage::Kept),
     Unavailable::NotReached,
     Unavailable::Unknown,
 ];
