@@ -134,6 +134,13 @@ pub enum GuardedInstruction {
     WriteEfer,
     /// `VMSAVE`.
     Vmsave,
+    /// `VMSAVE` whose operand is one of these physical addresses: `first` to `last`.
+    VmsaveTo {
+        /// The lowest.
+        first: u64,
+        /// The highest.
+        last: u64,
+    },
     /// `RDMSR` of any register.
     ReadAny,
 }

@@ -115,9 +115,10 @@ pub fn trapped(here: &Processor, trap: &mut TrapFrame) -> Trap {
         return if stepped { Trap::Pass } else { Trap::Unknown };
     };
     let injection = &mut armed.injection;
-    let meant = function.instructions.iter().any(|(address, watched)| {
-        *address == trap.rip && injection.instruction.is(*watched, trap.rcx & 0xFFFF_FFFF)
-    });
+    let meant = function
+        .instructions
+        .iter()
+        .any(|(address, watched)| *address == trap.rip && injection.instruction.is(*watched, trap));
     if !meant || injection.skip > 0 {
         injection.skip -= u32::from(meant);
         trap.rflags |= RFlags::TRAP_FLAG.bits();
@@ -182,8 +183,8 @@ fn set_breakpoints(addresses: impl IntoIterator<Item = u64>) {
 trait Match {
     /// Whether it may be such an instruction.
     fn may_be(self, watched: Watched) -> bool;
-    /// Whether this one is meant, which is about to be executed with this in ECX.
-    fn is(self, watched: Watched, register: u64) -> bool;
+    /// Whether this one is meant, which is about to be executed with these registers.
+    fn is(self, watched: Watched, registers: &TrapFrame) -> bool;
 }
 
 impl Match for GuardedInstruction {
@@ -191,16 +192,18 @@ impl Match for GuardedInstruction {
         match self {
             Self::ReadRegister(_) | Self::ReadAny => watched == Watched::Rdmsr,
             Self::WriteEfer => watched == Watched::Wrmsr,
-            Self::Vmsave => watched == Watched::Vmsave,
+            Self::Vmsave | Self::VmsaveTo { .. } => watched == Watched::Vmsave,
         }
     }
 
-    fn is(self, watched: Watched, register: u64) -> bool {
-        let same_register = match self {
+    fn is(self, watched: Watched, registers: &TrapFrame) -> bool {
+        let register = registers.rcx & 0xFFFF_FFFF;
+        let same_operand = match self {
             Self::ReadRegister(number) => register == u64::from(number),
             Self::WriteEfer => register == EFER,
+            Self::VmsaveTo { first, last } => (first..=last).contains(&registers.rax),
             Self::Vmsave | Self::ReadAny => true,
         };
-        same_register && self.may_be(watched)
+        same_operand && self.may_be(watched)
     }
 }
