@@ -10,6 +10,7 @@
 )]
 
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::{ProcessorId, Record, SnapshotRecord, StatusRecord};
 use svmsave_sync::{Barrier, Latch, children};
@@ -64,11 +65,13 @@ pub(crate) struct Broadcast<'a> {
     barrier: Barrier,
     contexts: &'a [PoolBox<ProcessorContext>],
     work: Work,
+    /// VMSAVE was refused for a page.
+    page_refused: AtomicBool,
 }
 
 impl<'a> Broadcast<'a> {
-    /// Has the processor of every context do the work, and returns when all are done.
-    /// `IRQL == PASSIVE_LEVEL`.
+    /// Has the processor of every context do the work, and returns when all are done: whether VMSAVE
+    /// was refused for the page of any. `IRQL == PASSIVE_LEVEL`.
     ///
     /// # Safety
     ///
@@ -79,19 +82,22 @@ impl<'a> Broadcast<'a> {
         latch: &'a BroadcastLatch,
         contexts: &'a [PoolBox<ProcessorContext>],
         work: Work,
-    ) {
+    ) -> bool {
         let Ok(count) = u32::try_from(contexts.len()) else {
-            return;
+            return false;
         };
         let broadcast = Self {
             latch,
             barrier: Barrier::new(count),
             contexts,
             work,
+            page_refused: AtomicBool::new(false),
         };
         latch.reset(count);
         broadcast.queue(0);
         latch.wait();
+        // The latch orders it after every DPC.
+        broadcast.page_refused.load(Ordering::Relaxed)
     }
 
     /// Queues the DPC of a processor, if there is such a processor. `IRQL <= DISPATCH_LEVEL`.
@@ -150,7 +156,7 @@ impl<'a> Broadcast<'a> {
                 // SAFETY: the record of this processor is its DPC's until the latch is counted down.
                 let record = unsafe { record.as_mut() };
                 // SAFETY: the caller is the DPC of the context.
-                unsafe { capture::capture(context, &self.barrier, record) };
+                unsafe { capture::capture(context, &self.barrier, &self.page_refused, record) };
             }
         }
         self.latch

@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "kernel objects are initialised where they stay")]
 
-use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 use protocol::{Record, ReplyHeader, SnapshotRecord, StatusRecord};
@@ -15,19 +14,17 @@ use wdk_sys::{
 use zerocopy::FromBytes;
 
 use crate::access::Addresses;
-use crate::broadcast::{Broadcast, BroadcastLatch, Work, deferred_routine};
+use crate::broadcast::{Broadcast, BroadcastLatch, Work};
+use crate::contexts::Contexts;
 use crate::processor;
-use crate::processor::context::ProcessorContext;
 use crate::wdm::event::NotificationEvent;
 use crate::wdm::mutex::Mutex;
-use crate::wdm::pool::PoolBox;
 
 /// All that a broadcast needs, taken once and kept.
 pub(crate) struct DeviceExtension {
     latch: BroadcastLatch,
-    /// A context for each processor, by its system-wide index. The thread that holds the mutex runs
-    /// a broadcast.
-    contexts: Mutex<Vec<PoolBox<ProcessorContext>>>,
+    /// The thread that holds the mutex runs a broadcast.
+    contexts: Mutex<Contexts>,
 }
 
 /// Requests of several threads use one extension at the same time.
@@ -51,7 +48,7 @@ impl DeviceExtension {
     pub(crate) unsafe fn init(place: NonNull<Self>) -> Result<(), NTSTATUS> {
         let extension = Self {
             latch: Latch::new(NotificationEvent::zeroed()),
-            contexts: Mutex::new(Vec::new()),
+            contexts: Mutex::new(Contexts::default()),
         };
         // SAFETY: the caller vouches for the memory.
         unsafe { place.write(extension) };
@@ -61,7 +58,7 @@ impl DeviceExtension {
         unsafe { extension.latch.event().initialize() };
         // SAFETY: this is where the mutex stays, and it was not used yet.
         unsafe { extension.contexts.initialize() };
-        let grown = grow_to(&mut extension.contexts.lock(), processor::active_count());
+        let grown = extension.contexts.lock().grow_to(processor::active_count());
         if grown.is_err() {
             // SAFETY: the memory holds an extension, and no DPC has been queued.
             unsafe { Self::teardown(place) };
@@ -135,36 +132,22 @@ impl DeviceExtension {
             finish(header, &mut []);
             return (STATUS_BUFFER_OVERFLOW, size_of::<ReplyHeader>());
         };
-        if let Err(status) = grow_to(&mut contexts, active) {
+        if let Err(status) = contexts.grow_to(active) {
             return (status, 0);
         }
-        let Some(contexts) = contexts.get(..active as usize) else {
+        contexts.replace_refused();
+        let Some(current) = contexts.first(active) else {
             return (STATUS_INSUFFICIENT_RESOURCES, 0);
         };
         let work = work(NonNull::from(&mut *records).cast());
         // SAFETY: there is a record for each context; `grow_to` made the contexts, and the mutex is
         // held, which stands for the latch too.
-        unsafe { Broadcast::run(&self.latch, contexts, work) };
+        let refused = unsafe { Broadcast::run(&self.latch, current, work) };
+        contexts.note_refusal(refused);
         finish(header, records);
         header.record_count = active;
         (STATUS_SUCCESS, header.needed as usize)
     }
-}
-
-/// Makes contexts until there is one for each of `count` processors. `IRQL == PASSIVE_LEVEL`.
-///
-/// # Errors
-///
-/// The status of what could not be had; the contexts that were made stay.
-fn grow_to(contexts: &mut Vec<PoolBox<ProcessorContext>>, count: u32) -> Result<(), NTSTATUS> {
-    let missing = (count as usize).saturating_sub(contexts.len());
-    contexts
-        .try_reserve_exact(missing)
-        .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-    for index in (0..count).skip(contexts.len()) {
-        contexts.push(ProcessorContext::new(index, deferred_routine)?);
-    }
-    Ok(())
 }
 
 /// The header of a reply that has no records yet.

@@ -12,6 +12,7 @@
 //! | [`control_device`] | which device does user mode open? |
 //! | [`device_extension`] | what is kept between requests, and what is replied? |
 //! | [`access`] | who may open the device, and who may see addresses? |
+//! | [`contexts`] | what is there for each processor, and with which page? |
 //! | [`broadcast`] | how does every processor do the same work at once? |
 //! | [`processor`] | what happens on one processor? |
 //! | [`wdm`] | how is an object of the kernel used? |
@@ -28,6 +29,7 @@ use wdk_panic as _;
 
 mod access;
 mod broadcast;
+mod contexts;
 mod control_device;
 mod device_extension;
 mod dispatch;

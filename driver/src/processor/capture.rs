@@ -5,11 +5,13 @@
     reason = "a processor that is captured is not left meanwhile"
 )]
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use amd_svm::capture::{self, Capture};
 use amd_svm::cpuid::{self, SvmIdentity};
-use amd_svm::support::{self, Refusal};
+use amd_svm::support::{self, Refusal, Step};
 use amd_svm::witness::Witness;
-use amd_svm::{Processor, intrinsics};
+use amd_svm::{Fault, Processor, intrinsics};
 use protocol::{Outcome, Record, SnapshotRecord, StatusRecord};
 use svmsave_sync::Barrier;
 
@@ -66,6 +68,8 @@ pub(crate) unsafe fn probe(context: &ProcessorContext, record: &mut StatusRecord
 /// The check may take long under a hypervisor, and longer on one processor than on another: so it
 /// comes before the barrier. A processor that is refused is not waited for.
 ///
+/// `page_refused` is set if VMSAVE was refused for the page.
+///
 /// Each value goes from where it is found to where it belongs, once. The record holds something
 /// else before: every field is named here, so that none can be left as it was.
 ///
@@ -76,6 +80,7 @@ pub(crate) unsafe fn probe(context: &ProcessorContext, record: &mut StatusRecord
 pub(crate) unsafe fn capture(
     context: &ProcessorContext,
     barrier: &Barrier,
+    page_refused: &AtomicBool,
     record: &mut SnapshotRecord,
 ) {
     let address = context.page().physical_address();
@@ -100,7 +105,7 @@ pub(crate) unsafe fn capture(
         efer_left,
     } = match capture::capture(processor, supported) {
         Ok(capture) => capture,
-        Err(refusal) => return refuse(record, refusal),
+        Err(refusal) => return refuse_capture(context, page_refused, record, refusal),
     };
     let SnapshotRecord {
         id: _,
@@ -131,6 +136,31 @@ pub(crate) unsafe fn capture(
         }
     };
     *witness_cycles = processor.cycles().wrapping_sub(begun);
+}
+
+/// Makes a record that of a capture that was refused. `IRQL == DISPATCH_LEVEL`.
+///
+/// VMSAVE raises `#GP` for a page of ordinary memory where a processor without SvmeAddrChk (CPUID
+/// 8000_000A, EDX bit 28) compares its address with regions that the host has reserved, before it asks
+/// whether a hypervisor intercepts: in a guest, one page may be such an address, and another not.
+/// Source: KVM's `svm_gp_erratum_intercept`.
+#[cold]
+#[inline(never)]
+fn refuse_capture(
+    context: &ProcessorContext,
+    page_refused: &AtomicBool,
+    record: &mut SnapshotRecord,
+    refusal: Refusal,
+) {
+    refuse(record, refusal);
+    let fault = Fault::GeneralProtection;
+    let step = Step::Vmsave;
+    if refusal == (Refusal::Fault { step, fault }) {
+        let page = context.refuse_page();
+        record.outcome = record.outcome.with_page(page);
+        record.witness_outcome = record.outcome;
+        page_refused.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Makes a record, which has its processor already, that of a refusal. Any IRQL.

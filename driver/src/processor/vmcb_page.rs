@@ -13,6 +13,16 @@ use wdk_sys::ntddk::{
 };
 use wdk_sys::{LARGE_INTEGER, MM_ANY_NODE_OK, NODE_REQUIREMENT, PAGE_READWRITE, PHYSICAL_ADDRESS};
 
+/// How far the memory around a page may be reserved as well, in bytes, where a host has reserved
+/// that: a power of two. What firmware reserves for itself at the top of the low memory, SMM's segment,
+/// is mostly 1 to 16 MiB.
+const NEIGHBOURHOOD: u64 = 16 << 20;
+
+/// Physical addresses that a page may have, the last one included.
+type Place = (u64, u64);
+
+const ANYWHERE: Place = (0, u64::MAX);
+
 /// A VMCB of its own for a processor.
 pub(crate) struct VmcbPage {
     page: NonNull<Vmcb>,
@@ -28,22 +38,39 @@ unsafe impl Sync for VmcbPage {}
 impl VmcbPage {
     /// Takes a page and zeroes it, of a node's memory if it has one to give. `IRQL == PASSIVE_LEVEL`.
     pub(crate) fn near(node: Option<NODE_REQUIREMENT>) -> Option<Self> {
-        let page = node.and_then(Self::of_node);
-        page.or_else(|| Self::of_node(MM_ANY_NODE_OK))
+        Self::at(ANYWHERE, node)
+    }
+
+    /// Takes another page in the same manner, away from this one if that can be had.
+    /// `IRQL == PASSIVE_LEVEL`.
+    pub(crate) fn away(&self, node: Option<NODE_REQUIREMENT>) -> Option<Self> {
+        let first = self.physical_address & !(NEIGHBOURHOOD - 1);
+        let above = (first.saturating_add(NEIGHBOURHOOD), u64::MAX);
+        let below = (0, first.saturating_sub(1));
+        let places = [above, below, ANYWHERE].into_iter();
+        let mut places = places.filter(|(lowest, highest)| lowest < highest);
+        places.find_map(|place| Self::at(place, node))
+    }
+
+    fn at(place: Place, node: Option<NODE_REQUIREMENT>) -> Option<Self> {
+        let page = node.and_then(|node| Self::of_node(place, node));
+        page.or_else(|| Self::of_node(place, MM_ANY_NODE_OK))
     }
 
     /// Takes a page of one node's memory, or of any, and zeroes it. `IRQL == PASSIVE_LEVEL`.
     ///
     /// `MmAllocateContiguousNodeMemory` is the one routine for contiguous memory that takes a
     /// protection: the others return memory that can be executed.
-    fn of_node(node: NODE_REQUIREMENT) -> Option<Self> {
-        let anywhere = LARGE_INTEGER { QuadPart: -1 };
+    fn of_node((lowest, highest): Place, node: NODE_REQUIREMENT) -> Option<Self> {
+        let [lowest, highest] = [lowest, highest].map(|address| LARGE_INTEGER {
+            QuadPart: address.cast_signed(),
+        });
         // SAFETY: the IRQL is right; a page of ordinary memory is all that is asked for.
         let memory = unsafe {
             MmAllocateContiguousNodeMemory(
                 VMCB_SIZE as _,
-                PHYSICAL_ADDRESS::default(),
-                anywhere,
+                lowest,
+                highest,
                 PHYSICAL_ADDRESS::default(),
                 PAGE_READWRITE,
                 node,

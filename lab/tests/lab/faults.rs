@@ -3,6 +3,7 @@
 
 mod capture;
 mod frames;
+mod pages;
 mod tables;
 
 use amd_svm::msr::Msr;
