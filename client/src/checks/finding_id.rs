@@ -42,6 +42,18 @@ impl FindingId {
         self.entry().fields
     }
 
+    /// Whether the rule looks at its fields together, and not at each by itself: where one is hidden, it
+    /// says less of the others, too.
+    pub(crate) fn judges_fields_together(self) -> bool {
+        matches!(
+            self,
+            Self::SysenterIncomplete
+                | Self::TssInvalid
+                | Self::SegmentInvalid
+                | Self::EferNotRestored
+        )
+    }
+
     /// What it means, in lines of at most 79 characters.
     #[must_use]
     pub fn meaning(self) -> &'static str {

@@ -55,6 +55,14 @@ pub(crate) fn list_of(indices: impl IntoIterator<Item = u32>) -> String {
     join(runs(None, indices.into_iter().collect()))
 }
 
+/// Processors by index, neighbours put together, each run with its first.
+pub(crate) fn runs_of(indices: impl IntoIterator<Item = u32>) -> Vec<(u32, String)> {
+    runs(None, indices.into_iter().collect())
+        .into_iter()
+        .map(|run| (*run.numbers.start(), run.to_string()))
+        .collect()
+}
+
 impl Item {
     fn contains(&self, id: ProcessorId) -> bool {
         self.number_of(id)

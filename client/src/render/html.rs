@@ -1,40 +1,72 @@
 //! The report: one page of HTML with everything in it, to look at rather than to read. Its colours
 //! are those of the verdict.
 //!
-//! The page takes nothing from elsewhere: `templates/report.html` has its styles and its script.
+//! The page takes nothing from elsewhere: `templates/report` has its parts, its styles and its script.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod columns;
+mod facts;
+mod map;
+mod marks;
+mod table;
 
 use askama::Template;
 
+use self::columns::{Cell, Column, columns};
+use self::map::Map;
+use self::marks::{Marks, Tone};
+use self::table::{Rows, Table};
 use super::verdict::Selected;
-use super::{text, value, verdict, words};
-use crate::checks::{self, Evidence, Extent, Severity, Verdict};
-use crate::model::{Error, Field, ProcessorId, ProcessorSnapshot, Snapshot, Unavailable, fold};
+use super::{count, value, verdict};
+use crate::checks::{self, Evidence, Finding, Severity, Verdict};
+use crate::model::{Error, ProcessorId, Snapshot, processor_list};
 
 /// The page, as it is filled in.
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report/page.html")]
 struct Page<'a> {
     snapshot: &'a Snapshot,
-    driver: String,
-    selected: Selected<'a>,
+    selected: &'a Selected<'a>,
+    /// The verdict in a line.
     summary: String,
+    /// How many findings are how bad, and how far everything was judged.
+    judged: String,
     /// How good the news is: a class of the style sheet.
     tone: &'static str,
     coverage: Vec<String>,
-    columns: Vec<Column>,
-    rows: Vec<Row<'a>>,
+    /// What there is to know of the machine and the snapshot.
+    facts: Vec<(&'static str, String)>,
+    map: Map,
+    /// Whether there are so many processors that a browser had better not lay out what is not seen.
+    is_crowded: bool,
+    /// Whether some processors stand out, and others do not.
+    has_odd: bool,
+    /// How many captures tell the values that are told once.
+    captures: usize,
+    /// What is the same everywhere: of registers, and of segments.
+    same: [Vec<Same<'a>>; 2],
+    tables: Vec<Table>,
+    /// Places of the processors that have a row to lead to.
+    rows: &'a [usize],
+}
+
+/// A value that is the same everywhere.
+struct Same<'a> {
+    heading: &'static str,
+    cell: Cell<'a>,
+    /// What the verdict says of it: a class of the style sheet.
+    class: &'static str,
 }
 
 impl Page<'_> {
+    /// The values that a finding rests on, and those that it compares them with.
+    fn values(finding: &Finding) -> impl Iterator<Item = (&Evidence, &'static str)> {
+        let values = finding.values.iter().map(|value| (value, ""));
+        values.chain(finding.others.iter().map(|value| (value, "most have ")))
+    }
+
     /// The value that a finding rests on, as people read it.
     fn evidence(evidence: &Evidence) -> String {
         value::print(evidence.field, evidence.value)
-    }
-
-    fn places(evidence: &Evidence) -> String {
-        fold::processors(evidence.processors.iter().copied())
     }
 
     #[expect(
@@ -44,39 +76,23 @@ impl Page<'_> {
     fn hex(value: &u64) -> String {
         format!("{value:#x}")
     }
-}
 
-/// A column of the grid: a field.
-struct Column {
-    field: Field,
-    /// Whether the next column is of another segment or another group of registers.
-    ends_block: bool,
-    /// How many different values there are.
-    values: usize,
-}
-
-/// A row of the grid: a processor.
-struct Row<'a> {
-    id: ProcessorId,
-    result: Result<Vec<Cell<'a>>, &'a Unavailable>,
-}
-
-/// A value in its place.
-#[derive(Default)]
-struct Cell<'a> {
-    text: &'a str,
-    /// What the verdict says of it: a class of the style sheet.
-    class: &'static str,
-    /// The findings that name it, by their names.
-    findings: &'a str,
-    /// What is told on hover and focus; empty if there is nothing to add.
-    details: &'a str,
-}
-
-/// A value of a column as it is written wherever it is seen.
-struct Written {
-    text: String,
-    details: String,
+    /// The processors of a value, neighbours together, with the number of the first where it has a row
+    /// to lead to; and how many more runs there are.
+    fn places(&self, evidence: &Evidence) -> (Vec<(Option<u32>, String)>, usize) {
+        const MOST: usize = 24;
+        let indices = evidence.processors.iter().map(|id| id.index);
+        let runs = processor_list::runs_of(indices);
+        let more = runs.len().saturating_sub(MOST);
+        let runs = runs.into_iter().take(MOST).map(|(first, run)| {
+            let has_row = self
+                .rows
+                .iter()
+                .any(|at| self.snapshot.processors[*at].id.index == first);
+            (has_row.then_some(first), run)
+        });
+        (runs.collect(), more)
+    }
 }
 
 impl Snapshot {
@@ -97,31 +113,37 @@ pub(crate) fn html(
     verdict: &Verdict,
     shown: &[ProcessorId],
 ) -> Result<String, Error> {
-    let mut columns: Vec<(Column, BTreeMap<u64, Written>)> = Field::all()
-        .filter_map(|field| column(snapshot, field))
-        .collect();
-    let mut next_block = None;
-    for (column, _) in columns.iter_mut().rev() {
-        column.ends_block = next_block != Some(column.field.block());
-        next_block = Some(column.field.block());
-    }
-    let marks = Marks::new(snapshot, verdict);
-    let rows = shown.iter().filter_map(|id| {
-        let at = snapshot
-            .processors
-            .binary_search_by_key(&id.index, |one| one.id.index)
-            .ok()?;
-        Some(row(snapshot, at, &columns, &marks))
-    });
-    let rows = rows.collect();
+    /// More processors than a browser lays out in no time.
+    const CROWD: usize = 512;
     let selected = Selected::new(verdict, shown);
+    let number_of = |finding: &Finding| -> Option<usize> {
+        let mut all = selected.findings.iter();
+        all.position(|one| std::ptr::eq(*one, finding))
+    };
+    let marks = Marks::new(snapshot, verdict, number_of);
+    let mut places: Vec<usize> = shown
+        .iter()
+        .filter_map(|id| {
+            let all = &snapshot.processors;
+            all.binary_search_by_key(&id.index, |one| one.id.index).ok()
+        })
+        .collect();
+    places.sort_unstable();
+    let (same, differing) = columns(snapshot, &marks);
+    let rows = Rows {
+        snapshot,
+        marks: &marks,
+        shown: &places,
+    };
+    let tables = rows.tables(differing);
+    let linked: &[usize] = if tables.is_empty() { &[] } else { &places };
+    let is_odd = |at: &&usize| matches!(marks.tone(**at), Tone::Found(_));
+    let odd = places.iter().filter(is_odd).count();
     let page = Page {
         snapshot,
-        driver: snapshot.driver.map_or_else(
-            || text::snapshot::sources(snapshot),
-            |driver| driver.to_string(),
-        ),
         summary: verdict::summary(verdict, &selected),
+        judged: judged(verdict, &selected),
+        selected: &selected,
         tone: if verdict.has(Severity::Warning) {
             "bad"
         } else if verdict.is_complete() {
@@ -129,198 +151,69 @@ pub(crate) fn html(
         } else {
             "partial"
         },
-        selected,
         coverage: verdict::coverage_lines(verdict),
-        rows,
-        columns: columns
-            .iter()
-            .map(|(column, _)| Column { ..*column })
-            .collect(),
+        facts: facts::of(snapshot, verdict.processors),
+        map: Map::new(snapshot, &marks, |at| linked.binary_search(&at).is_ok()),
+        is_crowded: places.len() > CROWD,
+        has_odd: odd > 0 && odd < places.len(),
+        captures: snapshot.captures().count(),
+        same: told_once(snapshot, &marks, &same),
+        tables,
+        rows: linked,
     };
     Ok(page.render()?)
 }
 
-/// A field's column and its values; none if no capture has the field.
-fn column(snapshot: &Snapshot, field: Field) -> Option<(Column, BTreeMap<u64, Written>)> {
-    let mut written = BTreeMap::new();
-    for (_, capture) in snapshot.captures() {
-        if let Some(number) = field.of(capture) {
-            written.entry(number).or_insert_with(|| {
-                let attributes = field.attributes(number).map(words::explain);
-                let details = attributes.or_else(|| field.place(number, snapshot));
-                Written {
-                    text: value::number(field, number),
-                    details: details.unwrap_or_default(),
-                }
-            });
-        }
-    }
-    let column = Column {
-        field,
-        ends_block: false,
-        values: written.len(),
+/// How many findings are how bad, and how far everything was judged.
+fn judged(verdict: &Verdict, selected: &Selected) -> String {
+    let severities = [Severity::Alarm, Severity::Warning, Severity::Notice];
+    let counts: Vec<String> = severities
+        .into_iter()
+        .filter_map(|severity| {
+            let all = selected.findings.iter();
+            let of_it = all.filter(|finding| finding.severity == severity).count();
+            (of_it > 0).then(|| count::plural(of_it, &severity.to_string()))
+        })
+        .collect();
+    let counts = if counts.is_empty() {
+        String::new()
+    } else {
+        format!("{}. ", counts.join(", "))
     };
-    (!written.is_empty()).then_some((column, written))
-}
-
-fn row<'a>(
-    snapshot: &'a Snapshot,
-    at: usize,
-    columns: &'a [(Column, BTreeMap<u64, Written>)],
-    marks: &'a Marks,
-) -> Row<'a> {
-    let ProcessorSnapshot { id, result } = &snapshot.processors[at];
-    let cell = |(column, written): &'a (Column, BTreeMap<u64, Written>)| {
-        let Ok(capture) = result else {
-            return Cell::default();
-        };
-        let number = column.field.of(capture);
-        let Some(written) = number.and_then(|number| written.get(&number)) else {
-            return Cell::default();
-        };
-        if snapshot.hides(column.field, capture) {
-            return Cell {
-                text: "hidden",
-                class: "hidden",
-                ..Cell::default()
-            };
-        }
-        Cell {
-            text: &written.text,
-            class: marks.class(column.field, at),
-            findings: marks
-                .names
-                .get(&(column.field, at))
-                .map_or("", String::as_str),
-            details: &written.details,
-        }
-    };
-    Row {
-        id: *id,
-        result: match result {
-            Ok(_) => Ok(columns.iter().map(cell).collect()),
-            Err(reason) => Err(reason),
-        },
+    let rules = verdict.counts();
+    let fully = rules.rules - rules.not_judged - rules.weakly;
+    let place = count::plural(verdict.processors, "processor");
+    if fully == rules.rules {
+        format!("{counts}All {fully} rules were judged on {place}.")
+    } else {
+        format!(
+            "{counts}{fully} of {} rules were judged with all that they ask for, on {place}.",
+            rules.rules
+        )
     }
 }
 
-type Place = (Field, usize);
-
-/// What the verdict says of each value, by field and by the processor's place in the snapshot.
-struct Marks {
-    /// The worst finding that names the value.
-    severities: BTreeMap<Place, Severity>,
-    /// The names of the findings that name the value.
-    names: BTreeMap<Place, String>,
-    /// Values that a finding compares others with.
-    compared: BTreeSet<Place>,
-    /// How far the rules that look at a field were judged, by place; none if no rule does.
-    judged: BTreeMap<Field, Vec<Option<Judged>>>,
-}
-
-/// How far all rules that look at a value were judged.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Judged {
-    Not,
-    Partly,
-    Fully,
-}
-
-impl Marks {
-    fn new(snapshot: &Snapshot, verdict: &Verdict) -> Self {
-        let ids = snapshot.processors.iter().map(|one| one.id.index);
-        let places: BTreeMap<u32, usize> = ids.zip(0..).collect();
-        let mut marks = Self {
-            severities: BTreeMap::new(),
-            names: BTreeMap::new(),
-            compared: BTreeSet::new(),
-            judged: BTreeMap::new(),
-        };
-        for finding in &verdict.findings {
-            for place in cells(&places, &finding.values) {
-                let worst = marks.severities.entry(place).or_insert(finding.severity);
-                *worst = finding.severity.min(*worst);
-                let names = marks.names.entry(place).or_default();
-                if !names.is_empty() {
-                    names.push(' ');
-                }
-                names.push_str(finding.id.name());
-            }
-            marks.compared.extend(cells(&places, &finding.others));
-        }
-        let swapped: BTreeSet<usize> = (0..)
-            .zip(&snapshot.processors)
-            .filter(|(_, processor)| {
-                let capture = processor.result.as_ref();
-                capture.is_ok_and(|capture| checks::has_swapped(snapshot, capture))
-            })
-            .map(|(at, _)| at)
-            .collect();
-        for coverage in &verdict.coverage {
-            let one = match coverage.extent {
-                Extent::Judged => Judged::Fully,
-                Extent::Weakly(_) => Judged::Partly,
-                Extent::Not(_) => Judged::Not,
-            };
-            let at = coverage.processors.iter();
-            let (after, before): (Vec<usize>, Vec<usize>) = at
-                .filter_map(|id| places.get(&id.index).copied())
-                .partition(|at| swapped.contains(at));
-            marks.judge(coverage.rule.looks_at(false), &before, one, places.len());
-            marks.judge(coverage.rule.looks_at(true), &after, one, places.len());
-        }
-        marks
+/// What is the same everywhere: of registers, and of segments.
+fn told_once<'a>(snapshot: &Snapshot, marks: &Marks, same: &'a [Column]) -> [Vec<Same<'a>>; 2] {
+    let mut told = [Vec::new(), Vec::new()];
+    for column in same {
+        let captured = (0..).zip(&snapshot.processors);
+        let captured = captured.filter(|(_, processor)| processor.result.is_ok());
+        let mut classes = captured.map(|(at, _)| marks.of(column.field, at).class());
+        let first = classes.next().unwrap_or_default();
+        let cell = column.only();
+        told[usize::from(column.is_of_segment())].push(Same {
+            heading: column.field.heading(),
+            // Judged here and not there is judged in part.
+            class: if matches!(cell, Cell::Hidden) {
+                "hidden"
+            } else if classes.all(|class| class == first) {
+                first
+            } else {
+                ""
+            },
+            cell,
+        });
     }
-
-    /// Notes how far a rule that looks at these fields was judged at these places.
-    fn judge(
-        &mut self,
-        fields: impl Iterator<Item = Field>,
-        places: &[usize],
-        one: Judged,
-        processors: usize,
-    ) {
-        if places.is_empty() {
-            return;
-        }
-        for field in fields {
-            let all = self.judged.entry(field);
-            let all = all.or_insert_with(|| vec![None; processors]);
-            for at in places {
-                if let Some(judged) = all.get_mut(*at) {
-                    *judged = Some(match judged {
-                        Some(before) if *before != one => Judged::Partly,
-                        _ => one,
-                    });
-                }
-            }
-        }
-    }
-
-    fn class(&self, field: Field, at: usize) -> &'static str {
-        match self.severities.get(&(field, at)) {
-            Some(Severity::Alarm) => return "alarm",
-            Some(Severity::Warning) => return "warning",
-            Some(Severity::Notice) => return "notice",
-            None if self.compared.contains(&(field, at)) => return "",
-            None => {}
-        }
-        match self.judged.get(&field).and_then(|all| all.get(at)) {
-            Some(Some(Judged::Fully)) => "ok",
-            Some(Some(Judged::Partly)) => "partly",
-            Some(Some(Judged::Not)) => "unjudged",
-            Some(None) | None => "",
-        }
-    }
-}
-
-/// The places of the values that a finding rests on.
-fn cells<'e>(
-    places: &'e BTreeMap<u32, usize>,
-    evidence: &'e [Evidence],
-) -> impl Iterator<Item = Place> + 'e {
-    evidence.iter().flat_map(move |one| {
-        let at = one.processors.iter().filter_map(|id| places.get(&id.index));
-        at.map(|at| (one.field, *at))
-    })
+    told
 }

@@ -1,4 +1,5 @@
-//! Segment attributes in the words of the architecture's descriptor formats.
+//! Values in words: segment attributes, by the architecture's descriptor formats, and the bits of
+//! registers.
 
 mod exit;
 mod page;
@@ -6,6 +7,80 @@ mod page;
 use amd_svm::segment::SegmentAttributes;
 
 pub(crate) use page::field;
+
+use crate::model::Field;
+
+/// The flags of RFLAGS that a mask may name.
+///
+/// Source: APM volume 2, section 3.1.6 (RFLAGS Register).
+const FLAGS: [(u32, &str); 16] = [
+    (0, "CF"),
+    (2, "PF"),
+    (4, "AF"),
+    (6, "ZF"),
+    (7, "SF"),
+    (8, "TF"),
+    (9, "IF"),
+    (10, "DF"),
+    (11, "OF"),
+    (14, "NT"),
+    (16, "RF"),
+    (17, "VM"),
+    (18, "AC"),
+    (19, "VIF"),
+    (20, "VIP"),
+    (21, "ID"),
+];
+
+/// The bits of EFER.
+///
+/// Source: APM volume 2, section 3.1.7 (Extended Feature Enable Register).
+const EFER: [(u32, &str); 8] = [
+    (0, "SCE"),
+    (8, "LME"),
+    (10, "LMA"),
+    (11, "NXE"),
+    (12, "SVME"),
+    (13, "LMSLE"),
+    (14, "FFXSR"),
+    (15, "TCE"),
+];
+
+/// What a value says, in a few words; none of what is an address or a number by itself.
+pub(crate) fn value(field: Field, value: u64) -> Option<String> {
+    if let Some(bits) = field.attributes(value) {
+        return Some(attributes(bits));
+    }
+    match field {
+        Field::Star => {
+            let selector = |from: u32| value >> from & 0xFFFF;
+            Some(format!(
+                "SYSCALL {:#06x}, SYSRET {:#06x}",
+                selector(32),
+                selector(48)
+            ))
+        }
+        Field::Sfmask => Some(format!("clears {}", names(value, &FLAGS))),
+        Field::EferFound | Field::EferLeft | Field::Efer => Some(names(value, &EFER)),
+        _ => None,
+    }
+}
+
+/// The names of the bits that are set; the number of one that has none.
+fn names(value: u64, known: &[(u32, &str)]) -> String {
+    let set = (0..u64::BITS).filter(|bit| value >> bit & 1 == 1);
+    let names: Vec<String> = set
+        .map(|bit| {
+            let name = known.iter().find(|(known, _)| *known == bit);
+            name.map_or_else(|| format!("bit {bit}"), |(_, name)| (*name).to_owned())
+        })
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(" ")
+    }
+}
 
 /// The attributes in a few words, such as `TSS busy` or `data rw dpl3 db g`.
 ///
@@ -121,6 +196,27 @@ mod tests {
         assert_eq!(of(0x29B), "code rx l");
         assert_eq!(of(0x40F3), "data rw dpl3 reserved 0x4");
         assert_eq!(of(0x4000), "not present reserved 0x4");
+    }
+
+    #[test]
+    fn registers_are_told_by_their_bits() {
+        let told = |field, number| value(field, number);
+        assert_eq!(
+            told(Field::Star, 0x0023_0010_0000_0000).as_deref(),
+            Some("SYSCALL 0x0010, SYSRET 0x0023")
+        );
+        assert_eq!(
+            told(Field::Sfmask, 0x4700).as_deref(),
+            Some("clears TF IF DF NT")
+        );
+        assert_eq!(told(Field::Sfmask, 0).as_deref(), Some("clears none"));
+        assert_eq!(
+            told(Field::EferFound, 0xD01).as_deref(),
+            Some("SCE LME LMA NXE")
+        );
+        assert_eq!(told(Field::Efer, 1 << 63).as_deref(), Some("bit 63"));
+        assert_eq!(told(Field::TrAttrib, 0x8B).as_deref(), Some("TSS busy"));
+        assert_eq!(told(Field::Lstar, 0xD01), None);
     }
 
     #[test]

@@ -102,9 +102,9 @@ fn assert_alarming(page: &str, saved: &Snapshot) {
     }) {
         let cell = page
             .split("<td")
-            .find(|cell| cell.contains(&format!(">{value}</td>")));
+            .find(|cell| cell.contains(&format!(">{value}</a>")));
         assert!(
-            cell.is_some_and(|cell| cell.starts_with(" class=\"alarm\"")),
+            cell.is_some_and(|cell| cell.starts_with(" class=alarm ")),
             "{value}"
         );
     }

@@ -1,0 +1,141 @@
+//! A browser without a window: what it made of a page.
+
+use std::env;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use client::Snapshot;
+use wait_timeout::ChildExt as _;
+use xtask::needs::BROWSERS;
+
+/// A first start on a slow machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Which colours the reader asks for.
+pub const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
+pub const DARK: &str = "--blink-settings=preferredColorScheme=0";
+
+/// What the browser left behind.
+pub struct Seen {
+    pub dom: String,
+    /// What scripts and the page's policy complained about.
+    pub console: Vec<String>,
+    /// What all of the browser's processes computed: how long it took depends on what else the machine
+    /// does, and this hardly does.
+    pub computed: Duration,
+}
+
+impl Seen {
+    /// What a script of the test's own noted in `document.body.dataset.seen`.
+    pub fn noted(&self) -> &str {
+        let (_, rest) = self.dom.split_once("data-seen=\"").unwrap();
+        rest.split_once('"').unwrap().0
+    }
+}
+
+fn browser() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .flat_map(|folder| BROWSERS.map(|name| folder.join(name)))
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| panic!("none of {} is installed", BROWSERS.join(", ")))
+}
+
+/// Opens a page without a window of this size, to its end.
+pub fn browse(folder: &Path, page: &Path, [width, height]: [u32; 2], arguments: &[&str]) -> Seen {
+    let [dom, log, times] = ["dom", "log", "times"].map(|name| folder.join(name));
+    let mut child = Command::new("sh")
+        .args([
+            "-c",
+            r#"times=$0; "$@"; code=$?; times >"$times"; exit $code"#,
+        ])
+        .arg(&times)
+        .arg(browser())
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu"])
+        .args(["--hide-scrollbars", "--enable-logging=stderr"])
+        .arg(format!("--window-size={width},{height}"))
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.join("profile").display()
+        ))
+        .args(arguments)
+        .arg(format!("file://{}", page.display()))
+        .stdin(Stdio::null())
+        .stdout(File::create(&dom).unwrap())
+        .stderr(File::create(&log).unwrap())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let status = child.wait_timeout(LIMIT).unwrap();
+    if status.is_none() {
+        // The browser is many processes, and one group.
+        let group = format!("-{}", child.id());
+        Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .status()
+            .unwrap();
+    }
+    let log = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+    assert!(status.is_some_and(|status| status.success()), "{log}");
+    Seen {
+        dom: fs::read_to_string(&dom).unwrap(),
+        console: log
+            .lines()
+            .filter(|line| line.contains("CONSOLE"))
+            .map(str::to_owned)
+            .collect(),
+        computed: computed(&fs::read_to_string(&times).unwrap()),
+    }
+}
+
+/// The time of a shell's children, of what its `times` says: a second line like `0m1.230s 0m0.420s`.
+fn computed(times: &str) -> Duration {
+    let of_children = times.lines().nth(1).unwrap();
+    of_children
+        .split_whitespace()
+        .map(|time| {
+            let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap();
+            let minutes: f64 = minutes.parse().unwrap();
+            Duration::from_secs_f64(minutes * 60.0 + seconds.parse::<f64>().unwrap())
+        })
+        .sum()
+}
+
+/// Puts a page, with a script of the test's own at its end, into the folder.
+pub fn write_page(snapshot: &Snapshot, folder: &Path, script: &str) -> PathBuf {
+    let page = snapshot.to_html().unwrap();
+    let path = folder.join("report.html");
+    let own = format!("<script>{script}</script></body>");
+    fs::write(&path, page.replace("</body>", &own)).unwrap();
+    path
+}
+
+/// What a script notes of a page in a window of this size.
+pub fn noted(snapshot: &Snapshot, size: [u32; 2], script: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let page = write_page(snapshot, folder.path(), script);
+    let arguments = [LIGHT, "--virtual-time-budget=3000", "--dump-dom"];
+    let seen = browse(folder.path(), &page, size, &arguments);
+    assert_eq!(seen.console, Vec::<String>::new());
+    seen.noted().to_owned()
+}
+
+/// The same in a frame of this width: no window is as narrow as a telephone.
+pub fn noted_at(snapshot: &Snapshot, width: u32, script: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let tell = format!("{script}; parent.postMessage(document.body.dataset.seen, '*');");
+    write_page(snapshot, folder.path(), &tell);
+    let page = folder.path().join("frame.html");
+    let frame = format!(
+        "<body><script>addEventListener('message', told => {{ document.body.dataset.seen = told.data; }});\
+         </script><iframe src=report.html width={width} height=1000 style='border:0'></iframe>"
+    );
+    fs::write(&page, frame).unwrap();
+    let arguments = [LIGHT, "--virtual-time-budget=3000", "--dump-dom"];
+    let seen = browse(folder.path(), &page, [1600, 1100], &arguments);
+    assert_eq!(seen.console, Vec::<String>::new());
+    seen.noted().to_owned()
+}
