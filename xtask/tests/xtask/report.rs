@@ -93,13 +93,13 @@ fn the_keyboard_reaches_every_processor_and_what_is_found_there() {
 
 #[test]
 fn nothing_is_off_the_screen() {
-    let script = r##"
+    let script = r#"
         for (const part of document.querySelectorAll("details")) part.open = true;
         const wide = [document.documentElement, ...document.querySelectorAll(".grid")]
             .filter(part => part.scrollWidth > part.clientWidth)
             .map(part => `${part.className || part.nodeName} ${part.scrollWidth} ${part.clientWidth}`);
         document.body.dataset.seen = [innerWidth, ...wide].join("; ");
-    "##;
+    "#;
     for (name, machine) in machines::all() {
         for width in [1440, 400] {
             assert_eq!(

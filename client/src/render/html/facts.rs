@@ -77,12 +77,14 @@ fn processors(snapshot: &Snapshot, captured: usize, all: usize) -> String {
     let mut groups: Vec<u16> = snapshot.processors.iter().map(|one| one.id.group).collect();
     groups.sort_unstable();
     groups.dedup();
-    let mut text = all.to_string();
-    if groups.len() > 1 {
-        text += &format!(" in {}", count::plural(groups.len(), "group"));
+    let groups = if groups.len() > 1 {
+        format!(" in {}", count::plural(groups.len(), "group"))
+    } else {
+        String::new()
+    };
+    if captured == all {
+        format!("{all}{groups}")
+    } else {
+        format!("{all}{groups}, {captured} captured")
     }
-    if captured != all {
-        text += &format!(", {captured} captured");
-    }
-    text
 }

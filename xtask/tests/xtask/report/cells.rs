@@ -58,9 +58,8 @@ struct Page {
     broken: String,
 }
 
-/// A page, by the browser's own account of its looks.
-fn page(snapshot: &Snapshot) -> Page {
-    let script = r##"
+/// Notes how the browser shows a page: a line for each value, each square, and broken links.
+const SCRIPT: &str = r##"
         const looks = element => {
             const style = getComputedStyle(element);
             return [style.backgroundColor, style.backgroundImage];
@@ -95,8 +94,11 @@ fn page(snapshot: &Snapshot) -> Page {
             .filter(link => !document.querySelector(link.getAttribute("href")));
         lines.push(["broken", broken.length].join("\t"));
         document.body.dataset.seen = lines.join("\n");
-    "##;
-    let told = noted(snapshot, [1440, 1000], script);
+"##;
+
+/// A page, by the browser's own account of its looks.
+fn page(snapshot: &Snapshot) -> Page {
+    let told = noted(snapshot, [1440, 1000], SCRIPT);
     let mut lines = told.lines();
     let mut page = Page {
         verdict: lines.next().unwrap().to_owned(),
@@ -140,7 +142,7 @@ fn page(snapshot: &Snapshot) -> Page {
                     leads_to,
                 });
             }
-            _ => page.broken = parts[1].clone(),
+            _ => page.broken.clone_from(&parts[1]),
         }
     }
     page
