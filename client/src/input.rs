@@ -6,6 +6,7 @@
 mod dumps;
 mod encoding;
 mod hex;
+pub(crate) mod listing;
 mod pages;
 mod unrecognised;
 

@@ -37,7 +37,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Prints what VMSAVE stores on every processor (default)
-    Show(ShowOptions),
+    Show(ShowCommand),
     /// Prints whether VMSAVE is possible, and if not, why
     Status(Options),
     /// Judges the machine: prints what no healthy machine shows
@@ -86,7 +86,7 @@ impl Command {
     /// machine, or the command executes no VMSAVE.
     pub(crate) fn may_reset_host(&self) -> bool {
         match self {
-            Self::Show(options) => options.source.yes,
+            Self::Show(command) => command.options.source.yes,
             Self::Check(options) => options.source.yes,
             Self::Save(options) => options.source.yes,
             Self::Report(options) => options.source.yes,
@@ -113,15 +113,26 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 }
 
+/// Snapshots of many machines.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Files {
+    /// Read saved snapshots instead: files, folders with all that is in them, and patterns such as
+    /// *.json; - is standard input
+    #[arg(id = "files", value_name = "FILE", conflicts_with = "from")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
 /// What is judged, and what counts.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) files: Files,
     #[command(flatten)]
     pub(crate) source: Source,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print a line of JSON for each finding, and one with the verdict
+    /// Print a line of JSON for each finding, and one with each verdict
     #[arg(long, conflicts_with = "json")]
     pub(crate) jsonl: bool,
     /// End with 6 for findings that are at least this bad: notice, warning, alarm
@@ -184,6 +195,9 @@ pub(crate) struct Layout {
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+    /// Print a line of JSON for each processor, with the keys of --csv
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub(crate) jsonl: bool,
     /// These fields alone: lstar,tr.limit; tr is all of TR
     #[arg(
         long,
@@ -193,17 +207,17 @@ pub(crate) struct Layout {
     )]
     pub(crate) columns: Vec<Choice>,
     /// One table, however wide
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    #[arg(long, conflicts_with_all = ["json", "csv", "jsonl"])]
     pub(crate) wide: bool,
     /// Print each value once, with its processors: value
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, conflicts_with_all = ["json", "csv", "wide"])]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, conflicts_with_all = ["json", "csv", "jsonl", "wide"])]
     pub(crate) group_by: Option<GroupBy>,
     /// Print one field's bare value for each processor
     #[arg(
         long,
         value_name = "NAME",
         value_parser = field,
-        conflicts_with_all = ["json", "csv", "columns", "wide", "group_by"]
+        conflicts_with_all = ["json", "csv", "jsonl", "columns", "wide", "group_by"]
     )]
     pub(crate) field: Option<Field>,
     /// Leave out the host's name and all true addresses
@@ -211,11 +225,26 @@ pub(crate) struct Layout {
     pub(crate) anonymous: bool,
 }
 
+impl Layout {
+    /// Whether what is absent is empty in the output, which programs read.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        self.csv || self.jsonl || self.field.is_some()
+    }
+}
+
 /// What is folded together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum GroupBy {
     /// Equal values of a field.
     Value,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowCommand {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    #[command(flatten)]
+    pub(crate) options: ShowOptions,
 }
 
 #[derive(Args, Debug)]
@@ -234,7 +263,7 @@ pub(crate) struct DecodeOptions {
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Tell what VMRUN would refuse of the VMCB
-    #[arg(long, conflicts_with_all = ["csv", "columns", "wide", "group_by", "field"])]
+    #[arg(long, conflicts_with_all = ["csv", "jsonl", "columns", "wide", "group_by", "field"])]
     pub(crate) vmrun: bool,
     /// These processors alone: 0,3-5, or by GROUP:NUMBER
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
@@ -415,7 +444,9 @@ Examples:
   client check                     is this machine as it should be?
   client explain lstar-differs     what a finding means
   client save a.json               for later, or for another machine
-  client check --from a.json       every command reads what was saved
+  client check a.json b.json       what was saved, here or elsewhere
+  client check --jsonl fleet/      all files of a folder, in lines for programs
+  client show --from a.json        every command reads what was saved
   client diff a.json               what has changed since
   client watch --every 5s          what changes now
   client report a.html             a page to look at
@@ -434,6 +465,7 @@ Exit codes:
      refuses what decode --vmrun was given, or a step of selftest failed
   7  nothing found, failed or different; but not everything was judged, compared
      or done
+  8  a file cannot be read or written, or is no snapshot
 
 A script that wants a clean bill takes 0 alone, one that wants no alarm takes 7
 too:
@@ -458,7 +490,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> clap::erro
         }
     });
     let CommandLine { command, show } = CommandLine::try_parse_from(arguments)?;
-    Ok(command.unwrap_or(Command::Show(show)))
+    Ok(command.unwrap_or_else(|| {
+        Command::Show(ShowCommand {
+            files: Files::default(),
+            options: show,
+        })
+    }))
 }
 
 /// The error in one line, where clap would take a paragraph.

@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod files;
 mod install;
+mod many;
 mod origin;
 mod selftest;
 mod show;
@@ -36,15 +37,7 @@ pub(crate) fn carry_out<'device>(
         }
     };
     match command {
-        Command::Show(options) => {
-            let origin = Origin::of(&options.source, open)?;
-            show::show(
-                origin,
-                &options.source.processors,
-                &options.layout,
-                terminal,
-            )
-        }
+        Command::Show(command) => show::command(&command, open, streams),
         Command::Decode(options) => {
             let origin = Origin::of_file(options.file.clone(), options.format);
             show::decode(&options, origin, terminal)
@@ -53,10 +46,7 @@ pub(crate) fn carry_out<'device>(
             let origin = Origin::of(&options.source, open)?;
             status::status(&options, origin, terminal)
         }
-        Command::Check(options) => {
-            let origin = Origin::of(&options.source, open)?;
-            check::check(&options, origin, streams.terminal)
-        }
+        Command::Check(options) => check::command(&options, open, streams),
         Command::Explain(options) => Ok(explain(&options, streams)),
         Command::Save(options) => {
             files::check_target(&options.file, options.force, files::Kind::Snapshot)?;

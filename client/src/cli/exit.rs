@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     /// Nothing was found or failed, and nothing differs; but not everything was judged, compared or
     /// done.
     Incomplete = 7,
+    /// A file cannot be read or written, or is not what was asked for.
+    BadFile = 8,
 }
 
 impl From<&Error> for Exit {
@@ -35,7 +37,8 @@ impl From<&Error> for Exit {
                 | DeviceError::NotWindows,
             ) => Self::NotFound,
             Error::Device(DeviceError::AccessDenied) => Self::AccessDenied,
-            Error::UnknownProcessor(_) => Self::Usage,
+            Error::UnknownProcessor(_) | Error::OneSnapshot => Self::Usage,
+            Error::File { .. } => Self::BadFile,
             _ => Self::Failed,
         }
     }

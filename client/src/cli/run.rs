@@ -11,6 +11,7 @@ use crate::model::{DeviceError, Error};
 /// Where a command that goes on for long writes while it does.
 pub(crate) struct Streams<'a> {
     pub(crate) stdout: &'a mut dyn Write,
+    pub(crate) stderr: &'a mut dyn Write,
     pub(crate) terminal: Terminal,
 }
 
@@ -39,7 +40,11 @@ pub fn run<'device>(
     stderr: &mut dyn Write,
     terminal: Terminal,
 ) -> u8 {
-    let mut streams = Streams { stdout, terminal };
+    let mut streams = Streams {
+        stdout,
+        stderr,
+        terminal,
+    };
     let answer = match command_line::parse(arguments) {
         Ok(command) => commands::carry_out(command, open, &mut streams)
             .unwrap_or_else(|error| Answer::from(&error)),
@@ -65,10 +70,14 @@ fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Ex
         _ => {}
     }
     for complaint in complaints {
-        // If this fails too, the exit code is all that remains.
-        let _ = writeln!(stderr, "client: {}", in_one_line(&complaint));
+        complain(stderr, &complaint);
     }
     exit
+}
+
+/// Tells what went wrong, in a line. If this fails too, the exit code is all that remains.
+pub(crate) fn complain(stderr: &mut dyn Write, complaint: &str) {
+    let _ = writeln!(stderr, "client: {}", in_one_line(complaint));
 }
 
 /// Arguments and files have a say in complaints: whatever a terminal would act on is spelt out.

@@ -15,6 +15,8 @@ pub struct Terminal {
     pub colour: bool,
     /// Whether it is looked at while it is written.
     pub live: bool,
+    /// Whether somebody looks at standard error, and at nothing else while the output is written.
+    pub shows_progress: bool,
     /// Whether the output is this process' standard output, whose reader may go away.
     pub is_stdout: bool,
 }
@@ -30,6 +32,7 @@ impl Terminal {
             width: Some(columns),
             colour: false,
             live: false,
+            shows_progress: false,
             is_stdout: false,
         }
     }
@@ -53,6 +56,7 @@ impl Terminal {
             width: asked_for.or_else(measured),
             colour: live && !anstyle_query::no_color(),
             live,
+            shows_progress: !live && io::stderr().is_terminal(),
             is_stdout: true,
         }
     }

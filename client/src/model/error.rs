@@ -56,6 +56,9 @@ pub enum Error {
     /// What was printed along the way did not reach its reader.
     #[error("the output cannot be written: {0}")]
     Output(io::Error),
+    /// A form of output that has room for one snapshot was asked for, of many.
+    #[error("--json prints one snapshot: --jsonl prints lines for any number of them")]
+    OneSnapshot,
     /// A file was not read or written.
     #[error("{}: {reason}", path.display())]
     File {
@@ -67,9 +70,9 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn file(path: &Path, reason: impl Into<FileError>) -> Self {
+    pub(crate) fn file(path: impl AsRef<Path>, reason: impl Into<FileError>) -> Self {
         Self::File {
-            path: path.to_owned(),
+            path: path.as_ref().to_owned(),
             reason: reason.into(),
         }
     }
@@ -164,6 +167,21 @@ pub enum FileError {
         /// How many there are.
         padding: usize,
     },
+    /// It is a snapshot that the command line does not fit, for a reason that is told.
+    #[error("{0}")]
+    NotFit(String),
+    /// It stands for files, and there is none.
+    #[error("no file has a name of this pattern")]
+    NoMatch,
+    /// It is no pattern.
+    #[error("it is neither a file nor a pattern: {0}")]
+    Pattern(glob::PatternError),
+    /// It is a folder without a file.
+    #[error("the folder has no file in it")]
+    EmptyFolder,
+    /// It is a folder whose name no pattern can be made of.
+    #[error("its name is not Unicode: go into the folder, and name it `.`")]
+    NameIsNoText,
     /// It is something else.
     #[error("{}", unrecognised_in_words(.0))]
     Unrecognised(&'static str),

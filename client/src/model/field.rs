@@ -329,11 +329,14 @@ impl Field {
             .map(Into::into)
     }
 
+    /// Whether a value may have a place in the kernel.
+    pub(crate) fn has_place(self) -> bool {
+        self.is_entry_point()
+    }
+
     /// Where an entry point lies: module and offset, if the module is known.
     pub(crate) fn place(self, value: u64, snapshot: &Snapshot) -> Option<String> {
-        self.is_entry_point()
-            .then(|| snapshot.symbolic(value))
-            .flatten()
+        self.has_place().then(|| snapshot.symbolic(value)).flatten()
     }
 
     /// What is known of the field; of a part of a page, which part.

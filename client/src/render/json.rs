@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub(crate) use self::check::{verdict, verdict_lines};
+pub(crate) use self::check::{machines, unread, verdict, verdict_lines};
 pub(crate) use self::cost::cost;
 pub(crate) use self::diff::diff;
 use self::hex::Hex;
@@ -47,7 +47,7 @@ fn pretty(document: &impl Serialize) -> Result<String, Error> {
 }
 
 /// The document in one line, for streams of them.
-fn line<T: Serialize>(answer: &T) -> Result<String, Error> {
+pub(super) fn line<T: Serialize>(answer: &T) -> Result<String, Error> {
     let schema = SCHEMA;
     Ok(finish(serde_json::to_string(&Document { schema, answer })?))
 }

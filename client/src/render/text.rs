@@ -11,7 +11,7 @@ pub(in crate::render) mod snapshot;
 mod status;
 
 pub(crate) use bench::bench;
-pub(crate) use check::{explanation, findings, kinds};
+pub(crate) use check::{explanation, findings, kinds, machine, machines};
 pub(crate) use colour::{Paint, Palette};
 pub(crate) use diff::{change_lines, diff, lack_lines};
 pub(crate) use groups::groups;

@@ -1,6 +1,8 @@
 //! What is shown of a verdict: the findings about the processors that were asked for, and the words
 //! for what was not judged.
 
+use serde::Serialize;
+
 use crate::checks::{Extent, Finding, FindingId, Reason, Verdict};
 use crate::model::{ProcessorId, fold};
 use crate::render::count;
@@ -35,6 +37,33 @@ impl<'a> Selected<'a> {
             elsewhere: verdict.findings.len() - findings.len(),
             findings,
             processors: processors.len(),
+        }
+    }
+}
+
+/// How the verdicts on many machines came out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub(crate) struct Machines {
+    /// Snapshots that were judged.
+    pub(crate) snapshots: usize,
+    /// With findings.
+    pub(crate) found: usize,
+    /// Without findings, and not judged by every rule.
+    pub(crate) incomplete: usize,
+    /// Without findings, and judged by every rule.
+    pub(crate) clean: usize,
+    /// Files that are no snapshots, or could not be read.
+    pub(crate) unread: usize,
+}
+
+impl Machines {
+    /// Counts one more.
+    pub(crate) fn add(&mut self, verdict: &Verdict) {
+        self.snapshots += 1;
+        match (verdict.findings.is_empty(), verdict.is_complete()) {
+            (false, _) => self.found += 1,
+            (true, false) => self.incomplete += 1,
+            (true, true) => self.clean += 1,
         }
     }
 }

@@ -78,7 +78,6 @@ fn a_wrong_command_line_opens_nothing_and_takes_one_line() {
         ["--frobnicate"].as_slice(),
         &["show", "--jsno"],
         &["shwo"],
-        &["show", "extra"],
         &["-p", "5-3"],
         &["-p", "x"],
         &["-p", ""],
@@ -86,6 +85,7 @@ fn a_wrong_command_line_opens_nothing_and_takes_one_line() {
         &["-p"],
         &["--json", "status"],
         &["show", "--json", "--json"],
+        &["check", "a.json", "--from", "b.json"],
     ] {
         let mut driver = Driver::with_processors(1);
         let ran = run(arguments, &mut driver);

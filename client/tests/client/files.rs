@@ -125,7 +125,7 @@ fn pages_are_the_bytes_that_vmsave_left() {
     );
     driver.refuse(1, Refusal::SvmeDoesNotStick);
     let ran = run(&["save", "--raw", "--force", &path], &mut driver);
-    assert_eq!(ran.exit, 1);
+    assert_eq!(ran.exit, 8);
     assert!(
         ran.stderr
             .contains("cannot say that processor 1 (0:1) has none")

@@ -28,7 +28,7 @@ fn complaint(bytes: &[u8]) -> String {
         &["report", &folder.path("page"), "--from", &path],
     ] {
         let ran = run(arguments, &mut Driver::with_processors(1));
-        assert_eq!((ran.exit, ran.stdout.as_str()), (1, ""), "{arguments:?}");
+        assert_eq!((ran.exit, ran.stdout.as_str()), (8, ""), "{arguments:?}");
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
         complaints.push(ran.stderr.replace(&path, "FILE"));
     }
@@ -101,11 +101,11 @@ fn a_folder_and_nothing_are_no_files() {
     let folder = Folder::new();
     for path in [folder.path(""), folder.path("missing")] {
         let ran = run(&["check", "--from", &path], &mut Driver::with_processors(1));
-        assert_eq!((ran.exit, ran.stderr.lines().count()), (1, 1));
+        assert_eq!((ran.exit, ran.stderr.lines().count()), (8, 1));
     }
     let nowhere = folder.path("missing/a.json");
     let ran = run(&["save", &nowhere], &mut Driver::with_processors(1));
-    assert_eq!((ran.exit, ran.stderr.lines().count()), (1, 1));
+    assert_eq!((ran.exit, ran.stderr.lines().count()), (8, 1));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_file_without_end_is_given_up() {
     assert_eq!(
         (ran.exit, ran.stderr.as_str()),
         (
-            1,
+            8,
             "client: /dev/zero: it is larger than 64 MiB: no snapshot is\n"
         )
     );

@@ -14,6 +14,7 @@ mod hostile;
 mod inputs;
 mod layouts;
 mod machine;
+mod many;
 mod mutations;
 mod program;
 mod readme;

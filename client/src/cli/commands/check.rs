@@ -1,20 +1,34 @@
-//! `check`: the verdict on a machine.
+//! `check`: the verdict on a machine, or on each of many.
 
-use super::{Origin, answer};
+use super::{Machine, Origin, answer, many};
 use crate::checks::Judge;
 use crate::cli::Terminal;
 use crate::cli::command_line::{CheckOptions, System};
 use crate::cli::exit::Exit;
-use crate::cli::run::Answer;
-use crate::model::Error;
-use crate::render::verdict::Selected;
+use crate::cli::run::{Answer, Streams};
+use crate::driver_io::Device;
+use crate::model::{DeviceError, Error};
+use crate::render::rows::Whose;
+use crate::render::verdict::{Machines, Selected};
 use crate::render::{json, text};
 
-pub(super) fn check(
+pub(super) fn command<'device>(
     options: &CheckOptions,
-    mut origin: Origin,
-    terminal: Terminal,
+    open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    streams: &mut Streams,
 ) -> Result<Answer, Error> {
+    let source = &options.source;
+    if let Some(path) = many::single(&options.files) {
+        let origin = Origin::of_file(path.clone(), source.format);
+        check(options, origin, streams.terminal)
+    } else if options.files.paths.is_empty() {
+        check(options, Origin::of(source, open)?, streams.terminal)
+    } else {
+        check_many(options, streams)
+    }
+}
+
+fn check(options: &CheckOptions, mut origin: Origin, terminal: Terminal) -> Result<Answer, Error> {
     let (mut snapshot, machine) = origin.whole()?;
     if options.anonymous {
         snapshot.make_anonymous();
@@ -24,16 +38,13 @@ pub(super) fn check(
     if machine.refuses && !options.json && !options.jsonl {
         return Ok(answer(String::new(), &machine, &snapshot, &mut origin));
     }
-    let mut judge = Judge::default().ignoring(options.ignore.iter().copied());
-    if options.system == Some(System::Windows) {
-        judge = judge.as_windows();
-    }
-    let verdict = judge.judge(&snapshot);
+    let verdict = judge(options).judge(&snapshot);
     let selected = Selected::new(&verdict, &shown);
     let output = if options.json {
         json::verdict(&verdict, &selected)?
     } else if options.jsonl {
-        json::verdict_lines(&verdict, &selected)?
+        let whose = Whose::new(None, &snapshot);
+        json::verdict_lines(&whose, &verdict, &selected)?
     } else {
         text::findings(&verdict, &selected, terminal.palette())
     };
@@ -51,4 +62,62 @@ pub(super) fn check(
         },
         ..Answer::text(output)
     })
+}
+
+/// The verdict on each file, and how many there are of each kind.
+fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, Error> {
+    if options.json {
+        return Err(Error::OneSnapshot);
+    }
+    let judge = judge(options);
+    let mut machines = Machines::default();
+    let mut failed = false;
+    let input = many::Input {
+        files: &options.files,
+        format: options.source.format,
+        jsonl: options.jsonl,
+    };
+    machines.unread = many::each(input, streams, |path, mut snapshot, streams| {
+        if options.anonymous {
+            snapshot.make_anonymous();
+        }
+        let machine = Machine::of(&snapshot.processors);
+        let shown = machine.select(&options.source.processors)?;
+        let verdict = judge.judge(&snapshot);
+        let selected = Selected::new(&verdict, &shown);
+        let whose = Whose::new(Some(path.display().to_string()), &snapshot);
+        let output = if options.jsonl {
+            json::verdict_lines(&whose, &verdict, &selected)?
+        } else {
+            text::machine(&whose, &verdict, &selected, streams.terminal.palette())
+        };
+        failed |= verdict.has(options.fail_on.into());
+        machines.add(&verdict);
+        many::write(&output, streams)
+    })?;
+    let closing = if options.jsonl {
+        json::machines(&machines)?
+    } else {
+        text::machines(&machines, streams.terminal.palette())
+    };
+    Ok(Answer {
+        exit: if failed {
+            Exit::Found
+        } else if machines.unread > 0 {
+            Exit::BadFile
+        } else if machines.incomplete > 0 {
+            Exit::Incomplete
+        } else {
+            Exit::Done
+        },
+        ..Answer::text(closing)
+    })
+}
+
+fn judge(options: &CheckOptions) -> Judge {
+    let judge = Judge::default().ignoring(options.ignore.iter().copied());
+    match options.system {
+        Some(System::Windows) => judge.as_windows(),
+        None => judge,
+    }
 }

@@ -1,17 +1,36 @@
 //! `show` and `decode`: a snapshot in one of its many layouts.
 
-use super::{Origin, answer};
+use super::{Machine, Origin, answer, many};
 use crate::checks::Vmrun;
 use crate::cli::Terminal;
-use crate::cli::command_line::{DecodeOptions, GroupBy, Layout};
+use crate::cli::command_line::{DecodeOptions, GroupBy, Layout, ShowCommand, ShowOptions};
 use crate::cli::exit::Exit;
-use crate::cli::run::Answer;
-use crate::model::processor_list::Item;
-use crate::model::{Capture, Error, Field, ProcessorId, Snapshot, field, fold};
+use crate::cli::run::{Answer, Streams};
+use crate::driver_io::Device;
+use crate::model::processor_list::{self, Item};
+use crate::model::{Capture, DeviceError, Error, Field, ProcessorId, Snapshot, field, fold};
 use crate::render::json::{self, Detail};
-use crate::render::{self, text};
+use crate::render::rows::{self, Whose};
+use crate::render::text::{self, Paint};
 
-pub(super) fn show(
+pub(super) fn command<'device>(
+    command: &ShowCommand,
+    open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
+    streams: &mut Streams,
+) -> Result<Answer, Error> {
+    let ShowOptions { source, layout } = &command.options;
+    if let Some(path) = many::single(&command.files) {
+        let origin = Origin::of_file(path.clone(), source.format);
+        show(origin, &source.processors, layout, streams.terminal)
+    } else if command.files.paths.is_empty() {
+        let origin = Origin::of(source, open)?;
+        show(origin, &source.processors, layout, streams.terminal)
+    } else {
+        show_many(command, streams)
+    }
+}
+
+fn show(
     mut origin: Origin,
     processors: &[Item],
     layout: &Layout,
@@ -21,16 +40,89 @@ pub(super) fn show(
     if layout.anonymous {
         snapshot.make_anonymous();
     }
-    let fields = match layout.field {
-        Some(field) => vec![field],
-        None => field::chosen(&layout.columns, &snapshot),
+    let whose = Whose::new(None, &snapshot);
+    let fields = chosen(layout, &snapshot);
+    let mut output = if layout.csv {
+        rows::csv_head(&fields, false)?
+    } else {
+        String::new()
     };
-    let output = print(&snapshot, machine.processors, layout, &fields, terminal)?;
+    output += &print(
+        &whose,
+        &snapshot,
+        machine.processors,
+        layout,
+        &fields,
+        terminal,
+    )?;
     let mut answer = answer(output, &machine, &snapshot, &mut origin);
-    if layout.csv || layout.field.is_some() {
+    if layout.is_for_programs() {
         answer.complaints.extend(absences(&snapshot, &fields));
     }
     Ok(answer)
+}
+
+/// Each file below its name; as values or lines, all of them as one table.
+fn show_many(command: &ShowCommand, streams: &mut Streams) -> Result<Answer, Error> {
+    let ShowOptions { source, layout } = &command.options;
+    if layout.json {
+        return Err(Error::OneSnapshot);
+    }
+    // Every line of a table has the columns of the first.
+    let mut columns = None;
+    let input = many::Input {
+        files: &command.files,
+        format: source.format,
+        jsonl: layout.jsonl,
+    };
+    let unread = many::each(input, streams, |path, mut snapshot, streams| {
+        if layout.anonymous {
+            snapshot.make_anonymous();
+        }
+        let machine = Machine::of(&snapshot.processors);
+        processor_list::narrow(&mut snapshot.processors, &source.processors)?;
+        let whose = Whose::new(Some(path.display().to_string()), &snapshot);
+        let is_table = layout.csv || layout.jsonl;
+        let fields = match &columns {
+            Some(columns) if is_table => Vec::clone(columns),
+            _ => chosen(layout, &snapshot),
+        };
+        let heading = match (is_table, &columns) {
+            (false, _) => format!(
+                "{}\n",
+                streams.terminal.palette().paint(Paint::Heading, &whose)
+            ),
+            (true, None) if layout.csv => rows::csv_head(&fields, true)?,
+            (true, _) => String::new(),
+        };
+        let processors = machine.processors;
+        let output = print(
+            &whose,
+            &snapshot,
+            processors,
+            layout,
+            &fields,
+            streams.terminal,
+        )?;
+        columns = Some(fields);
+        let end = if is_table { "" } else { "\n" };
+        many::write(&format!("{heading}{output}{end}"), streams)
+    })?;
+    Ok(Answer {
+        exit: if unread == 0 {
+            Exit::Done
+        } else {
+            Exit::BadFile
+        },
+        ..Answer::text("")
+    })
+}
+
+fn chosen(layout: &Layout, snapshot: &Snapshot) -> Vec<Field> {
+    match layout.field {
+        Some(field) => vec![field],
+        None => field::chosen(&layout.columns, snapshot),
+    }
 }
 
 /// The same of a file, with the whole of its pages.
@@ -40,13 +132,25 @@ pub(super) fn decode(
     terminal: Terminal,
 ) -> Result<Answer, Error> {
     let layout = &options.layout;
-    let is_table = layout.csv || layout.wide || layout.group_by.is_some() || layout.field.is_some();
+    let is_table = layout.csv
+        || layout.jsonl
+        || layout.wide
+        || layout.group_by.is_some()
+        || layout.field.is_some();
     if is_table || !layout.columns.is_empty() {
         return show(origin, &options.processors, layout, terminal);
     }
     let (snapshot, machine) = origin.snapshot(&options.processors)?;
     let fields = field::chosen(&[], &snapshot);
-    let mut output = print(&snapshot, machine.processors, layout, &fields, terminal)?;
+    let whose = Whose::new(None, &snapshot);
+    let mut output = print(
+        &whose,
+        &snapshot,
+        machine.processors,
+        layout,
+        &fields,
+        terminal,
+    )?;
     if !layout.json {
         let palette = terminal.palette();
         output += &text::pages(&snapshot, terminal.columns(), palette);
@@ -130,6 +234,7 @@ fn fold_names(places: Vec<(String, Vec<ProcessorId>)>) -> Vec<(Vec<ProcessorId>,
 }
 
 fn print(
+    whose: &Whose,
     snapshot: &Snapshot,
     processors: usize,
     layout: &Layout,
@@ -146,7 +251,10 @@ fn print(
         return json::snapshot(snapshot, detail);
     }
     if layout.csv {
-        return render::csv(snapshot, fields);
+        return rows::csv(whose.among_many(), snapshot, fields);
+    }
+    if layout.jsonl {
+        return rows::json_lines(whose, snapshot, fields);
     }
     if layout.group_by == Some(GroupBy::Value) {
         return Ok(text::groups(snapshot, fields, processors, palette));

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{Hex, indices};
 use crate::checks::{Evidence, Finding, Verdict};
 use crate::model::Error;
-use crate::render::verdict::{Gap, Selected, gaps};
+use crate::render::rows::Whose;
+use crate::render::verdict::{Gap, Machines, Selected, gaps};
 
 #[derive(Serialize)]
 struct VerdictMembers<'a> {
@@ -80,26 +81,63 @@ pub(crate) fn verdict(verdict: &Verdict, selected: &Selected) -> Result<String, 
     })
 }
 
-/// A line for each finding, and one that closes.
-pub(crate) fn verdict_lines(verdict: &Verdict, selected: &Selected) -> Result<String, Error> {
-    #[derive(Serialize)]
-    struct Line<T> {
-        r#type: &'static str,
-        #[serde(flatten)]
-        members: T,
-    }
+#[derive(Serialize)]
+struct Line<'a, T> {
+    r#type: &'static str,
+    #[serde(flatten)]
+    whose: Option<&'a Whose>,
+    #[serde(flatten)]
+    members: T,
+}
+
+/// A line for each finding, and one with the verdict; each says whose it is.
+pub(crate) fn verdict_lines(
+    whose: &Whose,
+    verdict: &Verdict,
+    selected: &Selected,
+) -> Result<String, Error> {
+    let whose = Some(whose);
     let mut lines = String::new();
     for finding in &selected.findings {
         lines += &super::line(&Line {
             r#type: "finding",
+            whose,
             members: FindingMembers::from(*finding),
         })?;
     }
     lines += &super::line(&Line {
         r#type: "verdict",
+        whose,
         members: SummaryMembers::new(verdict, selected),
     })?;
     Ok(lines)
+}
+
+/// The line for a file that is no snapshot, or that could not be read.
+pub(crate) fn unread(error: &Error) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct Unread {
+        file: Option<String>,
+        message: String,
+    }
+    let (file, message) = match error {
+        Error::File { path, reason } => (Some(path.display().to_string()), reason.to_string()),
+        other => (None, other.to_string()),
+    };
+    super::line(&Line {
+        r#type: "unread",
+        whose: None,
+        members: Unread { file, message },
+    })
+}
+
+/// The line that closes the verdicts on many machines.
+pub(crate) fn machines(machines: &Machines) -> Result<String, Error> {
+    super::line(&Line {
+        r#type: "summary",
+        whose: None,
+        members: machines,
+    })
 }
 
 impl SummaryMembers {

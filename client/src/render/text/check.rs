@@ -5,12 +5,75 @@ use std::fmt::Write as _;
 use super::colour::{Paint, Palette};
 use crate::checks::{Evidence, FindingId, Verdict};
 use crate::model::fold;
-use crate::render::verdict::Selected;
+use crate::render::rows::Whose;
+use crate::render::verdict::{Machines, Selected};
 use crate::render::{count, value, verdict};
 
 /// Every finding that is shown with its values, what was not judged, and a closing line that counts.
 pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
     let mut text = String::new();
+    findings_with_values(&mut text, selected, palette);
+    for note in verdict::coverage_lines(verdict) {
+        let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
+    }
+    let _ = writeln!(text, "{}", closing(verdict, selected, palette));
+    text
+}
+
+/// The same of one machine among others: a line if nothing was found, and otherwise its findings
+/// below its name.
+pub(crate) fn machine(
+    whose: &Whose,
+    verdict: &Verdict,
+    selected: &Selected,
+    palette: Palette,
+) -> String {
+    let name = palette.paint(Paint::Heading, whose);
+    let closing = closing(verdict, selected, palette);
+    if selected.findings.is_empty() {
+        return format!("{name}: {closing}\n");
+    }
+    let mut text = String::new();
+    findings_with_values(&mut text, selected, palette);
+    let mut all = format!("{name}:\n");
+    for line in text.lines().chain([closing.as_str()]) {
+        let _ = writeln!(all, "  {line}");
+    }
+    all
+}
+
+/// How the verdicts on many machines came out, in a line.
+pub(crate) fn machines(machines: &Machines, palette: Palette) -> String {
+    let Machines {
+        snapshots,
+        found,
+        incomplete,
+        clean,
+        unread,
+    } = *machines;
+    let parts = [
+        (found, "with findings"),
+        (incomplete, "with nothing found and not fully judged"),
+        (clean, "with nothing found"),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let mut parts: Vec<String> = parts
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    if unread > 0 {
+        parts.push(format!("{} not read", count::plural(unread, "file")));
+    }
+    let paint = match (found, incomplete + unread) {
+        (0, 0) => Paint::Good,
+        (0, _) => Paint::Doubtful,
+        _ => Paint::Bad,
+    };
+    let all = count::plural(snapshots, "snapshot");
+    let line = format!("{all} checked: {}", parts.join(", "));
+    format!("{}\n", palette.paint(paint, line))
+}
+
+fn findings_with_values(text: &mut String, selected: &Selected, palette: Palette) {
     for finding in &selected.findings {
         let severity = palette.paint(finding.severity.into(), format!("{}", finding.severity));
         let id = palette.paint(Paint::Heading, finding.id);
@@ -23,9 +86,9 @@ pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette)
             let _ = writeln!(text, "  most have {}", line(evidence));
         }
     }
-    for note in verdict::coverage_lines(verdict) {
-        let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
-    }
+}
+
+fn closing(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
     let checked = count::shown(selected.processors, verdict.processors);
     let paint = match (verdict.findings.is_empty(), verdict.is_complete()) {
         (true, true) => Paint::Good,
@@ -33,8 +96,7 @@ pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette)
         (false, _) => Paint::Bad,
     };
     let closing = format!("{checked} checked: {}", verdict::summary(verdict, selected));
-    let _ = writeln!(text, "{}", palette.paint(paint, closing));
-    text
+    palette.paint(paint, closing).to_string()
 }
 
 /// `tr.limit 0x00002067: processor 3`.

@@ -389,7 +389,7 @@ fn an_exit_is_told_in_words_and_vmrun_by_its_conditions() {
         explained.stdout
     );
     let insisted = run(&["decode", "--format", "xen", &path], &mut driver);
-    assert_eq!((insisted.exit, insisted.stdout.as_str()), (1, ""));
+    assert_eq!((insisted.exit, insisted.stdout.as_str()), (8, ""));
     let document = run(&["decode", "--json", &path], &mut driver).stdout;
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     assert!(crate::files::schema().is_valid(&document));

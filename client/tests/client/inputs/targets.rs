@@ -23,7 +23,7 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
         &["save", "--raw", &evidence, "--from", &evidence],
     ] {
         let ran = run(arguments, &mut driver);
-        assert_eq!((ran.exit, ran.stdout.as_str()), (1, ""), "{arguments:?}");
+        assert_eq!((ran.exit, ran.stdout.as_str()), (8, ""), "{arguments:?}");
         assert!(ran.stderr.contains("--force"), "{}", ran.stderr);
         assert_eq!(fs::read(&evidence).unwrap(), saved);
     }
@@ -34,7 +34,7 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
     ] {
         fs::write(&evidence, damaged).unwrap();
         let ran = run(&["save", &evidence], &mut driver);
-        assert_eq!(ran.exit, 1);
+        assert_eq!(ran.exit, 8);
         assert_eq!(fs::read(&evidence).unwrap(), damaged);
     }
     fs::write(&evidence, b"").unwrap();
@@ -49,7 +49,7 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
     }
     let named_wrong = folder.path("page.json");
     let ran = run(&["report", &named_wrong, "--from", &evidence], &mut driver);
-    assert_eq!(ran.exit, 1);
+    assert_eq!(ran.exit, 8);
     assert!(!fs::exists(&named_wrong).unwrap());
 }
 
@@ -64,7 +64,7 @@ fn a_dash_is_standard_output() {
     assert!(output(&["report", "-"], &mut driver).contains("</html>"));
     assert!(!fs::exists("-").unwrap());
     let ran = run(&["diff", "-", "-"], &mut driver);
-    assert_eq!(ran.exit, 1);
+    assert_eq!(ran.exit, 8);
     assert!(ran.stderr.contains("read but once"), "{}", ran.stderr);
 }
 

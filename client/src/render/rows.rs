@@ -1,0 +1,200 @@
+//! A snapshot as rows that each say all that is needed to read them alone: whose they are, which
+//! processor, its values with their places. Spreadsheets read them as comma-separated values, query
+//! engines as lines of JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+use super::{json, value};
+use crate::model::kernel_module::printable;
+use crate::model::{Error, Field, ProcessorSnapshot, Snapshot, Unavailable};
+
+/// Which machine a line is about, and when it was looked at; each part is absent where it is not
+/// known.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub(crate) struct Whose {
+    /// The file that it was read from, where it is one of many.
+    pub(crate) file: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) os: Option<String>,
+    pub(crate) os_build: Option<String>,
+    /// UTC, as RFC 3339 writes it.
+    pub(crate) taken_at: Option<String>,
+}
+
+impl Whose {
+    /// Of a snapshot, and of the file that it came from.
+    pub(crate) fn new(file: Option<String>, snapshot: &Snapshot) -> Self {
+        let machine = &snapshot.machine;
+        Self {
+            file,
+            host: machine.host.clone(),
+            os: machine.os.clone(),
+            os_build: machine.os_build.clone(),
+            taken_at: snapshot.taken_at.map(|moment| moment.to_string()),
+        }
+    }
+
+    /// This, if it is of one of many snapshots.
+    pub(crate) fn among_many(&self) -> Option<&Self> {
+        self.file.is_some().then_some(self)
+    }
+
+    fn cells(&self) -> [Cell; 5] {
+        let Self {
+            file,
+            host,
+            os,
+            os_build,
+            taken_at,
+        } = self;
+        [file, host, os, os_build, taken_at]
+            .map(|part| part.clone().map_or(Cell::Absent, Cell::Text))
+    }
+}
+
+impl fmt::Display for Whose {
+    /// `fleet/ws-17.json (WS-17, build 26100.4652, 2026-11-27T08:00:00Z)`, in printable ASCII.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = |part: &Option<String>| part.as_deref().map(printable);
+        let build = known(&self.os_build).map(|build| format!("build {build}"));
+        let parts = [known(&self.host), build, known(&self.taken_at)];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match (known(&self.file), parts.as_slice()) {
+            (Some(file), []) => f.write_str(&file),
+            (Some(file), _) => write!(f, "{file} ({})", parts.join(", ")),
+            (None, []) => f.write_str("this machine"),
+            (None, _) => f.write_str(&parts.join(", ")),
+        }
+    }
+}
+
+/// What stands under a key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Cell {
+    Absent,
+    Number(u32),
+    Text(String),
+}
+
+/// What stands above a column, and before a value in a line: the processor, its values, and why
+/// there are none; among many machines the places of entry points, and whose it is.
+pub(crate) fn keys(fields: &[Field], among_many: bool) -> Vec<String> {
+    let processor = ["index", "group", "number"].map(str::to_owned).into_iter();
+    let values = fields.iter().map(Field::to_string);
+    let mut keys: Vec<String> = processor.chain(values).collect();
+    keys.push("error".to_owned());
+    if among_many {
+        let places = fields.iter().filter(|field| field.has_place());
+        keys.extend(places.map(|field| format!("{field}_place")));
+        keys.extend(["file", "host", "os", "os_build", "taken_at"].map(str::to_owned));
+    }
+    keys
+}
+
+/// The row of a processor, in the order of the keys. A value that the driver hid, or that is not
+/// there, is absent.
+fn row(
+    whose: Option<&Whose>,
+    snapshot: &Snapshot,
+    processor: &ProcessorSnapshot,
+    fields: &[Field],
+) -> Vec<Cell> {
+    let id = processor.id;
+    let capture = processor.result.as_ref().ok();
+    let value = |field: Field| capture.and_then(|capture| snapshot.value(field, capture));
+    let text = |text: Option<String>| text.map_or(Cell::Absent, Cell::Text);
+    let mut cells = [id.index, id.group.into(), id.number.into()]
+        .map(Cell::Number)
+        .to_vec();
+    cells.extend(
+        fields
+            .iter()
+            .map(|&field| text(value(field).map(|value| value::number(field, value)))),
+    );
+    let error = processor.result.as_ref().err().map(Unavailable::code);
+    cells.push(text(error.map(str::to_owned)));
+    if let Some(whose) = whose {
+        for &field in fields.iter().filter(|field| field.has_place()) {
+            cells.push(text(
+                value(field).and_then(|value| field.place(value, snapshot)),
+            ));
+        }
+        cells.extend(whose.cells());
+    }
+    cells
+}
+
+/// The heads of the columns as comma-separated values.
+pub(crate) fn csv_head(fields: &[Field], among_many: bool) -> Result<String, Error> {
+    csv_lines([keys(fields, among_many)])
+}
+
+/// A line of comma-separated values for each processor; what is absent is empty.
+pub(crate) fn csv(
+    whose: Option<&Whose>,
+    snapshot: &Snapshot,
+    fields: &[Field],
+) -> Result<String, Error> {
+    let rows = snapshot.processors.iter().map(|processor| {
+        let cells = row(whose, snapshot, processor, fields).into_iter();
+        cells.map(|cell| match cell {
+            Cell::Absent => String::new(),
+            Cell::Number(number) => number.to_string(),
+            Cell::Text(text) => printable(&text),
+        })
+    });
+    csv_lines(rows)
+}
+
+fn csv_lines(
+    rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>,
+) -> Result<String, Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error);
+    let bytes = bytes.map_err(csv::Error::from)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A line of JSON for each processor, each with every key; what is absent is null, so that every
+/// line has the same columns.
+pub(crate) fn json_lines(
+    whose: &Whose,
+    snapshot: &Snapshot,
+    fields: &[Field],
+) -> Result<String, Error> {
+    let keys = keys(fields, true);
+    let mut lines = String::new();
+    for processor in &snapshot.processors {
+        let cells = row(Some(whose), snapshot, processor, fields);
+        lines += &json::line(&Line {
+            keys: &keys,
+            cells: &cells,
+        })?;
+    }
+    Ok(lines)
+}
+
+struct Line<'a> {
+    keys: &'a [String],
+    cells: &'a [Cell],
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.keys.len()))?;
+        for (key, cell) in self.keys.iter().zip(self.cells) {
+            match cell {
+                Cell::Absent => map.serialize_entry(key, &None::<&str>)?,
+                Cell::Number(number) => map.serialize_entry(key, number)?,
+                Cell::Text(text) => map.serialize_entry(key, text)?,
+            }
+        }
+        map.end()
+    }
+}
