@@ -90,7 +90,7 @@ pub fn judge(figures: &Figures, baseline: &Figures) -> (Vec<Check>, Vec<Change>)
         .map(|(name, limit, rule)| {
             let value = figures.get(*name).copied();
             let kept = value.is_some_and(|value| value <= *limit);
-            Check::new(rule, kept, format!("{name} is {value:?}"))
+            Check::new(*rule, kept, format!("{name} is {value:?}"))
         })
         .collect();
     let changes = baseline::compare(baseline, figures);

@@ -4,6 +4,7 @@
 mod committed;
 mod cost;
 mod demo;
+mod fleet;
 mod page;
 mod peer;
 mod tables;
@@ -46,6 +47,15 @@ struct Cli {
     /// kernel and msr-tools of Debian's, 50 MB, and takes some ten minutes
     #[arg(long, conflicts_with = "demo")]
     peer: bool,
+
+    /// Make a fleet of 5000 machines of 64 processors instead, judge it, and run the queries of
+    /// docs/fleet in DuckDB and Spark: downloads 400 MB, and takes some minutes and 3 GB of disk
+    #[arg(long, conflicts_with_all = ["demo", "peer"])]
+    fleet: bool,
+
+    /// With --fleet: of 140 small machines, and in DuckDB alone
+    #[arg(long, requires = "fleet", conflicts_with = "update")]
+    small: bool,
 }
 
 fn main() -> ExitCode {
@@ -59,6 +69,10 @@ fn run(cli: &Cli) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     let checks = if cli.peer {
         beside_the_peer(cli, &workspace)?
+    } else if cli.small {
+        fleet::small(&workspace)?
+    } else if cli.fleet {
+        judge_a_fleet(cli, &workspace)?
     } else if cli.demo {
         time_the_demo(cli, &workspace)?
     } else {
@@ -88,6 +102,19 @@ fn count_instructions(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
     for change in changes {
         eprintln!("changed {change}");
     }
+    Ok(checks)
+}
+
+/// Measures the client over a fleet, and holds it and the queries against what they promise.
+fn judge_a_fleet(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
+    ensure(workspace)?;
+    let (figures, mut checks) = fleet::whole(workspace)?;
+    if cli.update {
+        figures.write(workspace)?;
+        page::update(workspace)?;
+    }
+    show(cli, &figures, || print(&tables::fleet(&figures)))?;
+    checks.extend(figures.judge());
     Ok(checks)
 }
 

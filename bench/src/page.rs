@@ -17,6 +17,7 @@ use xtask::check::Check;
 
 use crate::cost::{Figures, LIMITS, baseline};
 use crate::demo::Times;
+use crate::fleet;
 use crate::peer::{self, Comparison};
 use crate::tables::{self, grouped, times};
 
@@ -59,15 +60,38 @@ struct Content {
     figures: BTreeMap<String, String>,
 }
 
-impl Content {
-    /// The committed figures.
+/// All committed figures.
+#[derive(Clone)]
+struct Committed {
+    baseline: Figures,
+    comparison: Comparison,
+    demo: Times,
+    fleet: fleet::Figures,
+}
+
+impl Committed {
     fn read(workspace: &Workspace) -> Result<Self> {
-        let baseline = baseline::read(workspace)?;
-        let comparison = peer::read(workspace)?;
-        Ok(Self::of(&baseline, &comparison, &Times::read(workspace)?))
+        Ok(Self {
+            baseline: baseline::read(workspace)?,
+            comparison: peer::read(workspace)?,
+            demo: Times::read(workspace)?,
+            fleet: fleet::Figures::read(workspace)?,
+        })
+    }
+}
+
+impl Content {
+    fn read(workspace: &Workspace) -> Result<Self> {
+        Ok(Self::of(&Committed::read(workspace)?))
     }
 
-    fn of(baseline: &Figures, comparison: &Comparison, demo: &Times) -> Self {
+    fn of(committed: &Committed) -> Self {
+        let Committed {
+            baseline,
+            comparison,
+            demo,
+            fleet,
+        } = committed;
         let blocks = [
             ("parts", tables::parts(baseline).markdown()),
             ("indispensable", tables::indispensable().markdown()),
@@ -86,6 +110,7 @@ impl Content {
             ),
             ("not-shown", peer::NOT_SHOWN.to_owned()),
             ("demo", tables::demo(demo).markdown()),
+            ("fleet", tables::fleet(fleet).markdown()),
         ];
         let counted = baseline.iter().map(|(name, value)| (name.clone(), *value));
         let limits = LIMITS.iter();
@@ -235,40 +260,43 @@ mod tests {
     fn a_figure_that_is_spoiled_is_noticed_wherever_it_comes_from() {
         let workspace = Workspace::locate().unwrap();
         let page = read_text(&path(&workspace)).unwrap();
-        let baseline = baseline::read(&workspace).unwrap();
-        let comparison = peer::read(&workspace).unwrap();
-        let demo = Times::read(&workspace).unwrap();
-        let is_noticed = |baseline: &Figures, comparison: &Comparison, demo: &Times| {
-            let content = Content::of(baseline, comparison, demo);
-            content.fill_in(&page).unwrap() != page
+        let committed = Committed::read(&workspace).unwrap();
+        let is_noticed = |spoil: &dyn Fn(&mut Committed)| {
+            let mut spoiled = committed.clone();
+            spoil(&mut spoiled);
+            Content::of(&spoiled).fill_in(&page).unwrap() != page
         };
-        assert!(!is_noticed(&baseline, &comparison, &demo));
-        for name in baseline.keys() {
-            let mut spoiled = baseline.clone();
-            *spoiled.get_mut(name).unwrap() += 1;
+        assert!(!is_noticed(&|_| {}));
+        for name in committed.baseline.keys() {
             let shown = !UNSHOWN.contains(&&**name) && !name.starts_with("queued_by_dpcs.");
-            assert_eq!(is_noticed(&spoiled, &comparison, &demo), shown, "{name}");
+            let noticed = is_noticed(&|all| *all.baseline.get_mut(name).unwrap() += 1);
+            assert_eq!(noticed, shown, "{name}");
         }
-        for name in comparison.figures.keys() {
-            let mut spoiled = comparison.clone();
-            *spoiled.figures.get_mut(name).unwrap() += 1;
-            assert!(is_noticed(&baseline, &spoiled, &demo), "{name}");
+        for name in committed.comparison.figures.keys() {
+            let spoil = |all: &mut Committed| {
+                *all.comparison.figures.get_mut(name).unwrap() += 1;
+            };
+            assert!(is_noticed(&spoil), "{name}");
         }
-        for name in comparison.versions.keys() {
-            let mut spoiled = comparison.clone();
-            spoiled.versions.get_mut(name).unwrap().push('0');
-            assert!(is_noticed(&baseline, &spoiled, &demo), "{name}");
+        for name in committed.comparison.versions.keys() {
+            let spoil = |all: &mut Committed| {
+                all.comparison.versions.get_mut(name).unwrap().push('0');
+            };
+            assert!(is_noticed(&spoil), "{name}");
         }
-        let spoil: [fn(&mut Times); 4] = [
-            |times| times.cold_milliseconds += 1000,
-            |times| times.warm_milliseconds += 1000,
-            |times| times.processors += 1,
-            |times| times.system.push('0'),
+        let spoil: [fn(&mut Committed); 9] = [
+            |all| all.demo.cold_milliseconds += 1000,
+            |all| all.demo.warm_milliseconds += 1000,
+            |all| all.demo.processors += 1,
+            |all| all.demo.system.push('0'),
+            |all| all.fleet.machines += 1,
+            |all| all.fleet.processors += 1,
+            |all| all.fleet.machines_per_second += 1,
+            |all| all.fleet.memory_mib += 1,
+            |all| all.fleet.slowest_query_milliseconds += 1000,
         ];
         for (index, spoil) in spoil.iter().enumerate() {
-            let mut spoiled = demo.clone();
-            spoil(&mut spoiled);
-            assert!(is_noticed(&baseline, &comparison, &spoiled), "{index}");
+            assert!(is_noticed(spoil), "{index}");
         }
     }
 

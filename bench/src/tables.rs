@@ -2,6 +2,7 @@
 
 use crate::cost::{Figures, PROCESSORS, limit};
 use crate::demo::Times;
+use crate::fleet;
 use crate::peer::{self, WAYS};
 
 /// Rows of words and numbers.
@@ -174,6 +175,29 @@ pub fn demo(times: &Times) -> Table {
     ];
     Table {
         headings: vec!["`cargo xtask demo`", "took"],
+        rows: rows
+            .map(|(what, value)| vec![what.to_owned(), value])
+            .into(),
+    }
+}
+
+/// What a fleet takes.
+pub fn fleet(figures: &fleet::Figures) -> Table {
+    let rows = [
+        ("machines", grouped(figures.machines.into())),
+        ("processors of each", grouped(figures.processors.into())),
+        (
+            "machines that `client check` judges in a second, on one processor",
+            grouped(figures.machines_per_second),
+        ),
+        ("memory of `client check`, MiB", grouped(figures.memory_mib)),
+        (
+            "the slowest query in DuckDB",
+            seconds(figures.slowest_query_milliseconds),
+        ),
+    ];
+    Table {
+        headings: vec!["a fleet", "figure"],
         rows: rows
             .map(|(what, value)| vec![what.to_owned(), value])
             .into(),

@@ -12,7 +12,7 @@ mod monitor;
 mod npm;
 mod once;
 pub mod powershell;
-mod python;
+pub mod python;
 mod reproducible;
 pub mod signatures;
 mod supply_chain;

@@ -227,7 +227,14 @@ fn fuzzing_of_decoders<'a>(
 /// What else there is: figures, fuzzing, documentation, lints.
 fn further_checks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'a>> {
     vec![
-        Task::new("what a snapshot costs", || costs(workspace, built)).after(LAB),
+        Task::new("what a snapshot costs", || {
+            bench(workspace, built, "what a snapshot costs", &[])
+        })
+        .after(LAB),
+        Task::new("a fleet", || {
+            bench(workspace, built, "a fleet", &["--fleet", "--small"])
+        })
+        .after(&["packages and targets", "test programs"]),
         Task::new("fuzzing the driver", || {
             Outcome::of("fuzzing the driver", fuzzing::check(workspace))
         })
@@ -357,16 +364,21 @@ fn ask(workspace: &Workspace, built: &OnceLock<Built>, judge: Judge) -> Outcome 
     outcome
 }
 
-/// What a snapshot costs, against its limits and the baseline, by the program that says so.
-fn costs(workspace: &Workspace, built: &OnceLock<Built>) -> Outcome {
-    const WHAT: &str = "what a snapshot costs";
-    let measured = step(WHAT, |_| {
+/// What the bench measures, against its limits and the committed figures.
+fn bench(
+    workspace: &Workspace,
+    built: &OnceLock<Built>,
+    what: &str,
+    arguments: &[&str],
+) -> Outcome {
+    let measured = step(what, |_| {
         let built = built.get().context("the bench was not built")?;
         let mut bench = built.program("bench")?;
-        process::outcome(bench.current_dir(workspace.root()), JUDGE_LIMIT)
+        bench.args(arguments).current_dir(workspace.root());
+        process::outcome(&mut bench, JUDGE_LIMIT)
     });
     match measured {
-        Ok((status, said)) => suites::count_checks(WHAT, status, &said.stderr),
-        Err(error) => Outcome::of(WHAT, Err(error)),
+        Ok((status, said)) => suites::count_checks(what, status, &said.stderr),
+        Err(error) => Outcome::of(what, Err(error)),
     }
 }
