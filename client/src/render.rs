@@ -8,6 +8,7 @@ pub(crate) mod rows;
 pub(crate) mod text;
 mod value;
 pub(crate) mod verdict;
+pub(crate) mod whose;
 mod words;
 
 pub(crate) use html::html;

@@ -48,11 +48,13 @@ impl Environment {
     }
 
     /// A program that one of the packages brought.
+    #[must_use]
     pub fn program(&self, name: &str) -> Command {
         Command::new(self.folder.join("bin").join(name))
     }
 
     /// Python in the environment, which leaves nothing beside the scripts that it runs.
+    #[must_use]
     pub fn python(&self) -> Command {
         let mut python = Command::new(self.folder.join("bin/python"));
         python.arg("-B");

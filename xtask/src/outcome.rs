@@ -43,7 +43,7 @@ impl Outcome {
     pub fn of_checks(checks: Vec<Check>) -> Self {
         let mut outcome = Self::default();
         for check in checks {
-            outcome.judge(check.rule, check.violation);
+            outcome.judge(&check.rule, check.violation);
         }
         outcome
     }

@@ -30,8 +30,8 @@ const ALIGNMENT: u64 = 0x20_0000;
 /// At how many places a kernel may be loaded.
 const PLACES: u64 = 512;
 
-/// The moment of the first snapshot, since 1970: 2026-11-01.
-const BEGUN: Duration = Duration::from_secs(1_793_491_200);
+/// The moment of the first snapshot, since 1970: the first of November 2026.
+const BEGUN: Duration = Duration::from_hours(24 * 20_758);
 
 const DAY: Duration = Duration::from_hours(24);
 

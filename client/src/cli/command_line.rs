@@ -195,7 +195,7 @@ pub(crate) struct Layout {
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
-    /// Print a line of JSON for each processor, with the keys of --csv
+    /// Print a line of JSON for each processor
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub(crate) jsonl: bool,
     /// These fields alone: lstar,tr.limit; tr is all of TR

@@ -8,6 +8,10 @@ use crate::render::text::Palette;
 /// What the output may look like.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about a terminal"
+)]
 pub struct Terminal {
     /// Columns that fit into a line, if known.
     pub width: Option<usize>,

@@ -2,74 +2,13 @@
 //! processor, its values with their places. Spreadsheets read them as comma-separated values, query
 //! engines as lines of JSON.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
+use super::whose::Whose;
 use super::{json, value};
 use crate::model::kernel_module::printable;
 use crate::model::{Error, Field, ProcessorSnapshot, Snapshot, Unavailable};
-
-/// Which machine a line is about, and when it was looked at; each part is absent where it is not
-/// known.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-pub(crate) struct Whose {
-    /// The file that it was read from, where it is one of many.
-    pub(crate) file: Option<String>,
-    pub(crate) host: Option<String>,
-    pub(crate) os: Option<String>,
-    pub(crate) os_build: Option<String>,
-    /// UTC, as RFC 3339 writes it.
-    pub(crate) taken_at: Option<String>,
-}
-
-impl Whose {
-    /// Of a snapshot, and of the file that it came from.
-    pub(crate) fn new(file: Option<String>, snapshot: &Snapshot) -> Self {
-        let machine = &snapshot.machine;
-        Self {
-            file,
-            host: machine.host.clone(),
-            os: machine.os.clone(),
-            os_build: machine.os_build.clone(),
-            taken_at: snapshot.taken_at.map(|moment| moment.to_string()),
-        }
-    }
-
-    /// This, if it is of one of many snapshots.
-    pub(crate) fn among_many(&self) -> Option<&Self> {
-        self.file.is_some().then_some(self)
-    }
-
-    fn cells(&self) -> [Cell; 5] {
-        let Self {
-            file,
-            host,
-            os,
-            os_build,
-            taken_at,
-        } = self;
-        [file, host, os, os_build, taken_at]
-            .map(|part| part.clone().map_or(Cell::Absent, Cell::Text))
-    }
-}
-
-impl fmt::Display for Whose {
-    /// `fleet/ws-17.json (WS-17, build 26100.4652, 2026-11-27T08:00:00Z)`, in printable ASCII.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = |part: &Option<String>| part.as_deref().map(printable);
-        let build = known(&self.os_build).map(|build| format!("build {build}"));
-        let parts = [known(&self.host), build, known(&self.taken_at)];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        match (known(&self.file), parts.as_slice()) {
-            (Some(file), []) => f.write_str(&file),
-            (Some(file), _) => write!(f, "{file} ({})", parts.join(", ")),
-            (None, []) => f.write_str("this machine"),
-            (None, _) => f.write_str(&parts.join(", ")),
-        }
-    }
-}
 
 /// What stands under a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -122,9 +61,20 @@ fn row(
                 value(field).and_then(|value| field.place(value, snapshot)),
             ));
         }
-        cells.extend(whose.cells());
+        cells.extend(of(whose));
     }
     cells
+}
+
+fn of(whose: &Whose) -> [Cell; 5] {
+    let Whose {
+        file,
+        host,
+        os,
+        os_build,
+        taken_at,
+    } = whose;
+    [file, host, os, os_build, taken_at].map(|part| part.clone().map_or(Cell::Absent, Cell::Text))
 }
 
 /// The heads of the columns as comma-separated values.

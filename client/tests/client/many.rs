@@ -101,7 +101,7 @@ fn every_line_of_verdicts_says_whose_it_is() {
     assert_eq!(hosts, ["WS-A", "WS-B", "WS-C"]);
     assert!(of("finding").iter().all(|one| one["host"] == "WS-B"));
     for line in of("finding").into_iter().chain(of("verdict")) {
-        assert!(line["file"].as_str().unwrap().ends_with(".json"), "{line}");
+        assert!(line["file"].as_str().unwrap().contains(".json"), "{line}");
         assert!(
             line["taken_at"].is_string() && line.get("os_build").is_some(),
             "{line}"

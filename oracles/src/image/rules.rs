@@ -237,12 +237,12 @@ mod tests {
         }
     }
 
-    fn broken(facts: &Facts) -> Vec<&'static str> {
+    fn broken(facts: &Facts) -> Vec<String> {
         facts
             .check(Profile::Release)
             .into_iter()
             .filter(|check| check.violation.is_some())
-            .map(|check| check.rule)
+            .map(|check| check.rule.into_owned())
             .collect()
     }
 

@@ -8,8 +8,8 @@ use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
 use crate::driver_io::Device;
 use crate::model::{DeviceError, Error};
-use crate::render::rows::Whose;
 use crate::render::verdict::{Machines, Selected};
+use crate::render::whose::Whose;
 use crate::render::{json, text};
 
 pub(super) fn command<'device>(

@@ -60,9 +60,10 @@ pub(super) fn each(
                 unread += 1;
                 clear(streams);
                 complain(streams.stderr, &advice::about_error(&error));
-                match input.jsonl {
-                    true => json::unread(&error).and_then(|line| write(&line, streams)),
-                    false => Ok(()),
+                if input.jsonl {
+                    json::unread(&error).and_then(|line| write(&line, streams))
+                } else {
+                    Ok(())
                 }
             }
             done => done,

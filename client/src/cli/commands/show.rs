@@ -10,8 +10,9 @@ use crate::driver_io::Device;
 use crate::model::processor_list::{self, Item};
 use crate::model::{Capture, DeviceError, Error, Field, ProcessorId, Snapshot, field, fold};
 use crate::render::json::{self, Detail};
-use crate::render::rows::{self, Whose};
+use crate::render::rows;
 use crate::render::text::{self, Paint};
+use crate::render::whose::Whose;
 
 pub(super) fn command<'device>(
     command: &ShowCommand,

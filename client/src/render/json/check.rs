@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{Hex, indices};
 use crate::checks::{Evidence, Finding, Verdict};
 use crate::model::Error;
-use crate::render::rows::Whose;
 use crate::render::verdict::{Gap, Machines, Selected, gaps};
+use crate::render::whose::Whose;
 
 #[derive(Serialize)]
 struct VerdictMembers<'a> {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::colour::{Paint, Palette};
 use crate::checks::{Evidence, FindingId, Verdict};
 use crate::model::fold;
-use crate::render::rows::Whose;
 use crate::render::verdict::{Machines, Selected};
+use crate::render::whose::Whose;
 use crate::render::{count, value, verdict};
 
 /// Every finding that is shown with its values, what was not judged, and a closing line that counts.
