@@ -1,6 +1,7 @@
 //! Lines of a log, and the words in them.
 
 use std::borrow::Cow;
+use std::iter;
 
 /// A line without colours.
 pub(super) struct Line<'a> {
@@ -9,24 +10,33 @@ pub(super) struct Line<'a> {
     pub(super) text: Cow<'a, str>,
     /// Whether the text begins with it, in its middle perhaps.
     pub(super) is_first: bool,
-    /// Whether the text ends with it, in its middle perhaps.
+    /// Whether the text ends with it, in its middle perhaps, or the rest of a number stands in the
+    /// next line.
     pub(super) may_be_cut: bool,
 }
 
 /// The lines of a text.
 pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut number = 1;
-    let lines = text.split_inclusive(['\n', '\r']).enumerate();
-    lines.map(move |(at, line)| {
+    let mut lines = text.split_inclusive(['\n', '\r']).enumerate();
+    iter::from_fn(move || {
+        let (at, line) = lines.next()?;
         let here = number;
         number += usize::from(line.ends_with('\n'));
-        Line {
+        // Behind a carriage return comes a line feed.
+        let mut next = lines.clone().take(2).map(|(_, next)| next.trim_end());
+        let is_broken = next.find(|next| !next.is_empty()).is_some_and(are_digits);
+        Some(Line {
             number: here,
             is_first: at == 0,
-            may_be_cut: !line.ends_with(['\n', '\r']),
+            may_be_cut: is_broken || !line.ends_with(['\n', '\r']),
             text: plain(line.trim_end_matches(['\n', '\r'])),
-        }
+        })
     })
+}
+
+fn are_digits(line: &str) -> bool {
+    line.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The line without what terminals take for a colour.

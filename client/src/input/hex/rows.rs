@@ -168,13 +168,13 @@ pub(super) fn of(text: &str) -> Result<Option<Vec<Item>>, FileError> {
     Ok(Some(items))
 }
 
-/// Drops a first row whose offset has lost digits, and a last one that has but a part of a group or
+/// Drops a first row whose offset has lost digits or is what is left of a group, and a last one that has but a part of a group or
 /// of its offset, where the text begins or ends there.
 fn drop_cut(items: &mut Vec<Item>, text: &str) {
     let digits = |row: &Row| row.offset.map_or(0, |offset| offset.digits);
     if let [Item::Row(first), Item::Row(next), ..] = items.as_slice()
         && first.line == 1
-        && digits(first) != digits(next)
+        && (digits(first) != digits(next) || first.length < next.length)
     {
         items.remove(0);
     }
@@ -190,6 +190,8 @@ fn item(line: &str, number: usize, is_repeated: bool) -> Option<Item> {
     let words = words(line);
     if let [.., last] = words.as_slice()
         && last.text == "*"
+        // The letters beside a row may end so, too.
+        && row(line, &words).is_none()
     {
         return Some(Item::Repeated);
     }
