@@ -74,13 +74,12 @@ impl Contexts {
             } else {
                 None
             };
-            match other {
+            if let Some(other) = other {
                 // Its DPC may still be on its way out of the last broadcast: it stays where it is.
-                Some(other) => self.replaced.push(mem::replace(context, other)),
-                None => {
-                    context.keep_page();
-                    self.refused = true;
-                }
+                self.replaced.push(mem::replace(context, other));
+            } else {
+                context.keep_page();
+                self.refused = true;
             }
         }
     }

@@ -140,8 +140,8 @@ pub(crate) unsafe fn capture(
 
 /// Makes a record that of a capture that was refused. `IRQL == DISPATCH_LEVEL`.
 ///
-/// VMSAVE raises `#GP` for a page of ordinary memory where a processor without SvmeAddrChk (CPUID
-/// 8000_000A, EDX bit 28) compares its address with regions that the host has reserved, before it asks
+/// VMSAVE raises `#GP` for a page of ordinary memory where a processor without `SvmeAddrChk` (CPUID
+/// `8000_000A`, EDX bit 28) compares its address with regions that the host has reserved, before it asks
 /// whether a hypervisor intercepts: in a guest, one page may be such an address, and another not.
 /// Source: KVM's `svm_gp_erratum_intercept`.
 #[cold]
