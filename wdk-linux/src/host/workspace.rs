@@ -122,7 +122,12 @@ pub fn write_if_changed(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
         fs::create_dir_all(parent)
             .with_context(|| format!("cannot create {}", parent.display()))?;
     }
-    fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
+    // Whole at once: another process may read it meanwhile.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    fs::write(&beside, content)
+        .and_then(|()| fs::rename(&beside, path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads a text file, with its name in the error.
