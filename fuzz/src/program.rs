@@ -77,6 +77,7 @@ fn run<'device>(
     const UNAVAILABLE: u8 = 5;
     const FOUND: u8 = 6;
     const INCOMPLETE: u8 = 7;
+    const BAD_FILE: u8 = 8;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let exit = client::run(
         ["client"].iter().chain(arguments).map(Into::into),
@@ -85,7 +86,7 @@ fn run<'device>(
         &mut stderr,
         Terminal::default(),
     );
-    assert!(exit <= INCOMPLETE, "{exit}");
+    assert!(exit <= BAD_FILE, "{exit}");
     let silent_for_a_reason = matches!(exit, 0 | UNAVAILABLE | FOUND | INCOMPLETE);
     assert!(silent_for_a_reason || !stderr.is_empty(), "{exit}");
     for written in [stdout, stderr] {

@@ -5,6 +5,9 @@ use std::io::{self, IsTerminal as _};
 
 use crate::render::text::Palette;
 
+/// Clears the line that the cursor is in.
+pub(super) const CLEAR_LINE: &str = "\r\x1b[K";
+
 /// What the output may look like.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]

@@ -40,7 +40,8 @@ impl Whose {
 }
 
 impl fmt::Display for Whose {
-    /// `fleet/ws-17.json (WS-17, build 26100.4652, 2026-11-27T08:00:00Z)`, in printable ASCII.
+    /// The file with what is known of the machine in brackets, `WS-17, build 10.0.26100.4652,
+    /// 2026-11-27T08:00:00Z`, in printable ASCII.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = |part: &Option<String>| part.as_deref().map(printable);
         let build = known(&self.os_build).map(|build| format!("build {build}"));

@@ -71,8 +71,9 @@ fn many_conditions_that_are_inverted_are_found_and_a_finding_can_be_repeated() {
     let (found, inverted) = (findings.len(), conditions.len());
     println!("{found} of {inverted} inverted conditions were found");
     // A lower bound that a fuzzer which finds nothing misses, no measure of a good one: how many
-    // can be found changes with the driver, and those that cannot are not counted.
-    assert!(found * 3 >= inverted, "{found} of {inverted}");
+    // can be found changes with the driver: those that ask for a fault, a refused page or an end of
+    // memory are never met.
+    assert!(found * 10 >= inverted * 3, "{found} of {inverted}");
     // The checks of the input's length and of the version, in whichever direction the
     // first call shows them.
     for trace in ["0xc0000004", "0xc0000059"] {

@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::cli::advice;
 use crate::cli::command_line::Files;
 use crate::cli::run::{Streams, complain};
+use crate::cli::terminal::CLEAR_LINE;
 use crate::input::listing;
 use crate::model::{Error, FileError, Format, Snapshot};
 use crate::render::json;
 
 /// How many snapshots lie between two signs of progress.
 const STRIDE: usize = 16;
-
-/// Clears the line that the cursor is in.
-const CLEAR_LINE: &str = "\r\x1b[K";
 
 /// What is read, and how what cannot be read is told.
 #[derive(Clone, Copy)]

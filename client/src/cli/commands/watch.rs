@@ -10,6 +10,7 @@ use crate::checks::{self, Comparison, Diff, Verdict};
 use crate::cli::command_line::WatchOptions;
 use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
+use crate::cli::terminal::CLEAR_LINE;
 use crate::model::{Error, Snapshot, field, processor_list};
 use crate::render::count::plural;
 use crate::render::json::{self, Moment};
@@ -17,9 +18,6 @@ use crate::render::text::{self, Paint};
 
 /// How soon Ctrl-C is noticed while nothing is to be done.
 const NAP: Duration = Duration::from_millis(20);
-
-/// Clears the line that the cursor is in.
-const CLEAR_LINE: &str = "\r\x1b[K";
 
 pub(super) fn watch(
     options: &WatchOptions,

@@ -189,15 +189,28 @@ mod tests {
 
     #[test]
     fn lines_are_counted_whatever_ends_them() {
-        let lines: Vec<_> = of("a\r\n\u{1b}[31mb\u{1b}[0m\nc")
+        let lines: Vec<_> = of("a\r\n\u{1b}[31mx\u{1b}[0m\nz")
             .filter(|line| !line.text.is_empty())
             .map(|line| (line.number, line.text.into_owned(), line.may_be_cut))
             .collect();
-        let expected = [(1, "a", false), (2, "b", false), (3, "c", true)];
+        let expected = [(1, "a", false), (2, "x", false), (3, "z", true)];
         assert_eq!(
             lines,
             expected.map(|(at, text, cut)| (at, text.to_owned(), cut))
         );
+    }
+
+    #[test]
+    fn the_rest_of_a_number_in_the_next_line_makes_it_one_that_may_be_cut() {
+        for (text, is_broken) in [
+            ("asid: 1\n2\n", true),
+            ("asid: 1\r\n2\r\n", true),
+            ("asid: 1\n2 rows\n", false),
+            ("asid: 1\n\n", false),
+        ] {
+            let first = of(text).next().unwrap();
+            assert_eq!(first.may_be_cut, is_broken, "{text:?}");
+        }
     }
 
     #[test]
