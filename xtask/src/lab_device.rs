@@ -69,6 +69,13 @@ impl<'lab> LabDevice<'lab> {
     }
 }
 
+impl Drop for LabDevice<'_> {
+    /// Closes the handle, without which the driver is not unloaded. A lab that has ended has none.
+    fn drop(&mut self) {
+        let _ = self.lab.close(self.handle);
+    }
+}
+
 impl Device for LabDevice<'_> {
     fn control(
         &mut self,
