@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use client::{Snapshot, Terminal};
-use lab::{Config, Lab};
+use lab::Config;
 use serde::{Deserialize, Serialize};
 use wdk_linux::host::process::{self, BUILD_LIMIT};
 use wdk_linux::host::{Workspace, step};
@@ -235,9 +235,7 @@ fn snapshot(workspace: &Workspace) -> Result<Snapshot> {
             processors: PROCESSORS,
             ..Config::default()
         };
-        let mut lab = Lab::boot(&config, &kernel, &driver)?;
-        let base = lab.load()?;
-        let modules = lab_device::modules(&kernel, &driver, base)?;
+        let (mut lab, modules) = lab_device::boot(&config, &kernel, &driver)?;
         let mut device = LabDevice::open(&mut lab, &modules)?;
         Ok(Snapshot::take(&mut device)?)
     })

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use client::{Device, DeviceError, KernelModule, Machine, Status, Timestamp};
 use lab::mapped_image::MappedImage;
-use lab::{Access, Handle, Lab};
+use lab::{Access, Config, Handle, Lab};
 use object::{Object as _, ObjectSegment as _};
 
 /// An open handle to the driver in a lab.
@@ -17,13 +17,20 @@ pub struct LabDevice<'lab> {
     modules: Vec<KernelModule>,
 }
 
-/// What a lab has in its kernel's address space: the lab's own kernel in ntoskrnl's place, and the
-/// driver, which was loaded at `base`.
+/// Boots a lab and loads the driver; returns what is then in the kernel's address space, too.
 ///
 /// # Errors
 ///
-/// If a file cannot be read, or is not what the lab boots.
-pub fn modules(kernel: &Path, driver: &Path, base: u64) -> Result<Vec<KernelModule>> {
+/// If the lab does not boot, the driver does not load, or a file cannot be read.
+pub fn boot(config: &Config, kernel: &Path, driver: &Path) -> Result<(Lab, Vec<KernelModule>)> {
+    let mut lab = Lab::boot(config, kernel, driver)?;
+    let base = lab.load()?;
+    Ok((lab, modules(kernel, driver, base)?))
+}
+
+/// What a lab has in its kernel's address space: the lab's own kernel in ntoskrnl's place, and the
+/// driver, which was loaded at `base`.
+fn modules(kernel: &Path, driver: &Path, base: u64) -> Result<Vec<KernelModule>> {
     const UPPER_HALF: u64 = 1 << 63;
     const PAGE: u64 = 0x1000;
     let bytes = fs::read(kernel)?;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
 use client::Terminal;
-use lab::{Config, Lab};
+use lab::Config;
 use wdk_linux::host::process::{self, QUERY_LIMIT};
 use wdk_linux::host::{Workspace, step};
 use xtask::artifact::driver;
@@ -162,9 +162,7 @@ fn snapshot(workspace: &Workspace) -> Result<()> {
             processors: 2,
             ..Config::default()
         };
-        let mut lab = Lab::boot(&config, &kernel, &driver)?;
-        let base = lab.load()?;
-        let modules = lab_device::modules(&kernel, &driver, base)?;
+        let (mut lab, modules) = lab_device::boot(&config, &kernel, &driver)?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let code = client::run(
             ["client", "check"].map(Into::into),

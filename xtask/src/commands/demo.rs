@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 use client::Terminal;
-use lab::{Config, Lab};
+use lab::Config;
 use wdk_linux::host;
 use wdk_linux::host::Workspace;
 use wdk_linux::host::step;
@@ -66,12 +66,8 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
         ..Config::default()
     };
     let what = format!("booting {} processors, starting the driver", args.cpus);
-    let (mut lab, modules) = step(&what, |_| {
-        let mut lab = Lab::boot(&config, &kernel, &driver)?;
-        let base = lab.load()?;
-        let modules = lab_device::modules(&kernel, &driver, base)?;
-        Ok((lab, modules))
-    })?;
+    let booted = step(&what, |_| lab_device::boot(&config, &kernel, &driver));
+    let (mut lab, modules) = booted?;
     let code = client::run(
         iter::once(OsString::from("client")).chain(args.client.iter().cloned()),
         || Ok(Box::new(LabDevice::open(&mut lab, &modules)?)),

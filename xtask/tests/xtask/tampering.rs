@@ -23,9 +23,8 @@ fn start() -> (Lab, Vec<KernelModule>) {
         ..Config::default()
     };
     let (kernel, driver) = (built("LAB_KERNEL"), built("LAB_DRIVER"));
-    let mut lab = Lab::boot(&config, &kernel, &driver).unwrap_or_else(|error| panic!("{error}"));
-    let base = lab.load().unwrap_or_else(|error| panic!("{error}"));
-    (lab, lab_device::modules(&kernel, &driver, base).unwrap())
+    let booted = lab_device::boot(&config, &kernel, &driver);
+    booted.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// Runs the client against the lab: its exit code, and what it printed.
