@@ -30,15 +30,24 @@ pub struct Ended {
 
 impl Prefix {
     /// Makes a new prefix in `folder`, in place of whatever is there.
+    ///
+    /// Wine was seen, once in some hundred first starts and only on a busy machine, to end its own
+    /// set-up before the libraries were in place (`could not load kernel32.dll`). A prefix left so
+    /// is of no use, and what is judged comes after it: it is made again, a few times.
     pub fn create(folder: &Path) -> Result<Self> {
-        let prefix = Self::in_place_of(folder)?;
-        fs::create_dir_all(folder)?;
-        prefix.start()?;
-        let ended = prefix.run("wineboot", &["--init"])?;
-        if ended.code != Some(0) {
-            bail!("wineboot failed: {}", ended.errors.trim_end());
+        const TRIES: usize = 3;
+        let mut errors = String::new();
+        for _ in 0..TRIES {
+            let prefix = Self::in_place_of(folder)?;
+            fs::create_dir_all(folder)?;
+            prefix.start()?;
+            let ended = prefix.run("wineboot", &["--init"])?;
+            if ended.code == Some(0) {
+                return Ok(prefix);
+            }
+            errors = ended.errors;
         }
-        Ok(prefix)
+        bail!("wineboot failed {TRIES} times: {}", errors.trim_end())
     }
 
     /// Copies a prefix in which nothing runs to `folder`. Files are linked, since programs replace
