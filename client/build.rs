@@ -6,19 +6,45 @@ use std::error::Error;
 use std::path::Path;
 use std::process::Command;
 
+use winresource::WindowsResource;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let version = env!("CARGO_PKG_VERSION");
-    let macros = [
-        format!("VERSION={version}.0"),
-        format!("VERSION_WORDS={},0", version.replace('.', ",")),
-    ];
     println!("cargo::rerun-if-changed=resources");
     println!("cargo::rustc-env=SVMSAVE_TARGET={}", env::var("TARGET")?);
     println!("cargo::rerun-if-env-changed=SVMSAVE_COMMIT");
     if let Some(commit) = commit() {
         println!("cargo::rustc-env=SVMSAVE_COMMIT={commit}");
     }
-    embed_resource::compile_for("resources/client.rc", ["client"], &macros).manifest_optional()?;
+    if env::var("CARGO_CFG_TARGET_OS")? == "windows" {
+        embed_resources()?;
+    }
+    Ok(())
+}
+
+/// Icon and version resource of client.exe.
+fn embed_resources() -> Result<(), Box<dyn Error>> {
+    const ENGLISH_OF_THE_UNITED_STATES: u16 = 0x0409;
+    let version = format!("{}.0", env::var("CARGO_PKG_VERSION")?);
+    let icon = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("resources/client.ico");
+    let icon = icon.to_str().ok_or("the path to the icon is not Unicode")?;
+    let mut resource = WindowsResource::new();
+    resource.set_language(ENGLISH_OF_THE_UNITED_STATES);
+    for (name, value) in [
+        ("CompanyName", "svmsave"),
+        (
+            "FileDescription",
+            "Shows what VMSAVE stores on every logical processor",
+        ),
+        ("FileVersion", &version),
+        ("InternalName", "client"),
+        ("LegalCopyright", "MIT OR Apache-2.0"),
+        ("OriginalFilename", "client.exe"),
+        ("ProductName", "svmsave"),
+        ("ProductVersion", &version),
+    ] {
+        resource.set(name, value);
+    }
+    resource.set_icon(icon).compile_for("client")?;
     Ok(())
 }
 
