@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use client::{Snapshot, Terminal};
+use harness::lab_device::{self, LabDevice};
 use lab::Config;
 use serde::{Deserialize, Serialize};
 use wdk_linux::host::process::{self, BUILD_LIMIT};
 use wdk_linux::host::{Workspace, step};
 use xtask::artifact::{self, Profile};
 use xtask::check::Check;
-use xtask::lab_device::{self, LabDevice};
 
 use crate::committed;
 use engines::Answers;

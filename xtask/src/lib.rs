@@ -6,6 +6,6 @@ pub mod check;
 pub mod compiled_tools;
 pub mod inf;
 pub mod judge;
-pub mod lab_device;
+pub mod lab_options;
 pub mod needs;
 pub mod source_date;

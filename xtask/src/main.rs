@@ -8,7 +8,7 @@ mod commands;
 mod decoders;
 mod doc_references;
 mod fault_tally;
-mod fuzzing;
+mod harness;
 mod lints;
 mod outcome;
 mod outside_package;

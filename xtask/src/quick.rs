@@ -5,15 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, ensure};
-use client::Terminal;
-use lab::Config;
-use wdk_linux::host::process::{self, QUERY_LIMIT};
+use anyhow::Result;
+use wdk_linux::host::process::{self, BUILD_LIMIT, QUERY_LIMIT};
 use wdk_linux::host::{Workspace, step};
 use xtask::artifact::driver;
-use xtask::lab_device::{self, LabDevice};
 
-use crate::commands::demo;
+use crate::harness;
 use crate::lints;
 use crate::outcome::Outcome;
 use crate::schedule::place::{HOST, STAGE};
@@ -156,29 +153,9 @@ fn unit_tests(workspace: &Workspace, plan: &Plan) -> Outcome {
 
 /// Boots two processors, takes a snapshot and has the client look at it.
 fn snapshot(workspace: &Workspace) -> Result<()> {
-    let (driver, kernel) = demo::build(workspace)?;
+    let mut harness = harness::build(workspace)?;
     step("a snapshot of 2 processors", |_| {
-        let config = Config {
-            processors: 2,
-            ..Config::default()
-        };
-        let (mut lab, modules) = lab_device::boot(&config, &kernel, &driver)?;
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let code = client::run(
-            ["client", "check"].map(Into::into),
-            || Ok(Box::new(LabDevice::open(&mut lab, &modules)?)),
-            &mut stdout,
-            &mut stderr,
-            Terminal::default(),
-        );
-        let (found, said) = (
-            String::from_utf8_lossy(&stdout),
-            String::from_utf8_lossy(&stderr),
-        );
-        ensure!(code == 0, "the client ended with {code}: {said}{found}");
-        let report = lab.unload()?;
-        ensure!(report.is_clean(), "unloading left something: {report:?}");
-        lab.shutdown()?;
+        process::run(harness.arg("snapshot"), BUILD_LIMIT)?;
         Ok(())
     })
 }

@@ -1,7 +1,7 @@
 //! The test programs of the workspace: built once, and run one by one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -120,10 +120,15 @@ impl Built {
 
     /// A program that is no test.
     pub fn program(&self, name: &str) -> Result<Command> {
-        let path = self.programs.get(name);
+        let path = self.path(name);
         Ok(Command::new(
             path.with_context(|| format!("{name} was not built"))?,
         ))
+    }
+
+    /// Where a program is that is no test.
+    pub fn path(&self, name: &str) -> Option<&Path> {
+        self.programs.get(name).map(PathBuf::as_path)
     }
 }
 

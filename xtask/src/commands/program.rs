@@ -1,6 +1,8 @@
 //! Commands that are programs of their own, which `cargo xtask` need not be compiled with.
 
+use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result};
@@ -24,17 +26,31 @@ pub struct Args {
 /// Builds a program of the workspace that is named like its package, and runs it in this one's
 /// place: its output and its exit code are the command's.
 pub fn run(args: &Args, workspace: &Workspace, name: &str) -> Result<ExitCode> {
+    let program = build(workspace, name)?;
+    hand_over(Command::new(program).args(&args.arguments))
+}
+
+/// Builds a program of the workspace that is named like its package.
+pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     step(&format!("building {name}"), |_| {
         let mut cargo = workspace.cargo();
         suites::share_with_tests(&mut cargo);
         cargo.args(["build", "--locked", "--package", name, "--bin", name]);
         process::run(&mut cargo, BUILD_LIMIT)
     })?;
-    let program = workspace.target().join("debug").join(name);
-    let status = Command::new(&program)
-        .args(&args.arguments)
-        .status()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+    Ok(workspace.target().join("debug").join(name))
+}
+
+/// The command line of `cargo xtask` as it was typed.
+pub fn as_typed() -> impl Iterator<Item = OsString> {
+    env::args_os().skip(1)
+}
+
+/// Runs a program in this one's place: its exit code is the command's.
+pub fn hand_over(program: &mut Command) -> Result<ExitCode> {
+    let status = program.status();
+    let name = program.get_program().display();
+    let status = status.with_context(|| format!("cannot start {name}"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -14,13 +14,14 @@ use xtask::needs;
 
 use super::elsewhere::Elsewhere;
 use crate::decoders::{self, Target};
+use crate::harness::{self, Parts};
 use crate::outcome::Outcome;
 use crate::outside_package;
 use crate::quick::{self, Plan};
 use crate::schedule::place::{CROSS, HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
-use crate::{doc_references, fuzzing, lints};
+use crate::{doc_references, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
@@ -108,6 +109,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
             suite(built, "lab tests", |program| {
                 Some(lab_environment(
                     workspace,
+                    built,
                     program.command(&["--show-output"]),
                 ))
                 .filter(|_| program.integration && program.package == "lab")
@@ -186,7 +188,7 @@ fn suites_that_boot<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) ->
                 let here = program.package == "xtask" && program.integration;
                 let skipped = suites::OF_FILES.map(|module| ["--skip", module]);
                 let arguments = skipped.as_flattened();
-                here.then(|| lab_environment(workspace, program.command(arguments)))
+                here.then(|| lab_environment(workspace, built, program.command(arguments)))
             })
         })
         .after(LAB),
@@ -236,7 +238,7 @@ fn further_checks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> V
         })
         .after(&["packages and targets", "test programs"]),
         Task::new("fuzzing the driver", || {
-            Outcome::of("fuzzing the driver", fuzzing::check(workspace))
+            Outcome::of("fuzzing the driver", fuzz_driver(workspace, built))
         })
         .after(LAB),
         Task::new("formatting", || {
@@ -323,7 +325,11 @@ fn suite(
 }
 
 /// What tests find the lab's parts by.
-fn lab_environment(workspace: &Workspace, mut command: Command) -> Command {
+fn lab_environment(
+    workspace: &Workspace,
+    built: &OnceLock<Built>,
+    mut command: Command,
+) -> Command {
     let target = workspace.target();
     let lab_driver = |driver: LabDriver| driver.place(workspace);
     command
@@ -332,6 +338,9 @@ fn lab_environment(workspace: &Workspace, mut command: Command) -> Command {
         .env("LAB_FRAMES", lab_driver(LabDriver::Frames))
         .env("LAB_MINIMAL", outside_package::driver(workspace))
         .env("LAB_CHECKED_DRIVER", target.join("checked/svmsave.sys"));
+    if let Some(program) = built.get().and_then(|built| built.path(harness::NAME)) {
+        command.env(harness::VARIABLE, program);
+    }
     command
 }
 
@@ -341,6 +350,18 @@ fn doc_tests(workspace: &Workspace) -> Command {
     cargo.args(["test", "--doc", "--locked", "--no-fail-fast"]);
     cargo.args(["--features", suites::FEATURES]);
     cargo
+}
+
+/// Makes a million random calls, and prints what they were.
+fn fuzz_driver(workspace: &Workspace, built: &OnceLock<Built>) -> Result<()> {
+    let built = built.get().context("the harness was not built")?;
+    let mut harness = built.program(harness::NAME)?;
+    Parts::build(workspace)?.name_to(&mut harness);
+    let said = step("a million random calls", |_| {
+        process::run(harness.arg("fuzz-driver-check"), JUDGE_LIMIT)
+    })?;
+    print!("{}", said.stdout);
+    Ok(())
 }
 
 /// Asks one judge.

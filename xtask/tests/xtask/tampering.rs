@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client::{FindingId, KernelModule, Snapshot, Terminal};
+use harness::lab_device::{self, LabDevice};
 use lab::{Config, Lab, ProcessorChange};
-use xtask::lab_device::{self, LabDevice};
 
 /// A machine of four processors with the driver started, and what it has loaded.
 fn start() -> (Lab, Vec<KernelModule>) {

@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use lab::{CallCounts, Campaign, Config, fuzz};
-use wdk_linux::host::Workspace;
-use wdk_linux::host::step;
-use xtask::artifact::{self, Profile};
+use xtask::lab_options::RandomCalls;
 
 /// The kept campaigns.
-const KEPT: &str = include_str!("../../lab/fuzz/seeds.txt");
+const KEPT: &str = include_str!("../../../lab/fuzz/seeds.txt");
 
 /// Calls of one processor alone: few enough for a failure to be repeated in seconds. More
 /// processors make fewer calls each, as each call has more work for them.
@@ -43,6 +41,29 @@ pub struct Plan {
     pub time: Duration,
 }
 
+impl Plan {
+    /// A million requests from a fixed seed, after the kept campaigns.
+    pub const CHECK: Self = Self {
+        seed: FIRST_SEED,
+        processors: 2,
+        kept: true,
+        requests: 1_000_000,
+        time: Duration::ZERO,
+    };
+
+    /// What was asked for.
+    #[must_use]
+    pub fn of(options: &RandomCalls) -> Self {
+        Self {
+            seed: options.seed.unwrap_or_else(|| fastrand::u32(..).into()),
+            processors: options.processors,
+            kept: options.seed.is_none(),
+            requests: options.requests,
+            time: options.time.unwrap_or_default(),
+        }
+    }
+}
+
 /// What was run.
 pub struct Summary {
     campaigns: u32,
@@ -51,6 +72,10 @@ pub struct Summary {
 }
 
 /// Runs the campaigns of a plan, until one finds something.
+///
+/// # Errors
+///
+/// What a campaign has found, or why the lab could not be driven.
 pub fn run(plan: &Plan, kernel: &Path, driver: &Path) -> Result<Summary> {
     let started = Instant::now();
     let mut summary = Summary {
@@ -71,24 +96,6 @@ pub fn run(plan: &Plan, kernel: &Path, driver: &Path) -> Result<Summary> {
     }
     summary.time = started.elapsed();
     Ok(summary)
-}
-
-/// A million requests from a fixed seed, after the kept campaigns; prints what they were.
-pub fn check(workspace: &Workspace) -> Result<()> {
-    let driver = artifact::build_driver(workspace, Profile::Release)?;
-    let kernel = artifact::build_kernel(workspace)?;
-    let plan = Plan {
-        seed: FIRST_SEED,
-        processors: 2,
-        kept: true,
-        requests: 1_000_000,
-        time: Duration::ZERO,
-    };
-    let summary = step("a million random requests", |_| {
-        run(&plan, &kernel, &driver)
-    })?;
-    print!("{summary}");
-    Ok(())
 }
 
 fn campaign(seed: u64, processors: u32, kernel: &Path, driver: &Path) -> Result<CallCounts> {
