@@ -18,6 +18,16 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
 pub const DARK: &str = "--blink-settings=preferredColorScheme=0";
 
+/// What a browser does besides showing a page, which takes a third of its start.
+const ALONE: [&str; 6] = [
+    "--no-first-run",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+];
+
 /// What the browser left behind.
 pub struct Seen {
     pub dom: String,
@@ -56,6 +66,7 @@ pub fn browse(folder: &Path, page: &Path, [width, height]: [u32; 2], arguments: 
         .arg(browser())
         .args(["--headless=new", "--no-sandbox", "--disable-gpu"])
         .args(["--hide-scrollbars", "--enable-logging=stderr"])
+        .args(ALONE)
         .arg(format!("--window-size={width},{height}"))
         .arg(format!(
             "--user-data-dir={}",
@@ -123,19 +134,30 @@ pub fn noted(snapshot: &Snapshot, size: [u32; 2], script: &str) -> String {
     seen.noted().to_owned()
 }
 
-/// The same in a frame of this width: no window is as narrow as a telephone.
-pub fn noted_at(snapshot: &Snapshot, width: u32, script: &str) -> String {
+/// The same in frames of these widths, one beside the other: no window is as narrow as a telephone.
+pub fn noted_at<const N: usize>(
+    snapshot: &Snapshot,
+    widths: [u32; N],
+    script: &str,
+) -> [String; N] {
     let folder = tempfile::tempdir().unwrap();
     let tell = format!("{script}; parent.postMessage(document.body.dataset.seen, '*');");
     write_page(snapshot, folder.path(), &tell);
-    let page = folder.path().join("frame.html");
-    let frame = format!(
-        "<body><script>addEventListener('message', told => {{ document.body.dataset.seen = told.data; }});\
-         </script><iframe src=report.html width={width} height=1000 style='border:0'></iframe>"
-    );
-    fs::write(&page, frame).unwrap();
+    let frames = widths.map(|width| {
+        format!("<iframe src=report.html width={width} height=1000 style='border:0'></iframe>")
+    });
+    let page = folder.path().join("frames.html");
+    let listener = "
+        const frames = [...document.querySelectorAll('iframe')], told = [];
+        addEventListener('message', message => {
+            told[frames.findIndex(frame => frame.contentWindow === message.source)] = message.data;
+            document.body.dataset.seen = told.join('\\n');
+        });";
+    let page_text = format!("<body>{}<script>{listener}</script>", frames.concat());
+    fs::write(&page, page_text).unwrap();
     let arguments = [LIGHT, "--virtual-time-budget=3000", "--dump-dom"];
-    let seen = browse(folder.path(), &page, [1600, 1100], &arguments);
+    let seen = browse(folder.path(), &page, [2000, 1100], &arguments);
     assert_eq!(seen.console, Vec::<String>::new());
-    seen.noted().to_owned()
+    let told: Vec<String> = seen.noted().lines().map(str::to_owned).collect();
+    told.try_into().unwrap()
 }
