@@ -13,6 +13,7 @@ mod lints;
 mod outcome;
 mod outside_package;
 mod quick;
+mod record;
 mod schedule;
 mod suites;
 

@@ -8,6 +8,8 @@ use xtask::check::Check;
 pub struct Outcome {
     /// Tests and checks that passed.
     pub passed: u32,
+    /// Those of them that were not run again.
+    pub passed_before: u32,
     /// Tests and checks that failed.
     pub failed: u32,
     /// What is printed when the task has ended.

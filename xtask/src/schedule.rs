@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::outcome::Outcome;
+use crate::record::Record;
 
 /// Places in which two tasks at once would wait for each other: target folders.
 pub mod place {
@@ -29,6 +30,7 @@ pub struct Task<'a> {
     after: &'static [&'static str],
     place: Option<&'static str>,
     vital: bool,
+    builds: bool,
     work: Box<dyn FnOnce() -> Outcome + Send + 'a>,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Task<'a> {
             after: &[],
             place: None,
             vital: false,
+            builds: false,
             work: Box::new(work),
         }
     }
@@ -53,6 +56,41 @@ impl<'a> Task<'a> {
     pub fn at(self, place: &'static str) -> Self {
         Self {
             place: Some(place),
+            ..self
+        }
+    }
+
+    /// The same, which leaves something that others use, and is done however often it has passed.
+    pub fn builds(self) -> Self {
+        Self {
+            builds: true,
+            ..self
+        }
+    }
+
+    /// The same, which is not done if it is known to have passed. What it comes to is noted.
+    pub fn unless_passed(self, record: &'a Record) -> Self {
+        if self.builds {
+            return self;
+        }
+        let (name, work) = (self.name, self.work);
+        let work = move || {
+            if let Some(passed) = record.passed(name) {
+                return Outcome {
+                    passed,
+                    passed_before: passed,
+                    text: format!("{name}: {passed} passed before, with the same files"),
+                    ..Outcome::default()
+                };
+            }
+            let mut outcome = work();
+            if let Err(error) = record.note(name, &outcome) {
+                outcome.say(&format!("{name}: it will be done again: {error:#}"));
+            }
+            outcome
+        };
+        Self {
+            work: Box::new(work),
             ..self
         }
     }
@@ -71,6 +109,8 @@ impl<'a> Task<'a> {
 pub struct Summary {
     /// Tests and checks that passed.
     pub passed: u32,
+    /// Those of them that were not run again.
+    pub passed_before: u32,
     /// Tests and checks that failed.
     pub failed: u32,
     /// The time that each task took.
@@ -151,6 +191,7 @@ fn work(state: &Mutex<State<'_>>, changed: &Condvar, tell: &(impl Fn(&str) + Syn
             tell(&format!("{left} tasks are left out: {} failed", task.name));
         }
         guard.summary.passed += outcome.passed;
+        guard.summary.passed_before += outcome.passed_before;
         guard.summary.failed += outcome.failed;
         guard.summary.times.push((task.name, started.elapsed()));
         changed.notify_all();

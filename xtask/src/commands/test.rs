@@ -18,6 +18,7 @@ use crate::harness::{self, Parts};
 use crate::outcome::Outcome;
 use crate::outside_package;
 use crate::quick::{self, Plan};
+use crate::record::Record;
 use crate::schedule::place::{CROSS, HOST, STAGE};
 use crate::schedule::{self, Summary, Task};
 use crate::suites::{self, Built, TestProgram};
@@ -29,6 +30,10 @@ pub struct Args {
     /// Only what a change of a line is most likely to break
     #[arg(long)]
     quick: bool,
+
+    /// Run again what has passed with the very files that are here
+    #[arg(long)]
+    again: bool,
 
     #[command(flatten)]
     elsewhere: Elsewhere,
@@ -51,9 +56,15 @@ pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let committed = read_text(&lock)?;
     let built = OnceLock::new();
     let targets = OnceLock::new();
+    // Where git does not know the files, nothing can be known of what has passed.
+    let record = Record::open(workspace).ok().filter(|_| !args.again);
     let mut tasks = tasks(workspace, &built);
     tasks.extend(fuzzing_of_decoders(workspace, &targets));
     tasks.extend(further_checks(workspace, &built));
+    if let Some(record) = &record {
+        let all = tasks.into_iter();
+        tasks = all.map(|task| task.unless_passed(record)).collect();
+    }
     let mut summary = schedule::run(tasks, schedule::at_once(), |text| println!("{text}"));
     let mut last = Outcome::default();
     let changed = read_text(&lock)? != committed;
@@ -70,6 +81,10 @@ fn close(summary: &Summary, started: Instant) -> ExitCode {
     println!("time of each task, longest first:");
     print!("{}", summary.times());
     println!("{:>7.1} s  all of it", started.elapsed().as_secs_f32());
+    if summary.passed_before > 0 {
+        let before = summary.passed_before;
+        println!("{before} have passed before, with the same files: --again runs them, too");
+    }
     println!("{} passed, {} failed", summary.passed, summary.failed);
     if summary.failed == 0 {
         ExitCode::SUCCESS
@@ -86,23 +101,21 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
             let installed = host::ensure(workspace, needs::ALL, needs::TARGETS);
             Outcome::of("packages and targets", installed)
         })
+        .builds()
         .vital(),
         Task::new("svmsave.sys and its package", || {
             Outcome::of("the package", build_package(workspace))
         })
+        .builds()
         .after(&["packages and targets"])
         .at(STAGE),
-        Task::new("test programs", || match suites::build(workspace) {
-            Ok(programs) => {
-                let _ = built.set(programs);
-                Outcome::of("lints of the host", Ok(()))
-            }
-            Err(error) => Outcome::of("test programs", Err(error)),
-        })
-        .at(HOST),
+        Task::new("test programs", || build_tests(workspace, built))
+            .builds()
+            .at(HOST),
         Task::new("the lab's parts", || {
             Outcome::of("the lab's parts", build_lab(workspace))
         })
+        .builds()
         .after(&["svmsave.sys and its package"])
         .at(CROSS),
         Task::new("lab tests", || {
@@ -128,6 +141,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
             let built = artifact::build_checked_driver(workspace);
             Outcome::of("svmsave.sys with checks", built.map(drop))
         })
+        .builds()
         .after(&["svmsave.sys and its package"])
         .at(STAGE),
     ];
@@ -135,6 +149,7 @@ fn tasks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> Vec<Task<'
         Task::new("minimal driver", || {
             Outcome::of("minimal driver", build_minimal_driver(workspace, built))
         })
+        .builds()
         // What it shares with the other drivers is then compiled, and copied.
         .after(&["test programs", "svmsave.sys with checks"])
         .at(STAGE),
@@ -215,6 +230,7 @@ fn fuzzing_of_decoders<'a>(
             }
             Err(error) => Outcome::of("fuzz targets", Err(error)),
         })
+        .builds()
         .after(&["packages and targets", "test programs"])
         .at(HOST),
         Task::new("fuzzing the decoders", || {
@@ -270,6 +286,16 @@ fn further_checks<'a>(workspace: &'a Workspace, built: &'a OnceLock<Built>) -> V
             Err(error) => Outcome::of("documents", Err(error)),
         }),
     ]
+}
+
+fn build_tests(workspace: &Workspace, built: &OnceLock<Built>) -> Outcome {
+    match suites::build(workspace) {
+        Ok(programs) => {
+            let _ = built.set(programs);
+            Outcome::of("lints of the host", Ok(()))
+        }
+        Err(error) => Outcome::of("test programs", Err(error)),
+    }
 }
 
 fn build_package(workspace: &Workspace) -> Result<()> {
