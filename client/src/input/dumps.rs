@@ -172,7 +172,7 @@ impl Found {
     }
 
     /// The number that stands first behind a word, read in a way, and what stands behind it. None if
-    /// the text is cut there, or if somebody put something else in its place.
+    /// the text is cut there, or if something else stands in its place.
     fn number<'a>(
         &mut self,
         word: &str,

@@ -304,7 +304,8 @@ fn read_number(
     let width = named(name).map_or(8, |(field, _)| field.width());
     let number = found.number(word, rest, may_be_cut, |number| match form {
         Decimal => number.decimal(width),
-        Code if number.digits().len() <= 8 => number.fixed(8),
+        // Where the text ends with eight digits, there may have been eight others.
+        Code if number.digits().len() <= 8 && !number.may_be_cut() => number.fixed(8),
         Hex(digits) => number.fixed(digits),
         _ => number.fixed(16),
     });

@@ -10,6 +10,8 @@ pub(super) struct Line<'a> {
     pub(super) text: Cow<'a, str>,
     /// Whether the text begins with it, in its middle perhaps.
     pub(super) is_first: bool,
+    /// The word that the line before ends with: the beginning of this line's first word perhaps.
+    pub(super) before: &'a str,
     /// Whether the text ends with it, in its middle perhaps, or the rest of a number stands in the
     /// next line.
     pub(super) may_be_cut: bool,
@@ -18,25 +20,57 @@ pub(super) struct Line<'a> {
 /// The lines of a text.
 pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut number = 1;
+    let mut before = "";
     let mut lines = text.split_inclusive(['\n', '\r']).enumerate();
     iter::from_fn(move || {
         let (at, line) = lines.next()?;
         let here = number;
         number += usize::from(line.ends_with('\n'));
+        let content = line.trim_end_matches(['\n', '\r']);
         // Behind a carriage return comes a line feed.
         let mut next = lines.clone().take(2).map(|(_, next)| next.trim_end());
-        let is_broken = next.find(|next| !next.is_empty()).is_some_and(are_digits);
+        let next = next.find(|next| !next.is_empty());
+        let latest = before;
+        if !content.is_empty() {
+            before = word_before(content, content.len());
+        }
         Some(Line {
             number: here,
             is_first: at == 0,
-            may_be_cut: is_broken || !line.ends_with(['\n', '\r']),
-            text: plain(line.trim_end_matches(['\n', '\r'])),
+            before: latest,
+            may_be_cut: next.is_some_and(|next| is_rest(next, content))
+                || !line.ends_with(['\n', '\r']),
+            text: plain(content),
         })
     })
 }
 
-fn are_digits(line: &str) -> bool {
-    line.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Whether a line begins with what may be the rest of the number that the line before ends with:
+/// with digits as tools print them, behind which is nothing, or more numbers, or more words with
+/// something behind them.
+fn is_rest(line: &str, before: &str) -> bool {
+    /// What two lines have in common that begin with a time.
+    const TIME: usize = 4;
+    let is_digit = |letter: char| letter.is_ascii_hexdigit();
+    // `0x` may be broken, too.
+    let line = line.strip_prefix('x').unwrap_or(line);
+    if line.chars().all(is_digit) {
+        return true;
+    }
+    // "Dec" is a month.
+    let end = line.find(|letter: char| !is_digit(letter) || letter.is_ascii_uppercase());
+    let (digits, behind) = line.split_at(end.unwrap_or(0));
+    let is_word = [" ", "\t", ",", ": "]
+        .iter()
+        .any(|gap| behind.starts_with(gap));
+    let is_printed = behind.contains(['=', ':'])
+        || behind
+            .chars()
+            .all(|letter| is_digit(letter) || letter.is_whitespace());
+    let is_time = line
+        .get(..TIME)
+        .is_some_and(|time| before.starts_with(time));
+    !digits.is_empty() && is_word && is_printed && !is_time
 }
 
 /// The line without what terminals take for a colour.
@@ -132,6 +166,10 @@ impl<'a> Number<'a> {
         self.digits
     }
 
+    pub(super) fn may_be_cut(self) -> bool {
+        self.may_be_cut
+    }
+
     /// In hexadecimal, printed with a fixed number of digits.
     pub(super) fn fixed(self, digits: usize) -> Value {
         if !self.is_negative && self.digits.len() == digits {
@@ -143,8 +181,8 @@ impl<'a> Number<'a> {
         }
     }
 
-    /// In hexadecimal, printed with as many digits as it has: where the text ends with it, nobody
-    /// knows whether that are all.
+    /// In hexadecimal, printed with as many digits as it has: where the text ends with it, there
+    /// may have been more.
     pub(super) fn free(self) -> Value {
         if self.is_negative {
             Value::Broken
@@ -205,12 +243,30 @@ mod tests {
         for (text, is_broken) in [
             ("asid: 1\n2\n", true),
             ("asid: 1\r\n2\r\n", true),
+            ("asid = 1\n2 np_ctrl = 0x1\n", true),
+            ("np_ctrl = 0x1\r\n1: NP\r\n", true),
+            ("asid = 0\nx12\n", true),
+            ("asid = 0\nx12 np_ctrl = 0x1\n", true),
+            ("intercepts: 00000000 0000\n0000 00000000\n", true),
             ("asid: 1\n2 rows\n", false),
             ("asid: 1\n\n", false),
+            ("asid: 1\nbad news: none\n", true),
+            ("asid: 1\nbad-news: none\n", false),
+            ("Dec 1 host: asid: 1\nDec 1 host: tlb_ctl: 0\n", false),
+            ("08:00:00 host: asid: 1\n08:00:00 host: tlb_ctl: 0\n", false),
+            ("1764252763 asid: 1\n1764252764 tlb_ctl: 0\n", false),
         ] {
             let first = of(text).next().unwrap();
             assert_eq!(first.may_be_cut, is_broken, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_line_knows_the_word_that_the_line_before_ends_with() {
+        let before: Vec<_> = of("x = 1 l\r\nstar = 2 \ny")
+            .map(|line| line.before)
+            .collect();
+        assert_eq!(before, ["", "l", "l", ""]);
     }
 
     #[test]

@@ -23,11 +23,15 @@ impl Order {
         self.0.get(word).map_or(&[], Vec::as_slice)
     }
 
-    /// The same of a word that begins at an offset in a line. Where the text begins with it, letters
-    /// before it may have been cut off: what may be the end of another word is none.
+    /// The same of a word that begins at an offset in a line. What may be the end of another word is
+    /// none: where the text begins with it, letters before it may have been cut off, and where a line
+    /// begins with it, those that the line before ends with may belong to it.
     pub(super) fn places_in(&self, line: &Line, start: usize, word: &str) -> &[usize] {
-        let is_end = |other: &String| other.len() > word.len() && other.ends_with(word);
-        if line.is_first && start == 0 && self.0.keys().any(is_end) {
+        let is_end = |other: &String| {
+            let rest = other.strip_suffix(word).unwrap_or_default();
+            !rest.is_empty() && (line.is_first || rest.eq_ignore_ascii_case(line.before))
+        };
+        if start == 0 && self.0.keys().any(is_end) {
             return &[];
         }
         self.places(word)
