@@ -1,29 +1,16 @@
 //! What KVM, Xen and QEMU print, as their sources have it, equal to the page that it was made from.
 
-mod kvm;
-mod qemu;
-mod xen;
-
-use std::fmt::Write as _;
-
 use amd_svm::vmcb::{VMCB_SIZE, fields};
 use client::{Field, Format, Page, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use svm_dumps::kvm::{self, WAYS, logged};
+use svm_dumps::{number, qemu, xen};
 
 use super::forms::page;
 use crate::fake::Driver;
 use crate::files::Folder;
 use crate::run;
-
-/// The number in a field of a page.
-fn number(page: &[u8], name: &str) -> u64 {
-    let page: &[u8; VMCB_SIZE] = page.try_into().unwrap();
-    fields::named(fields::VMCB, name)
-        .unwrap()
-        .read(page)
-        .unwrap()
-}
 
 fn read(text: &str) -> Snapshot {
     Snapshot::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -61,54 +48,12 @@ fn assert_of(snapshot: &Snapshot, pages: &[&[u8]]) {
     }
 }
 
-/// A page that KVM can print: of two numbers it leaves out the upper half, which is reserved in the
-/// one and has no other value than zero in the other.
+/// A page that KVM can print.
 fn printable() -> impl Strategy<Value = Vec<u8>> {
     page().prop_map(|mut page| {
-        for (name, digits) in [("interrupt_shadow", 8), ("exit_code", 7)] {
-            let field = fields::named(fields::VMCB, name).unwrap();
-            let number = number(&page, name) & ((1 << (4 * digits)) - 1);
-            assert!(field.write(page.as_mut_slice().try_into().unwrap(), number));
-        }
+        kvm::shown(&mut page);
         page
     })
-}
-
-/// What an oops prints: registers too, and not the guest's.
-const OOPS: &str = "\
-[  912.104410] BUG: unable to handle page fault for address: ffffa0d2c0a3fff8
-[  912.104410] RIP: 0010:svm_vcpu_run+0x41a/0x8a0 [kvm_amd]
-[  912.104410] RSP: 0018:ffffa0d2c0a3fd80 EFLAGS: 00010046
-[  912.104410] RAX: 0000000000000000 RBX: ffff9a3b4c6e0000 RCX: 00000000c0000102
-[  912.104410] FS:  00007f1e2b7fe640(0000) GS:ffff9a4a7de00000(0000) knlGS:fffff8010e7c1000
-[  912.104410] CS:  0010 DS: 0000 ES: 0000 CR0: 0000000080050033
-[  912.104410] CR2: ffffa0d2c0a3fff8 CR3: 000000010c5b2000 CR4: 0000000000750ee0
-";
-
-/// The line in a kernel's log, in one of the ways in which logs reach a bug report.
-fn logged(lines: &[String], way: usize) -> String {
-    let mut text = "[  912.000000] systemd[1]: Started something: 0x12.\n".to_owned();
-    for (at, line) in lines.iter().enumerate() {
-        if at % 40 == 39 {
-            text += OOPS;
-        }
-        match way {
-            0 => writeln!(text, "[  912.{:06}] kvm_amd: {line}", 104_411 + at),
-            1 => writeln!(text, "{line}"),
-            2 => writeln!(text, "<3>[  912.{:06}][ T1234] SVM: {line}", 104_411 + at),
-            3 => writeln!(
-                text,
-                "Nov 27 08:00:{:02} host.example kernel: kvm_amd: {line}\r",
-                at % 60
-            ),
-            _ => writeln!(
-                text,
-                "\u{1b}[32m[  912.1] \u{1b}[0m\u{1b}[31mkvm_amd: {line}\u{1b}[0m\n\tsomething else: 12"
-            ),
-        }
-        .unwrap();
-    }
-    text
 }
 
 /// What each tool prints of a page, with the tool.
@@ -137,12 +82,9 @@ fn mixed(one: &[String], other: &[String], turns: &[bool]) -> Vec<(bool, String)
     lines
 }
 
-/// A page that QEMU can print: of three registers it leaves out the upper half.
+/// A page that QEMU can print.
 fn qemu_page(mut page: Vec<u8>) -> Vec<u8> {
-    for name in ["rflags", "cr0", "cr4"] {
-        let field = fields::named(fields::VMCB, name).unwrap();
-        page[field.offset() + 4..field.range().end].fill(0);
-    }
+    qemu::shown(&mut page);
     page
 }
 
@@ -154,7 +96,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn what_kvm_prints_is_read(one in printable(), other in printable(), way in 0_usize..5) {
+    fn what_kvm_prints_is_read(one in printable(), other in printable(), way in 0..WAYS) {
         let snapshot = read(&logged(&kvm::printed(&one), way));
         prop_assert_eq!(snapshot.processors.len(), 1);
         assert_same(vmcb(&snapshot, 0), &one, 98);
@@ -187,7 +129,7 @@ proptest! {
     #[test]
     fn mixed_dumps_without_callers_are_refused_or_read_right(
         one in printable(), other in printable(), mut turns in vec(any::<bool>(), 2..200),
-        lost in 0_usize..150, at_end: bool, way in 0_usize..5,
+        lost in 0_usize..150, at_end: bool, way in 0..WAYS,
     ) {
         turns.extend([true, false]);
         let all = mixed(&kvm::printed(&one), &kvm::printed(&other), &turns);
@@ -211,7 +153,7 @@ proptest! {
 
     #[test]
     fn what_was_cut_off_is_absent_and_not_another_value(
-        one in printable(), ends in (0_usize..6000, 0_usize..6000), way in 0_usize..5, tool in 0_usize..3,
+        one in printable(), ends in (0_usize..6000, 0_usize..6000), way in 0..WAYS, tool in 0_usize..3,
     ) {
         let text = match tool {
             0 => logged(&kvm::printed(&one), way),
@@ -227,8 +169,15 @@ proptest! {
     }
 
     #[test]
-    fn a_broken_line_is_refused_or_absent(one in printable(), line in 0_usize..100, at in 0_usize..90, way in 0_usize..5) {
-        let text = logged(&kvm::printed(&one), way);
+    fn a_broken_line_is_refused_or_absent(
+        one in printable(), line in 0_usize..100, at in 0_usize..90, way in 0..WAYS, tool in 0_usize..3,
+    ) {
+        let one = if tool == 2 { qemu_page(one) } else { one };
+        let text = match tool {
+            0 => logged(&kvm::printed(&one), way),
+            1 => xen::printed(&one),
+            _ => qemu::printed(&one, 0),
+        };
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let line = line % lines.len();
         let at = (0..=at.min(lines[line].len())).rev().find(|at| lines[line].is_char_boundary(*at));

@@ -1,11 +1,10 @@
 //! Pages as they lie in memory, in JSON and in every form of hexadecimal: the same bytes.
 
-use std::fmt::Write as _;
-
 use amd_svm::vmcb::{VMCB_SIZE, fields};
 use client::{Format, Layout, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use svm_dumps::hexadecimal;
 
 use crate::fake::Driver;
 use crate::files::schema;
@@ -14,169 +13,16 @@ use crate::run;
 /// A page with any numbers in its fields, as far as they say that it is one.
 pub fn page() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), VMCB_SIZE).prop_map(|bytes| {
-        let mut page = [0; VMCB_SIZE];
-        for field in fields::VMCB {
-            field
-                .bytes_mut(&mut page)
-                .copy_from_slice(&bytes[field.range()]);
-        }
-        for name in [
-            "es", "cs", "ss", "ds", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
-        ] {
-            let field = fields::named(fields::VMCB, &format!("{name}.attrib")).unwrap();
-            let bits = field.read(&page).unwrap() & 0xFFF;
-            assert!(field.write(&mut page, bits));
-        }
-        page[0x90..0x98].fill(0);
-        page[0x90] = bytes[0x90];
-        page[0x4CB] &= 3;
-        page.to_vec()
+        let bytes: &[u8; VMCB_SIZE] = bytes.as_slice().try_into().unwrap();
+        svm_dumps::page(bytes).to_vec()
     })
 }
 
-/// A dump of a page: bytes in groups, a number each, or as in memory.
-pub fn dump(
-    page: &[u8],
-    group: usize,
-    is_number: bool,
-    row: &dyn Fn(usize, &str, &str) -> String,
-) -> String {
-    let mut text = String::new();
-    for (at, bytes) in page.chunks(16).enumerate() {
-        let groups: Vec<String> = bytes
-            .chunks(group)
-            .map(|group| {
-                let digits = |byte: &u8| format!("{byte:02x}");
-                if is_number {
-                    group.iter().rev().map(digits).collect()
-                } else {
-                    group.iter().map(digits).collect()
-                }
-            })
-            .collect();
-        let letters: String = bytes
-            .iter()
-            .map(|byte| match byte {
-                0x20..0x7F => char::from(*byte),
-                _ => '.',
-            })
-            .collect();
-        text += &row(16 * at, &groups.join(" "), &letters);
-    }
-    text
-}
-
-/// As `hexdump -C` has it, with asterisks.
-fn canonical(page: &[u8]) -> String {
-    let mut text = String::new();
-    let mut before: Option<&[u8]> = None;
-    let mut is_repeated = false;
-    for (at, bytes) in page.chunks(16).enumerate() {
-        if before == Some(bytes) {
-            if !is_repeated {
-                text += "*\n";
-            }
-            is_repeated = true;
-            continue;
-        }
-        is_repeated = false;
-        before = Some(bytes);
-        let half = |bytes: &[u8]| {
-            let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            digits.join(" ")
-        };
-        writeln!(
-            text,
-            "{:08x}  {}  {}  |................|",
-            16 * at,
-            half(&bytes[..8]),
-            half(&bytes[8..])
-        )
-        .unwrap();
-    }
-    writeln!(text, "{:08x}", page.len()).unwrap();
-    text
-}
-
-/// The page in every form, with the name of the form.
-#[expect(clippy::too_many_lines, reason = "a table")]
+/// The page in every form of hexadecimal, with the name of the form.
 fn forms(page: &[u8]) -> Vec<(&'static str, String)> {
-    let mut plain = String::new();
-    for byte in page {
-        write!(plain, "{byte:02x}").unwrap();
-    }
-    let lines: Vec<&str> = (0..plain.len())
-        .step_by(60)
-        .map(|at| &plain[at..plain.len().min(at + 60)])
-        .collect();
-    vec![
-        (
-            "xxd",
-            dump(page, 2, false, &|at, groups, letters| {
-                format!("{at:08x}: {groups}  {letters}\n")
-            }),
-        ),
-        (
-            "xxd -g1",
-            dump(page, 1, false, &|at, groups, letters| {
-                format!("{at:08x}: {groups}  {letters}\n")
-            }),
-        ),
-        ("hexdump -C", canonical(page)),
-        (
-            "hexdump",
-            dump(page, 2, true, &|at, groups, _| {
-                format!("{at:07x} {groups}\n")
-            }),
-        ),
-        (
-            "od -A x -t x1",
-            dump(page, 1, false, &|at, groups, _| {
-                format!("{at:06x} {groups}\n")
-            }),
-        ),
-        (
-            "od -t x1",
-            dump(page, 1, false, &|at, groups, _| {
-                format!("{at:07o} {groups}\n")
-            }),
-        ),
-        (
-            "print_hex_dump 1",
-            dump(page, 1, false, &|at, groups, letters| {
-                format!("[  912.10{at:04}] kvm_amd: vmcb: {at:08x}: {groups}  {letters}\n")
-            }),
-        ),
-        (
-            "print_hex_dump 4",
-            dump(page, 4, true, &|at, groups, letters| {
-                format!("<3>[  912.104411] VMCB: {at:08x}: {groups}  {letters}\n")
-            }),
-        ),
-        (
-            "print_hex_dump 8",
-            dump(page, 8, true, &|at, groups, _| {
-                format!("Nov 27 08:00:00 host kernel: {at:08x}: {groups}\n")
-            }),
-        ),
-        (
-            "print_hex_dump by address",
-            dump(page, 1, false, &|at, groups, _| {
-                format!(
-                    "[    1.5] {:016x}: {groups}\n",
-                    0xFFFF_8881_0000_3000_u64 + at as u64
-                )
-            }),
-        ),
-        ("xxd -p", lines.join("\n")),
-        ("one line", plain),
-        (
-            "xxd in capitals, CRLF",
-            dump(page, 2, false, &|at, groups, letters| {
-                format!("{at:08X}: {}  {letters}\r\n", groups.to_uppercase())
-            }),
-        ),
-    ]
+    hexadecimal::forms()
+        .map(|form| (form.name, (form.print)(page)))
+        .collect()
 }
 
 proptest! {

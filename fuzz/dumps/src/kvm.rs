@@ -1,12 +1,71 @@
-//! `dump_vmcb` of Linux 6.12, line by line.
+//! `dump_vmcb` of Linux 6.12, line by line, and in a kernel's log.
+//!
+//! Source: Linux, `arch/x86/kvm/svm/svm.c`.
 
-use super::number;
+use std::fmt::Write as _;
 
-const SEGMENTS: [&str; 10] = [
-    "es", "cs", "ss", "ds", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
-];
+use crate::{SEGMENTS, number, set};
+
+/// How many ways there are in which [`logged`] has a line.
+pub const WAYS: usize = 5;
+
+/// What an oops prints: registers too, and not the guest's.
+const OOPS: &str = "\
+[  912.104410] BUG: unable to handle page fault for address: ffffa0d2c0a3fff8
+[  912.104410] RIP: 0010:svm_vcpu_run+0x41a/0x8a0 [kvm_amd]
+[  912.104410] RSP: 0018:ffffa0d2c0a3fd80 EFLAGS: 00010046
+[  912.104410] RAX: 0000000000000000 RBX: ffff9a3b4c6e0000 RCX: 00000000c0000102
+[  912.104410] FS:  00007f1e2b7fe640(0000) GS:ffff9a4a7de00000(0000) knlGS:fffff8010e7c1000
+[  912.104410] CS:  0010 DS: 0000 ES: 0000 CR0: 0000000080050033
+[  912.104410] CR2: ffffa0d2c0a3fff8 CR3: 000000010c5b2000 CR4: 0000000000750ee0
+";
+
+/// A page as far as it is printed: of two numbers the upper half is not, which is reserved in the one
+/// and has no other value than zero in the other.
+pub fn shown(page: &mut [u8]) {
+    for (name, digits) in [("interrupt_shadow", 8), ("exit_code", 7)] {
+        set(page, name, number(page, name) & ((1 << (4 * digits)) - 1));
+    }
+}
+
+/// The lines in a kernel's log, in one of the [`WAYS`] in which logs reach a bug report, with other lines
+/// between.
+///
+/// # Panics
+///
+/// Never: a string takes all.
+#[must_use]
+pub fn logged(lines: &[String], way: usize) -> String {
+    let mut text = "[  912.000000] systemd[1]: Started something: 0x12.\n".to_owned();
+    for (at, line) in lines.iter().enumerate() {
+        if at % 40 == 39 {
+            text += OOPS;
+        }
+        match way {
+            0 => writeln!(text, "[  912.{:06}] kvm_amd: {line}", 104_411 + at),
+            1 => writeln!(text, "{line}"),
+            2 => writeln!(text, "<3>[  912.{:06}][ T1234] SVM: {line}", 104_411 + at),
+            3 => writeln!(
+                text,
+                "Nov 27 08:00:{:02} host.example kernel: kvm_amd: {line}\r",
+                at % 60
+            ),
+            _ => writeln!(
+                text,
+                "\u{1b}[32m[  912.1] \u{1b}[0m\u{1b}[31mkvm_amd: {line}\u{1b}[0m\n\tsomething else: 12"
+            ),
+        }
+        .expect("a string takes all");
+    }
+    text
+}
 
 /// The lines for a page.
+///
+/// # Panics
+///
+/// If it is no page of [`VMCB_SIZE`](amd_svm::vmcb::VMCB_SIZE) bytes.
+#[must_use]
 pub fn printed(page: &[u8]) -> Vec<String> {
     [
         intercepts(page),
@@ -70,7 +129,7 @@ fn events(page: &[u8]) -> Vec<String> {
     lines.push(format!(
         "{:<20}{}",
         "asid:",
-        u32::try_from(n("asid")).unwrap().cast_signed()
+        u32::try_from(n("asid")).expect("32 bits").cast_signed()
     ));
     lines.push(format!("{:<20}{}", "tlb_ctl:", n("tlb_control")));
     lines.push(format!(

@@ -1,10 +1,17 @@
-//! `svm_vmcb_dump` of Xen 4.18.
+//! `svm_vmcb_dump` of Xen 4.18, by its debug key `v`.
+//!
+//! Source: Xen, `xen/arch/x86/hvm/svm/svmdebug.c`.
 
 use std::fmt::Write as _;
 
-use super::number;
+use crate::number;
 
 /// The text for a page.
+///
+/// # Panics
+///
+/// If it is no page of [`VMCB_SIZE`](amd_svm::vmcb::VMCB_SIZE) bytes.
+#[must_use]
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn printed(page: &[u8]) -> String {
     let n = |name: &str| number(page, name);
@@ -104,7 +111,7 @@ pub fn printed(page: &[u8]) -> String {
         ),
         "       sel attr  limit   base".to_owned(),
     ] {
-        writeln!(text, "(XEN) {line}").unwrap();
+        writeln!(text, "(XEN) {line}").expect("a string takes all");
     }
     for segment in [
         "cs", "ds", "ss", "es", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
@@ -119,7 +126,7 @@ pub fn printed(page: &[u8]) -> String {
             part("limit"),
             part("base")
         )
-        .unwrap();
+        .expect("a string takes all");
     }
     text
 }

@@ -1,0 +1,175 @@
+//! Pages in hexadecimal, as xxd, hexdump, od and the kernel's `print_hex_dump` have them, or as plain digits.
+
+use std::fmt::Write as _;
+
+/// A form, by the command that prints it.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// Its name.
+    pub name: &'static str,
+    /// The text for a page, or for some bytes.
+    pub print: fn(&[u8]) -> String,
+}
+
+/// As it is printed by xxd.
+pub const XXD: &[Form] = &[
+    Form {
+        name: "xxd",
+        print: |page| dump(page, 2, false, |at, row| format!("{at:08x}: {row}\n")),
+    },
+    Form {
+        name: "xxd -g1",
+        print: |page| dump(page, 1, false, |at, row| format!("{at:08x}: {row}\n")),
+    },
+    Form {
+        name: "xxd in capitals, CRLF",
+        print: |page| {
+            dump(page, 2, false, |at, row| {
+                let (digits, letters) = row.rsplit_once("  ").unwrap_or_default();
+                format!("{at:08X}: {}  {letters}\r\n", digits.to_uppercase())
+            })
+        },
+    },
+];
+
+/// As it is printed by hexdump and by od.
+pub const HEXDUMP: &[Form] = &[
+    Form {
+        name: "hexdump -C",
+        print: canonical,
+    },
+    Form {
+        name: "hexdump",
+        print: |page| bare(page, 2, true, |at, digits| format!("{at:07x} {digits}\n")),
+    },
+    Form {
+        name: "od -A x -t x1",
+        print: |page| bare(page, 1, false, |at, digits| format!("{at:06x} {digits}\n")),
+    },
+    Form {
+        name: "od -t x1",
+        print: |page| bare(page, 1, false, |at, digits| format!("{at:07o} {digits}\n")),
+    },
+];
+
+/// As it is printed by a kernel.
+pub const PRINT_HEX_DUMP: &[Form] = &[
+    Form {
+        name: "print_hex_dump 1",
+        print: |page| {
+            dump(page, 1, false, |at, row| {
+                format!("[  912.10{at:04}] kvm_amd: vmcb: {at:08x}: {row}\n")
+            })
+        },
+    },
+    Form {
+        name: "print_hex_dump 4",
+        print: |page| {
+            dump(page, 4, true, |at, row| {
+                format!("<3>[  912.104411] VMCB: {at:08x}: {row}\n")
+            })
+        },
+    },
+    Form {
+        name: "print_hex_dump 8",
+        print: |page| {
+            bare(page, 8, true, |at, digits| {
+                format!("Nov 27 08:00:00 host kernel: {at:08x}: {digits}\n")
+            })
+        },
+    },
+    Form {
+        name: "print_hex_dump by address",
+        print: |page| {
+            bare(page, 1, false, |at, digits| {
+                let address = 0xFFFF_8881_0000_3000_u64 + at as u64;
+                format!("[    1.5] {address:016x}: {digits}\n")
+            })
+        },
+    },
+];
+
+/// Without offsets.
+pub const PLAIN: &[Form] = &[
+    Form {
+        name: "xxd -p",
+        print: |page| {
+            let rows = page.chunks(30).map(digits);
+            rows.collect::<Vec<_>>().join("\n")
+        },
+    },
+    Form {
+        name: "one line",
+        print: digits,
+    },
+];
+
+/// All of them.
+pub fn forms() -> impl Iterator<Item = &'static Form> {
+    [XXD, HEXDUMP, PRINT_HEX_DUMP, PLAIN].into_iter().flatten()
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
+}
+
+/// Bytes in groups: a number each, or as they lie in memory.
+fn grouped(bytes: &[u8], group: usize, is_number: bool) -> String {
+    let groups = bytes.chunks(group).map(|group| {
+        let mut group = group.to_vec();
+        if is_number {
+            group.reverse();
+        }
+        digits(&group)
+    });
+    groups.collect::<Vec<_>>().join(" ")
+}
+
+/// Rows with offsets.
+fn bare(page: &[u8], group: usize, is_number: bool, row: fn(usize, &str) -> String) -> String {
+    let rows = page.chunks(16).enumerate();
+    rows.map(|(at, bytes)| row(16 * at, &grouped(bytes, group, is_number)))
+        .collect()
+}
+
+/// The same with letters behind two blanks.
+fn dump(page: &[u8], group: usize, is_number: bool, row: fn(usize, &str) -> String) -> String {
+    let rows = page.chunks(16).enumerate();
+    rows.map(|(at, bytes)| {
+        let letter = |byte: &u8| match byte {
+            0x20..0x7F => char::from(*byte),
+            _ => '.',
+        };
+        let letters: String = bytes.iter().map(letter).collect();
+        let groups = grouped(bytes, group, is_number);
+        row(16 * at, &format!("{groups}  {letters}"))
+    })
+    .collect()
+}
+
+/// As `hexdump -C` has it: an asterisk stands for rows that are equal to the one before.
+fn canonical(page: &[u8]) -> String {
+    let mut text = String::new();
+    let mut before: Option<&[u8]> = None;
+    let mut is_repeated = false;
+    for (at, bytes) in page.chunks(16).enumerate() {
+        let is_same = before == Some(bytes);
+        if is_same && !is_repeated {
+            text += "*\n";
+        }
+        is_repeated = is_same;
+        if is_same {
+            continue;
+        }
+        before = Some(bytes);
+        let (low, high) = bytes.split_at(bytes.len().min(8));
+        let [low, high] = [low, high].map(|half| grouped(half, 1, false));
+        writeln!(text, "{:08x}  {low}  {high}  |................|", 16 * at)
+            .expect("a string takes all");
+    }
+    writeln!(text, "{:08x}", page.len()).expect("a string takes all");
+    text
+}
