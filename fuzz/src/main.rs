@@ -1,11 +1,13 @@
 //! Fuzz targets for every decoder, in one program: the environment variable `FUZZ_TARGET` names the
 //! one that libFuzzer runs.
 //!
-//! What the targets share is in [`program`] and [`memory`]: ways to the client's program, and a
-//! measure of memory.
+//! What the targets share is in [`program`] and [`memory`], which are ways to the client's program and a
+//! measure of memory, and in [`damage`] and [`dumps`]: texts and pages that are cut off, broken or changed.
 
 #![no_main]
 
+mod damage;
+mod dumps;
 mod memory;
 mod program;
 mod targets;
