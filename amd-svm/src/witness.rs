@@ -185,20 +185,35 @@ fn has_hidden_part(stored: &Segment, witnessed: &Segment) -> bool {
         && witnessed.attributes.present()
 }
 
-/// The attributes without what processors store differently: the accessed and the busy bit are
-/// ignored, and granularity follows from the limit.
+/// The attributes without what processors store differently: the accessed bit of code and data and the
+/// busy bit of task state segments, of 16 bits too, are ignored, and granularity follows from the limit.
+///
+/// ```
+/// use amd_svm::segment::Segment;
+/// use amd_svm::witness::canonical_attributes;
+///
+/// let of = |bits: u16| canonical_attributes(&Segment::new(0x40, bits.into(), 0x67, 0));
+/// assert_eq!(of(0x08B), of(0x089));
+/// assert_eq!(of(0x083), of(0x081));
+/// assert_ne!(of(0x082), of(0x080), "the type of an LDT");
+/// ```
 #[must_use]
 pub fn canonical_attributes(segment: &Segment) -> SegmentAttributes {
     const ACCESSED: u8 = 0b0001;
     const BUSY: u8 = 0b0010;
+    /// Of 16 bits and of more, available and busy.
+    const TASK_STATE: [u8; 4] = [0x1, 0x3, 0x9, 0xB];
     let attributes = segment.attributes;
+    let segment_type = attributes.segment_type();
     let ignored = if attributes.code_or_data() {
         ACCESSED
-    } else {
+    } else if TASK_STATE.contains(&segment_type) {
         BUSY
+    } else {
+        0
     };
     attributes
-        .with_segment_type(attributes.segment_type() & !ignored)
+        .with_segment_type(segment_type & !ignored)
         .with_granularity(segment.limit > 0xF_FFFF)
 }
 

@@ -166,7 +166,9 @@ fn kind(attributes: SegmentAttributes) -> &'static str {
         }
     } else {
         match segment_type {
+            0x1 => "TSS16",
             0x2 => "LDT",
+            0x3 => "TSS16 busy",
             0x9 => "TSS",
             0xB => "TSS busy",
             0xC => "call gate",
@@ -191,6 +193,9 @@ mod tests {
         assert_eq!(of(0xCF3), "data rw dpl3 db g");
         assert_eq!(of(0x08B), "TSS busy");
         assert_eq!(of(0x089), "TSS");
+        // Outside of long mode; processors come out of RESET with one.
+        assert_eq!(of(0x083), "TSS16 busy");
+        assert_eq!(of(0x081), "TSS16");
         assert_eq!(of(0x082), "LDT");
         assert_eq!(of(0x000), "not present");
         assert_eq!(of(0x29B), "code rx l");
