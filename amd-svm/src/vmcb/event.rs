@@ -37,6 +37,7 @@ pub struct Event {
 /// Source: APM volume 2, section 15.7.2, table 15-1.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum EventKind {
     /// An external or a virtual interrupt.
     Interrupt = 0,

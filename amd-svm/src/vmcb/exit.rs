@@ -174,6 +174,7 @@ const fn error_code(exception: Exception, info_1: u64) -> Option<u32> {
 ///
 /// Source: APM volume 2, section 15.8.1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct RegisterAccess {
     /// The number of the control or debug register.
     pub register: u8,
@@ -199,6 +200,7 @@ impl RegisterAccess {
 ///
 /// Source: APM volume 2, section 15.14.1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct TaskSwitch {
     /// The selector of the incoming task state segment.
     pub selector: u16,

@@ -41,6 +41,7 @@ impl fmt::Display for IpiFailure {
 ///
 /// Source: APM volume 2, section 15.29.9.1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct AvicIncompleteIpi {
     /// What was written to the interrupt command register, upper half.
     pub command_high: u32,
@@ -68,6 +69,7 @@ impl AvicIncompleteIpi {
 ///
 /// Source: APM volume 2, section 15.29.9.2.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct AvicNoAcceleration {
     /// The register's offset in the backing page, in bytes: a multiple of 16.
     pub offset: u16,
