@@ -91,15 +91,17 @@ impl Refusals {
             machine,
             seen: BTreeSet::new(),
         };
-        let known = deviations::KNOWN.contains(&(on.emulator, version));
+        let known = deviations::are_known(on.emulator, version);
         let mut judgement = judge.compare(self, sound);
         if !known {
             let differing = judgement.facts.drain(..).filter_map(|fact| fact.violation);
             let notes: Vec<_> = differing.collect();
             judgement.notes = vec![format!(
-                "{} {version} is not judged by what VMRUN refuses: its differences are not \
-                 listed; {} of another version's expectations do not hold",
+                "{} {version} is not judged by what VMRUN refuses, because its differences are not \
+                 listed in oracles/src/emulators/refusals/deviations.rs; of what is listed of {}, {} \
+                 things are otherwise here",
                 on.emulator,
+                deviations::known(on.emulator),
                 notes.len()
             )];
             judgement.notes.extend(notes);

@@ -82,9 +82,12 @@ fn answer(emulator: Emulator, condition: Condition) -> String {
 pub fn page() -> String {
     use std::fmt::Write as _;
 
+    use super::deviations::known;
+
     let mut page = String::from(include_str!("page.md"));
-    let mut table = String::from(
-        "| condition | APM volume 2 | VMRUN refuses it if | rests on | depends on | QEMU 7.2 | Bochs 2.7 | ours |\n\
+    let [qemu, bochs] = [Emulator::Qemu, Emulator::Bochs].map(known);
+    let mut table = format!(
+        "| condition | APM volume 2 | VMRUN refuses it if | rests on | depends on | {qemu} | {bochs} | ours |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
     for condition in Condition::ALL {
@@ -113,5 +116,6 @@ pub fn page() -> String {
         }
     }
     page = page.replace("{conditions}\n", &table);
-    page.replace("{differences}\n", &differences)
+    page = page.replace("{differences}\n", &differences);
+    page.replace("{versions}", &format!("{qemu} and {bochs}"))
 }

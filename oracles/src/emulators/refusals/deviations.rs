@@ -7,11 +7,25 @@ use amd_svm::vmcb::{EventKind, MsrPermissionMap, Vmcb};
 use super::super::Emulator;
 use crate::version::Version;
 
-/// The versions whose differences are listed here.
-pub const KNOWN: &[(Emulator, Version)] = &[
+/// The versions whose differences are listed here. Those of one emulator do the same.
+const KNOWN: &[(Emulator, Version)] = &[
     (Emulator::Qemu, Version::new(7, 2)),
+    (Emulator::Qemu, Version::new(10, 0)),
     (Emulator::Bochs, Version::new(2, 7)),
+    (Emulator::Bochs, Version::new(3, 0)),
 ];
+
+/// Whether the differences of an emulator of a version are listed.
+pub fn are_known(emulator: Emulator, version: Version) -> bool {
+    KNOWN.contains(&(emulator, version))
+}
+
+/// The versions of an emulator whose differences are listed, in words.
+pub fn known(emulator: Emulator) -> String {
+    let known = KNOWN.iter().filter(|(of, _)| *of == emulator);
+    let versions: Vec<_> = known.map(|(_, version)| version.to_string()).collect();
+    format!("{emulator} {}", versions.join(" and "))
+}
 
 /// An emulator's own way.
 pub struct Deviation {
