@@ -5,6 +5,7 @@
 mod demo;
 mod evidence;
 mod layers;
+mod packages;
 #[cfg(feature = "boot")]
 mod report;
 mod scripts;
