@@ -101,7 +101,7 @@ fn likely_order(items: &[Item]) -> Order {
 /// The pages of the rows, in the order of the dumps and of their addresses.
 fn assemble(items: &[Item], order: Order, most: usize) -> Result<Vec<Page>, FileError> {
     let is_octal = rows::are_octal(items);
-    let mut assembly = Assembly::new(most);
+    let mut set = PageSet::new(most);
     let mut next = None;
     let mut latest: Option<&Row> = None;
     let mut is_repeated = false;
@@ -116,22 +116,22 @@ fn assemble(items: &[Item], order: Order, most: usize) -> Result<Vec<Page>, File
         };
         let mut at = offset.or(next).unwrap_or(0);
         if let (true, Some(row), Some(start)) = (is_repeated, latest, next) {
-            assembly.repeat(row, order, start..at)?;
+            set.repeat(row, order, start..at)?;
         }
         is_repeated = false;
         if let Item::Row(row) = item {
-            assembly.begin(row, at)?;
-            assembly.put(at, row.bytes(order).as_slice())?;
+            set.begin(row, at)?;
+            set.put(at, row.bytes(order).as_slice())?;
             at += row.length as u64;
             latest = Some(row);
         }
         next = Some(at);
     }
-    Ok(assembly.into_pages())
+    Ok(set.into_pages())
 }
 
 /// Pages that are put together from rows.
-struct Assembly {
+struct PageSet {
     /// More pages than these are not made of so short a text.
     most: usize,
     /// The dump whose rows are read, from 0: another begins where an offset comes again.
@@ -148,7 +148,7 @@ struct Part {
     next: usize,
 }
 
-impl Assembly {
+impl PageSet {
     const fn new(most: usize) -> Self {
         Self {
             most,

@@ -1,4 +1,4 @@
-//! What a file is that is none of what can be read: one line that helps whoever took the wrong one.
+//! What a file is that is none of what can be read: in one line.
 
 use super::encoding;
 use crate::model::FileError;

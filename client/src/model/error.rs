@@ -247,7 +247,7 @@ pub enum FileError {
     /// Rows without offsets do not make up whole pages.
     #[error(
         "it has {length} bytes in hexadecimal without offsets, which are no whole pages of {VMCB_SIZE}: \
-         the beginning or the end is missing, and nobody knows which; give a dump with offsets"
+         the beginning or the end is missing, and it does not say which; give a dump with offsets"
     )]
     PartialDump {
         /// How many bytes there are.

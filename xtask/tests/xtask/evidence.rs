@@ -12,7 +12,7 @@ const HEADING: &str = "## What the README claims of Windows";
 /// What judges on Windows by itself.
 const WORKFLOW: &str = "`.github/workflows/ci.yml`";
 
-/// How what nobody here has seen is called.
+/// What stands in a row whose claim was not seen here.
 const NOT_VERIFIED: &str = "not verified";
 
 /// A row of the table.

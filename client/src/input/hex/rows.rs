@@ -273,7 +273,7 @@ fn row(line: &str, words: &[Word]) -> Option<Row> {
     {
         let width = digits(word.text).len();
         if width >= 32 {
-            // Plain digits, as many as somebody put on a line.
+            // Plain digits, as many as the line has.
             let printed: Vec<u8> = decode(digits(word.text)).collect();
             return Some(Row {
                 line: 0,

@@ -114,7 +114,7 @@ fn a_refused_page_is_replaced_before_the_next_snapshot() {
     let after = pages(&mut lab);
     assert!(
         after.is_superset(&before),
-        "the refused page comes back to nobody"
+        "the refused page is given to no other processor"
     );
     let others: Vec<u64> = after.difference(&before).copied().collect();
     let [other] = others[..] else {

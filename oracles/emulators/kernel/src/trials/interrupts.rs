@@ -10,7 +10,7 @@ use crate::trap::{INTERRUPTS, Trap};
 
 /// The trial of this module.
 pub fn run() {
-    match arrivals() {
+    match deliveries() {
         Ok([before, held, released]) => saw(
             "global-interrupt-flag",
             format_args!("{before} before CLGI, {held} while clear, {released} after STGI"),
@@ -19,8 +19,8 @@ pub fn run() {
     }
 }
 
-/// How many interrupts have arrived of one that is sent before CLGI, and one that is sent after.
-fn arrivals() -> Result<[u32; 3], Trap> {
+/// How many interrupts were delivered of one that is sent before CLGI, and one that is sent after.
+fn deliveries() -> Result<[u32; 3], Trap> {
     let arrived = || {
         registers::pause();
         INTERRUPTS.load(Ordering::SeqCst)
