@@ -94,6 +94,11 @@ fn recognise(bytes: &[u8]) -> Result<Snapshot, FileError> {
         return parse_json(&text);
     }
     let lossy = text.lossy();
+    if hex::is_all(&lossy)
+        && let Some(snapshot) = hex::read(&lossy)?
+    {
+        return Ok(snapshot);
+    }
     // A kernel's log begins with a bracket too.
     if let Some(snapshot) = dumps::read(&lossy, &[Format::Kvm, Format::Xen, Format::Qemu])? {
         return Ok(snapshot);

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use amd_svm::vmcb::VMCB_SIZE;
@@ -26,6 +27,11 @@ enum Order {
     Memory,
     /// As a number: hexdump, `print_hex_dump`, debuggers.
     Number,
+}
+
+/// Whether a text has nothing but rows of a hex dump: whatever the letters beside them spell, it is one.
+pub(super) fn is_all(text: &str) -> bool {
+    rows::are_all(text)
 }
 
 /// Reads the pages of a hex dump; none if the text is none.
@@ -85,16 +91,18 @@ fn check_bare(items: &[Item]) -> Result<(), FileError> {
     Ok(())
 }
 
-/// What the letters beside the rows say of the order; without letters, that of numbers.
+/// What the letters beside the rows say of the order. Where they say nothing, it is that of numbers, but
+/// for xxd.
 fn likely_order(items: &[Item]) -> Order {
     let votes = |order| {
         let rows = items.iter().filter_map(Item::row);
         rows.map(|row| row.agreeing(order)).sum::<usize>()
     };
-    if votes(Order::Memory) > votes(Order::Number) {
-        Order::Memory
-    } else {
-        Order::Number
+    let mut rows = items.iter().filter_map(Item::row);
+    match votes(Order::Memory).cmp(&votes(Order::Number)) {
+        Ordering::Greater => Order::Memory,
+        Ordering::Equal if rows.all(|row| row.is_xxd) => Order::Memory,
+        _ => Order::Number,
     }
 }
 

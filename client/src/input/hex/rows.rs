@@ -25,6 +25,9 @@ pub(super) struct Row {
     pub(super) length: usize,
     /// Bytes in a group.
     group: usize,
+    /// Whether it looks as xxd has it: nothing before the offset, numbers of four digits, and a letter
+    /// for each byte two blanks behind them.
+    pub(super) is_xxd: bool,
     /// How many of the letters beside the row are those of its bytes, if the groups are as in
     /// memory, and if they are numbers.
     agreeing: [u8; 2],
@@ -121,6 +124,17 @@ pub(super) fn are_octal(items: &[Item]) -> bool {
         }
     }
     votes[1] > votes[0]
+}
+
+/// Whether a text has nothing but rows with offsets.
+pub(super) fn are_all(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut is_repeated = false;
+    lines.all(|line| {
+        let item = item(line, 0, is_repeated);
+        is_repeated = matches!(item, Some(Item::Repeated));
+        item.is_some_and(|item| item.row().is_none_or(|row| row.offset.is_some()))
+    })
 }
 
 /// The rows of a text: those with offsets if there are some, otherwise those without, if there is
@@ -281,6 +295,7 @@ fn row(line: &str, words: &[Word]) -> Option<Row> {
                 length: printed.len(),
                 printed,
                 group: 1,
+                is_xxd: false,
                 agreeing: [0; 2],
             });
         }
@@ -296,7 +311,11 @@ fn row(line: &str, words: &[Word]) -> Option<Row> {
         if count < 2 && !(offset.is_some() && count == 1) {
             continue;
         }
-        return Some(of_groups(line, &words[first..first + count], offset));
+        let row = of_groups(line, &words[first..first + count], offset);
+        return Some(Row {
+            is_xxd: row.is_xxd && first == 1,
+            ..row
+        });
     }
     None
 }
@@ -335,10 +354,14 @@ fn of_groups(line: &str, groups: &[Word], offset: Option<Offset>) -> Row {
         length: printed.len(),
         printed,
         group,
+        is_xxd: false,
         agreeing: [0; 2],
     };
     let behind = groups.last().map_or("", |word| &line[word.end..]);
     let letters = behind.trim_start_matches(' ');
+    let as_xxd = behind.strip_prefix("  ");
+    row.is_xxd =
+        group == 2 && as_xxd.is_some_and(|letters| (1..=row.length).contains(&letters.len()));
     let letters = letters.strip_prefix('|').unwrap_or(letters);
     for (votes, order) in [(0, Order::Memory), (1, Order::Number)] {
         let agreeing = row.bytes(order).into_iter().zip(letters.bytes());

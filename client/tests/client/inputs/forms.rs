@@ -104,6 +104,29 @@ fn assert_known(snapshot: &Snapshot, pages: &[&Vec<u8>], form: &str) {
 }
 
 #[test]
+fn a_hex_dump_is_read_right_whatever_the_letters_beside_it_spell() {
+    let mut page = [0; VMCB_SIZE];
+    for (at, byte) in [
+        (0, 0xFC),
+        (0x41, 0xF0),
+        (0x58, 1),
+        (0x440, 0x10),
+        (0x4D1, 0x10),
+    ] {
+        page[at] = byte;
+    }
+    let mut spelling = page;
+    let letters = b"(XEN) VCPU 0    (XEN) cpl = 0   (XEN) efer = 0x1";
+    spelling[0xA70..0xA70 + letters.len()].copy_from_slice(letters);
+    for page in [page, spelling] {
+        for (form, text) in forms(&page) {
+            let read = Snapshot::parse(text.as_bytes()).unwrap();
+            assert_eq!(read.to_pages().unwrap(), page, "{form}");
+        }
+    }
+}
+
+#[test]
 fn a_page_is_decoded_from_every_form_as_from_itself() {
     let cases = concat!(
         env!("CARGO_MANIFEST_DIR"),
