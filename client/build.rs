@@ -48,9 +48,9 @@ fn embed_resources() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The commit that the sources are of, if it is known: the one that whoever builds names, as there
-/// where the sources lie without their history; or git's. It is not asked for a build that is not for
-/// release, which a new commit would otherwise cause without need.
+/// The commit that the sources are of, if it is known: the one that `SVMSAVE_COMMIT` names, for sources
+/// without their history; or git's. It is not asked for a build that is not for release, which a new
+/// commit would otherwise cause without need.
 fn commit() -> Option<String> {
     if let Ok(named) = env::var("SVMSAVE_COMMIT") {
         let is_hash = named.len() >= 7 && named.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -105,7 +105,7 @@ fn count_instructions(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
     Ok(checks)
 }
 
-/// Measures the client over a fleet, and holds it and the queries against what they promise.
+/// Measures the client over a fleet, and holds it and the queries against their limits.
 fn judge_a_fleet(cli: &Cli, workspace: &Workspace) -> Result<Vec<Check>> {
     ensure(workspace)?;
     let (figures, mut checks) = fleet::whole(workspace)?;

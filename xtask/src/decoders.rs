@@ -45,7 +45,7 @@ const INPUT_SECONDS: u32 = 10;
 const OVERTIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// How long the test runs each target.
-const CHECK_TIME: Duration = Duration::from_secs(5);
+const CHECK_TIME: Duration = Duration::from_secs(3);
 
 /// A built fuzz target.
 pub struct Target {
