@@ -25,7 +25,7 @@ use self::machine::{Machine, Subject};
 pub use self::severity::Severity;
 pub(crate) use self::vmrun::Vmrun;
 use crate::model::fold::{self, Folded};
-use crate::model::{Field, ProcessorId, Snapshot};
+use crate::model::{Field, ProcessorId, Snapshot, sort};
 
 /// Something that a healthy machine does not show.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -124,10 +124,10 @@ impl Judge {
         entry_points::check(&machine, &mut findings);
         segments::check(&machine, &mut findings);
         modules::check(&machine, &mut findings);
-        findings.sort_by_key(|finding| (finding.severity, finding.id));
-        let mut ids = self.ignored.clone();
-        ids.sort_unstable();
-        ids.dedup();
+        sort::by_number(&mut findings, |finding| finding.id.rank());
+        let ids: Vec<FindingId> = FindingId::all()
+            .filter(|id| self.ignored.contains(id))
+            .collect();
         let ignored = ids
             .iter()
             .map(|id| (*id, findings.iter().filter(|one| one.id == *id).count()))
@@ -222,7 +222,7 @@ impl Evidence {
 
 /// Processors by index, each once.
 fn sorted(mut ids: Vec<ProcessorId>) -> Vec<ProcessorId> {
-    ids.sort_by_key(|id| id.index);
+    sort::by_number(&mut ids, |id| id.index.into());
     ids.dedup();
     ids
 }

@@ -15,6 +15,7 @@ pub(crate) mod processor;
 pub(crate) mod processor_list;
 mod processor_model;
 mod snapshot;
+pub(crate) mod sort;
 pub(crate) mod status;
 mod timestamp;
 mod unavailable;

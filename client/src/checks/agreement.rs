@@ -1,7 +1,5 @@
 //! What the kernel sets to one value on every processor.
 
-use std::cmp::Reverse;
-
 use super::{Evidence, Finding, FindingId, Machine};
 use crate::model::{Field, fold};
 
@@ -42,7 +40,7 @@ fn differs(
         return None;
     }
     let usual = fold::majority(&forms).copied();
-    forms.sort_by_key(|(_, ids)| Reverse(ids.len()));
+    fold::most_first(&mut forms);
     let count = forms.len();
     let groups: Vec<String> = forms
         .iter()
@@ -51,7 +49,7 @@ fn differs(
     let evidence = |is_usual: bool| -> Vec<Evidence> {
         let mut values = machine.values(id, field);
         values.retain(|(value, _)| (Some(form(*value)) == usual) == is_usual);
-        values.sort_by_key(|(_, ids)| Reverse(ids.len()));
+        fold::most_first(&mut values);
         values
             .into_iter()
             .map(|(value, ids)| Evidence::new(machine.snapshot, field, value, ids))

@@ -8,7 +8,7 @@ use amd_svm::fields::VmsaveField;
 
 use super::catalogue::Basis;
 use super::{FindingId, is_upper_half};
-use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot};
+use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot, sort};
 
 /// How far a rule was judged on some processors.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -421,7 +421,7 @@ pub(super) fn of(classes: &BTreeMap<Class, Vec<ProcessorId>>, kernel: Kernel) ->
                 .extend(ids);
         }
         for (extent, mut processors) in extents {
-            processors.sort_by_key(|id| id.index);
+            sort::by_number(&mut processors, |id| id.index.into());
             coverage.push(Coverage {
                 rule,
                 extent,

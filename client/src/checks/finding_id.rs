@@ -25,6 +25,12 @@ impl FindingId {
         self.entry().severity
     }
 
+    /// Its place among all of them: the worst come first.
+    pub(crate) fn rank(self) -> u64 {
+        const MOST: u64 = 1 << 16;
+        self.severity() as u64 * MOST + self as u64
+    }
+
     /// The finding in one sentence, without its values.
     #[must_use]
     pub fn title(self) -> &'static str {

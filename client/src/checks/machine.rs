@@ -46,14 +46,11 @@ impl<'a> Machine<'a> {
 
     /// The captures of which a rule judges anything.
     pub(super) fn subjects(&self, rule: FindingId) -> impl Iterator<Item = &Subject<'a>> + '_ {
-        let judged: BTreeMap<Class, bool> = self
-            .classes
-            .keys()
-            .map(|class| {
-                let extent = class.extent(rule, self.kernel);
-                (*class, !matches!(extent, Extent::Not(_)))
-            })
-            .collect();
+        let mut judged = BTreeMap::new();
+        for class in self.classes.keys() {
+            let extent = class.extent(rule, self.kernel);
+            judged.insert(*class, !matches!(extent, Extent::Not(_)));
+        }
         let all = self.subjects.iter();
         all.filter(move |subject| judged.get(&subject.class).is_some_and(|judged| *judged))
     }

@@ -1,8 +1,6 @@
 //! Segment registers: one task state segment and one GS base for each processor, and hidden
 //! parts that a processor could have loaded.
 
-use std::collections::BTreeSet;
-
 use amd_svm::descriptor::Selector;
 use amd_svm::segment::Segment;
 
@@ -10,7 +8,7 @@ use super::{
     Finding, FindingId, MOST_ADDRESS_BITS, Machine, Subject, evidence, finding_of, is_canonical,
     is_upper_half, unfit, unfit_captures,
 };
-use crate::model::{Field, Guest, fold};
+use crate::model::{Field, Guest, fold, sort};
 
 /// Offset of the last byte of a 64-bit task state segment without an I/O permission map.
 const TSS_LIMIT: u32 = 0x67;
@@ -144,10 +142,10 @@ fn shared(machine: &Machine, id: FindingId, field: Field) -> Option<Finding> {
         .iter()
         .map(|(_, ids)| fold::processors(ids.iter().copied()))
         .collect();
-    let values: BTreeSet<u64> = shared.into_iter().map(|(value, _)| value).collect();
+    let values = sort::distinct(shared.into_iter().map(|(value, _)| value));
     let subjects = machine.subjects(id).filter(|subject| {
         let value = subject.value(field);
-        value.is_some_and(|value| values.contains(&value))
+        value.is_some_and(|value| values.binary_search(&value).is_ok())
     });
     let sentence = format!("is the same on {}", places.join(" and on "));
     let finding = Finding::new(id, sentence, evidence(machine, field, subjects));

@@ -4,7 +4,7 @@ use protocol::{CONTROL_STATUS, MalformedReply, Record, Reply, ReplyHeader, Reque
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::Device;
-use crate::model::{DeviceError, Driver, Error, ProcessorId};
+use crate::model::{DeviceError, Driver, Error, ProcessorId, sort};
 
 /// Enough for a snapshot of 64 processors; more are asked for when they are needed.
 const FIRST_BUFFER: usize = 32 << 10;
@@ -33,7 +33,7 @@ pub(crate) fn ask<R: Record>(device: &mut dyn Device) -> Result<Received<R>, Err
         Err(error) => return Err(error.into()),
     };
     let mut records: Vec<R> = reply.records().collect();
-    records.sort_by_key(|record| record.id().index);
+    sort::by_number(&mut records, |record| record.id().index.into());
     if records.is_empty() {
         return Err(Error::NoProcessors);
     }

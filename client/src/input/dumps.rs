@@ -9,13 +9,11 @@ mod order;
 mod qemu;
 mod xen;
 
-use std::collections::BTreeSet;
-
 use amd_svm::vmcb::fields::{self, Field};
 
 use self::lines::{Number, Value};
 use crate::model::{
-    Capture, FileError, Format, Layout, Page, Pages, ProcessorId, ProcessorSnapshot, Snapshot,
+    Capture, FileError, Format, Layout, Page, Pages, ProcessorId, ProcessorSnapshot, Snapshot, sort,
 };
 
 /// More processors than any guest has.
@@ -256,12 +254,8 @@ impl Found {
         if let Some(objection) = self.objection {
             return Err(objection);
         }
-        let numbers: BTreeSet<u32> = self
-            .dumps
-            .iter()
-            .filter_map(|dump| dump.number)
-            .filter(|number| *number < LARGEST_NUMBER)
-            .collect();
+        let numbers = self.dumps.iter().filter_map(|dump| dump.number);
+        let numbers = sort::distinct(numbers.filter(|number| *number < LARGEST_NUMBER));
         let are_told = numbers.len() == self.dumps.len();
         let source = self.source;
         let processors = (0..).zip(self.dumps).map(|(place, dump): (u32, Dump)| {
@@ -272,7 +266,7 @@ impl Found {
             }
         });
         let mut processors: Vec<_> = processors.collect();
-        processors.sort_by_key(|processor| processor.id.index);
+        sort::by_number(&mut processors, |processor| processor.id.index.into());
         Ok(Snapshot {
             processors,
             ..Snapshot::default()

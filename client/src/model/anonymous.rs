@@ -8,7 +8,7 @@ use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::Witness;
 
 use super::field::redactable;
-use super::{Field, KernelModule, Snapshot};
+use super::{Field, KernelModule, Snapshot, sort};
 
 /// Bytes below which no system maps anything: such numbers are no addresses.
 const LOWEST: u64 = 0x1_0000;
@@ -105,7 +105,7 @@ impl Snapshot {
                 map.witness(witness);
             }
         }
-        let addresses: BTreeSet<Field> = redactable().collect();
+        let addresses: Vec<Field> = redactable().collect();
         for one in self.listed.values_mut().flatten() {
             if addresses.contains(&one.field) {
                 one.vmsave = map.address(one.vmsave);
@@ -133,11 +133,8 @@ impl Map {
         }
         let listed = snapshot.listed.values().flatten();
         pages.extend(listed.flat_map(|one| [one.vmsave, one.witness]));
-        let pages: BTreeSet<u64> = pages
-            .into_iter()
-            .filter(|address| map.cluster(*address).is_none())
-            .map(|address| address / PAGE)
-            .collect();
+        pages.retain(|address| map.cluster(*address).is_none());
+        let pages = sort::distinct(pages.into_iter().map(|address| address / PAGE));
         for page in pages {
             if let Some(half) = Half::of(page * PAGE) {
                 let place = next.entry(half).or_insert_with(|| half.pages());
@@ -259,7 +256,7 @@ fn clusters(modules: &[KernelModule]) -> Vec<Cluster> {
             (module.base, module.base.saturating_add(size - 1))
         })
         .collect();
-    images.sort_unstable();
+    sort::by_number(&mut images, |(start, _)| *start);
     let mut clusters: Vec<Cluster> = Vec::new();
     for (start, last) in images {
         match clusters.last_mut() {

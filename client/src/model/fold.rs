@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ProcessorId, processor_list};
+use super::{ProcessorId, processor_list, sort};
 
 /// A value with the processors that have it.
 pub(crate) type Folded<T> = Vec<(T, Vec<ProcessorId>)>;
@@ -29,6 +29,11 @@ pub(crate) fn by_key<T, K: Ord>(
         }
     }
     folded
+}
+
+/// Sorts by how many processors have a value, most of them first.
+pub(crate) fn most_first<T>(folded: &mut [(T, Vec<ProcessorId>)]) {
+    sort::by_number(folded, |(_, ids)| u64::MAX - ids.len() as u64);
 }
 
 /// The value that more than half of the processors have. Two equal halves have none.

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::ProcessorId;
 use super::processor::AboutProcessor;
+use super::{ProcessorId, sort};
 
 /// One item of a list of processors.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,12 +52,12 @@ pub(crate) fn narrow(
 
 /// The shortest list that names exactly these processors by index.
 pub(crate) fn list_of(indices: impl IntoIterator<Item = u32>) -> String {
-    join(runs(None, indices.into_iter().collect()))
+    join(runs(None, indices))
 }
 
 /// Processors by index, neighbours put together, each run with its first.
 pub(crate) fn runs_of(indices: impl IntoIterator<Item = u32>) -> Vec<(u32, String)> {
-    runs(None, indices.into_iter().collect())
+    runs(None, indices)
         .into_iter()
         .map(|run| (*run.numbers.start(), run.to_string()))
         .collect()
@@ -79,11 +79,11 @@ impl Item {
 
     /// Finds the first processor that this item names in vain.
     fn check(&self, ids: &[ProcessorId]) -> Result<(), UnknownProcessor> {
-        let existing: BTreeSet<u32> = ids.iter().filter_map(|id| self.number_of(*id)).collect();
+        let existing = sort::distinct(ids.iter().filter_map(|id| self.number_of(*id)));
         let missing = self
             .numbers
             .clone()
-            .find(|number| !existing.contains(number));
+            .find(|number| existing.binary_search(number).is_err());
         let Some(number) = missing else {
             return Ok(());
         };
@@ -102,17 +102,18 @@ impl Item {
 }
 
 fn list_by_group(ids: &[ProcessorId]) -> String {
-    let groups: BTreeSet<u16> = ids.iter().map(|id| id.group).collect();
+    let mut groups = BTreeSet::new();
+    groups.extend(ids.iter().map(|id| id.group));
     join(groups.into_iter().flat_map(|group| {
         let members = ids.iter().filter(|id| id.group == group);
-        runs(Some(group), members.map(|id| id.number.into()).collect())
+        runs(Some(group), members.map(|id| id.number.into()))
     }))
 }
 
 /// Neighbours put together.
-fn runs(group: Option<u16>, numbers: BTreeSet<u32>) -> Vec<Item> {
+fn runs(group: Option<u16>, numbers: impl IntoIterator<Item = u32>) -> Vec<Item> {
     let mut runs: Vec<Item> = Vec::new();
-    for number in numbers {
+    for number in sort::distinct(numbers) {
         match runs.last_mut() {
             Some(run) if run.numbers.end().checked_add(1) == Some(number) => {
                 run.numbers = *run.numbers.start()..=number;

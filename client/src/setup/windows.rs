@@ -11,6 +11,7 @@ pub(crate) mod service;
 pub(crate) mod system;
 mod token;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
@@ -202,7 +203,7 @@ fn is_whole(folder: &Path) -> bool {
 fn packages() -> Result<Vec<String>, Failure> {
     let folder = system::windows_folder()?.join("INF");
     let failed = |error| Failure::file(&folder, error);
-    let mut names = Vec::new();
+    let mut names = BTreeSet::new();
     for file in fs::read_dir(&folder).map_err(failed)? {
         let name = file.map_err(failed)?.file_name();
         let Some(name) = name.to_str().map(str::to_ascii_lowercase) else {
@@ -216,12 +217,11 @@ fn packages() -> Result<Vec<String>, Failure> {
             let path = folder.join(&name);
             let inf = fs::read(&path).map_err(|error| Failure::file(&path, error))?;
             if is_ours(&inf) {
-                names.push(name);
+                names.insert(name);
             }
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(names.into_iter().collect())
 }
 
 fn remove_package(inf: &str) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use amd_svm::vmcb::ExitCode;
 use super::lines::{self, Line, Number};
 use super::order::Order;
 use super::{Found, named};
-use crate::model::Format;
+use crate::model::{Format, sort};
 
 /// How something is printed.
 #[derive(Clone, Copy)]
@@ -192,7 +192,7 @@ pub(super) fn read(text: &str) -> Found {
         let caller = line.caller().unwrap_or_default().to_owned();
         lines.push((*callers.entry(caller).or_insert(known), line));
     }
-    lines.sort_by_key(|(caller, _)| *caller);
+    sort::by_number(&mut lines, |(caller, _)| *caller as u64);
     for of_caller in lines.chunk_by(|(one, _), (other, _)| one == other) {
         for (_, line) in of_caller {
             read_line(line, is_tagged, &mut found);

@@ -1,12 +1,11 @@
 //! The fields of a machine: which have one value that is told once, and which take a column.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::marks::Marks;
 use crate::checks::Severity;
 use crate::model::field::Kind;
-use crate::model::{Capture, Field, ProcessorSnapshot, Snapshot};
+use crate::model::{Capture, Field, ProcessorSnapshot, Snapshot, sort};
 use crate::render::{value, words};
 
 /// A field that some capture has.
@@ -103,8 +102,10 @@ impl Column {
         self.field.block() <= 3
     }
 
-    /// Where it stands: by what is found, entry points before other registers, segments last.
-    fn rank(&self) -> impl Ord + use<> {
+    /// Where it stands: by what is found, entry points before other registers, segments last; clocks
+    /// stand behind everything about which as much is found.
+    fn rank(&self) -> u64 {
+        const PARTS: u64 = 4;
         let field = self.field;
         let part = match field.block() {
             _ if field.is_entry_point() => 0,
@@ -112,9 +113,12 @@ impl Column {
             0..=3 => 3,
             _ => 2,
         };
-        let is_clock = field.kind() == Kind::Clock;
-        let severity = Reverse(self.worst.map(Reverse));
-        (severity, is_clock, part, field)
+        let severity = match self.worst {
+            Some(severity) => severity as u64,
+            None => Severity::Notice as u64 + 1,
+        };
+        let is_clock = u64::from(field.kind() == Kind::Clock);
+        (severity * 2 + is_clock) * PARTS + part
     }
 }
 
@@ -124,7 +128,7 @@ pub(super) fn columns(snapshot: &Snapshot, marks: &Marks) -> (Vec<Column>, Vec<C
     let mut all: Vec<Column> = Field::all()
         .filter_map(|field| Column::new(snapshot, field, marks))
         .collect();
-    all.sort_by_key(Column::rank);
+    sort::by_number(&mut all, Column::rank);
     all.into_iter().partition(Column::is_same)
 }
 

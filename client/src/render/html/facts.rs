@@ -1,6 +1,6 @@
 //! Whose snapshot it is, when it was taken, and of what.
 
-use crate::model::Snapshot;
+use crate::model::{Snapshot, sort};
 use crate::render::{count, text};
 
 /// What is known of the machine and of the snapshot, each with its name. Texts of the machine's own
@@ -74,9 +74,8 @@ fn in_words(moment: crate::model::Timestamp) -> String {
 }
 
 fn processors(snapshot: &Snapshot, captured: usize, all: usize) -> String {
-    let mut groups: Vec<u16> = snapshot.processors.iter().map(|one| one.id.group).collect();
-    groups.sort_unstable();
-    groups.dedup();
+    let groups = snapshot.processors.iter().map(|one| one.id.group.into());
+    let groups: Vec<u32> = sort::distinct(groups);
     let groups = if groups.len() > 1 {
         format!(" in {}", count::plural(groups.len(), "group"))
     } else {

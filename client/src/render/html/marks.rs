@@ -1,9 +1,9 @@
 //! What the verdict says of each value and of each processor: what the page's colours come from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::checks::{self, Coverage, Evidence, Extent, Reason, Severity, Verdict};
-use crate::model::{Field, Snapshot};
+use crate::model::{Field, ProcessorSnapshot, Snapshot};
 
 /// What the verdict says of values and processors, by the processors' places in the snapshot.
 pub(super) struct Marks {
@@ -119,25 +119,23 @@ impl Marks {
         number_of: impl Fn(&checks::Finding) -> Option<usize>,
     ) -> Self {
         let ids = snapshot.processors.iter().map(|one| one.id.index);
-        let places: BTreeMap<u32, usize> = ids.zip(0..).collect();
+        let mut places = BTreeMap::new();
+        places.extend(ids.zip(0..));
         let mut marks = Self {
             fields: BTreeMap::new(),
             processors: vec![Tone::Judged; places.len()],
             combinations: Combinations::new(),
         };
-        let swapped: BTreeSet<usize> = (0..)
-            .zip(&snapshot.processors)
-            .filter(|(_, processor)| {
-                let capture = processor.result.as_ref();
-                capture.is_ok_and(|capture| checks::has_swapped(snapshot, capture))
-            })
-            .map(|(at, _)| at)
-            .collect();
+        let is_swapped = |processor: &ProcessorSnapshot| {
+            let capture = processor.result.as_ref();
+            capture.is_ok_and(|capture| checks::has_swapped(snapshot, capture))
+        };
+        let swapped: Vec<bool> = snapshot.processors.iter().map(is_swapped).collect();
         for coverage in &verdict.coverage {
             let at = coverage.processors.iter();
             let (after, before) = at
                 .filter_map(|id| places.get(&id.index).copied())
-                .partition(|at| swapped.contains(at));
+                .partition(|at| swapped.get(*at).is_some_and(|swapped| *swapped));
             marks.judge(coverage, &[before, after]);
         }
         for finding in &verdict.findings {

@@ -48,12 +48,12 @@ impl DecodedMembers {
 
 fn of_page(page: &Page) -> BTreeMap<&'static str, String> {
     let fields = page.layout().fields().iter();
-    fields
-        .filter_map(|field| {
-            let value = page.number(field.range()).filter(|value| *value != 0)?;
-            Some((field.name(), words::field(field.name(), value, page)?))
-        })
-        .collect()
+    let mut told = BTreeMap::new();
+    told.extend(fields.filter_map(|field| {
+        let value = page.number(field.range()).filter(|value| *value != 0)?;
+        Some((field.name(), words::field(field.name(), value, page)?))
+    }));
+    told
 }
 
 impl From<Vmrun> for VmrunMembers {

@@ -20,7 +20,7 @@ use crate::model::field::redactable;
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Driver, Error, Field, FileError, Guest,
     KernelModule, OLDEST_SCHEMA, Pages, ProcessorId, ProcessorSnapshot, SCHEMA, Snapshot,
-    Timestamp, Unavailable,
+    Timestamp, Unavailable, sort,
 };
 
 /// More processors than any system that the driver runs on can have: a longer list is hostile.
@@ -411,7 +411,7 @@ impl TryFrom<SnapshotMembers> for Snapshot {
         if processors.is_empty() {
             return Err(FileError::NoProcessors);
         }
-        processors.sort_by_key(|processor| processor.id.index);
+        sort::by_number(&mut processors, |processor| processor.id.index.into());
         if let Some(id) = ProcessorId::repeated(processors.iter().map(|processor| processor.id)) {
             return Err(FileError::Repeated(id));
         }

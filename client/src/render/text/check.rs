@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::colour::{Paint, Palette};
 use crate::checks::{Evidence, FindingId, Verdict};
-use crate::model::fold;
+use crate::model::{fold, sort};
 use crate::render::verdict::{Machines, Selected};
 use crate::render::whose::Whose;
 use crate::render::{count, value, verdict};
@@ -132,7 +132,7 @@ pub(crate) fn explanation(id: FindingId, palette: Palette) -> String {
 /// A line for each kind of finding.
 pub(crate) fn kinds(palette: Palette) -> String {
     let mut ids: Vec<FindingId> = FindingId::all().collect();
-    ids.sort_by_key(|id| (id.severity(), *id));
+    sort::by_number(&mut ids, |id| id.rank());
     let widest = ids.iter().map(|id| id.name().len()).max().unwrap_or(0);
     let mut text = String::new();
     for id in ids {

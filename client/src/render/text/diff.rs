@@ -2,7 +2,7 @@
 
 use super::colour::{Paint, Palette};
 use crate::checks::{Diff, NotCompared};
-use crate::model::{ProcessorId, fold};
+use crate::model::{ProcessorId, fold, sort};
 use crate::render::{count, value};
 
 /// Fields that are named of those that were not compared: more than VMSAVE stores.
@@ -53,7 +53,7 @@ fn notes(diff: &Diff) -> Vec<String> {
 /// A line for each reason for which something was not compared.
 pub(crate) fn lack_lines(diff: &Diff) -> Vec<String> {
     let mut lacks: Vec<_> = diff.not_compared.iter().collect();
-    lacks.sort_by_key(|lack| lack.lack);
+    sort::by_number(&mut lacks, |lack| lack.lack as u64);
     let groups = lacks.chunk_by(|one, next| one.lack == next.lack);
     let line = |group: &[&NotCompared]| {
         let mut fields: Vec<_> = group

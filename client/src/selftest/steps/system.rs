@@ -1,8 +1,6 @@
 //! The machine around the driver: groups, nodes, processors that are added, and who watches.
 
-use std::collections::BTreeSet;
-
-use crate::model::Snapshot;
+use crate::model::{Snapshot, sort};
 use crate::selftest::outcome::{Judgement, Stop, Values};
 use crate::selftest::session::Session;
 
@@ -19,7 +17,7 @@ pub(in crate::selftest) fn groups(session: &mut Session, values: &mut Values) ->
     }
     let taken = session.snapshots()?;
     for (number, snapshot) in (1..).zip(&taken.snapshots) {
-        let seen: BTreeSet<_> = snapshot.captures().map(|(id, _)| id.group).collect();
+        let seen = sort::distinct(snapshot.captures().map(|(id, _)| u32::from(id.group)));
         if seen.len() != topology.groups as usize {
             let (seen, groups) = (seen.len(), topology.groups);
             return Err(Stop::failed(format!(
