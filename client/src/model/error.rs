@@ -47,9 +47,6 @@ pub enum Error {
     /// The answer could not be put into JSON.
     #[error("no JSON can be made of the answer: {0}")]
     Json(#[from] serde_json::Error),
-    /// The answer could not be put into comma-separated values.
-    #[error("no CSV can be made of the answer: {0}")]
-    Csv(#[from] csv::Error),
     /// The answer could not be put into a page.
     #[error("no page can be made of the answer: {0}")]
     Page(#[from] askama::Error),

@@ -78,16 +78,12 @@ fn of(whose: &Whose) -> [Cell; 5] {
 }
 
 /// The heads of the columns as comma-separated values.
-pub(crate) fn csv_head(fields: &[Field], among_many: bool) -> Result<String, Error> {
+pub(crate) fn csv_head(fields: &[Field], among_many: bool) -> String {
     csv_lines([keys(fields, among_many)])
 }
 
 /// A line of comma-separated values for each processor; what is absent is empty.
-pub(crate) fn csv(
-    whose: Option<&Whose>,
-    snapshot: &Snapshot,
-    fields: &[Field],
-) -> Result<String, Error> {
+pub(crate) fn csv(whose: Option<&Whose>, snapshot: &Snapshot, fields: &[Field]) -> String {
     let rows = snapshot.processors.iter().map(|processor| {
         let cells = row(whose, snapshot, processor, fields).into_iter();
         cells.map(|cell| match cell {
@@ -99,16 +95,26 @@ pub(crate) fn csv(
     csv_lines(rows)
 }
 
-fn csv_lines(
-    rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>,
-) -> Result<String, Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+/// Rows of at least two cells as lines. A cell with a comma, a quotation mark or the end of a line
+/// stands in quotation marks, and those in it twice: RFC 4180.
+fn csv_lines(rows: impl IntoIterator<Item = impl IntoIterator<Item = String>>) -> String {
+    let mut lines = String::new();
     for row in rows {
-        writer.write_record(row)?;
+        for (place, cell) in row.into_iter().enumerate() {
+            if place > 0 {
+                lines.push(',');
+            }
+            if cell.contains([',', '"', '\n', '\r']) {
+                lines.push('"');
+                lines += &cell.replace('"', "\"\"");
+                lines.push('"');
+            } else {
+                lines += &cell;
+            }
+        }
+        lines.push('\n');
     }
-    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error);
-    let bytes = bytes.map_err(csv::Error::from)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    lines
 }
 
 /// A line of JSON for each processor, each with every key; what is absent is null, so that every
@@ -146,5 +152,29 @@ impl Serialize for Line<'_> {
             }
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn cells_are_quoted_as_the_csv_crate_quotes_them(
+            rows in prop::collection::vec(
+                prop::collection::vec("[a,\"\r\n; \\\\ä]{0,6}", 3),
+                0..4,
+            )
+        ) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
+            let expected = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+            prop_assert_eq!(csv_lines(rows), expected);
+        }
     }
 }

@@ -44,7 +44,7 @@ fn show(
     let whose = Whose::new(None, &snapshot);
     let fields = chosen(layout, &snapshot);
     let mut output = if layout.csv {
-        rows::csv_head(&fields, false)?
+        rows::csv_head(&fields, false)
     } else {
         String::new()
     };
@@ -93,7 +93,7 @@ fn show_many(command: &ShowCommand, streams: &mut Streams) -> Result<Answer, Err
                 "{}\n",
                 streams.terminal.palette().paint(Paint::Heading, &whose)
             ),
-            (true, None) if layout.csv => rows::csv_head(&fields, true)?,
+            (true, None) if layout.csv => rows::csv_head(&fields, true),
             (true, _) => String::new(),
         };
         let processors = machine.processors;
@@ -252,7 +252,7 @@ fn print(
         return json::snapshot(snapshot, detail);
     }
     if layout.csv {
-        return rows::csv(whose.among_many(), snapshot, fields);
+        return Ok(rows::csv(whose.among_many(), snapshot, fields));
     }
     if layout.jsonl {
         return rows::json_lines(whose, snapshot, fields);
