@@ -1,13 +1,15 @@
 <#
 .SYNOPSIS
-Tries a svmsave package in a Hyper-V virtual machine of its own, and brings the result back.
+Tries a svmsave package in a Hyper-V virtual machine of its own, and brings the results back.
 
 .DESCRIPTION
 For an AMD host with Windows 11 or Windows Server 2022 or later. Creates a generation 2 virtual
 machine on a copy-on-write disk over an installed Windows, with nested virtualization exposed and
 Secure Boot off; copies the package in through PowerShell Direct, runs "client.exe install" (with
-test signing first) and "client.exe check --json" in it, writes what that says to -Result, and removes
-the machine.
+test signing first), "client.exe check --json" and "client.exe selftest" in it, writes what they say to
+-Result and -SelfTest, and removes the machine.
+
+It ends with the exit code of the self-test, or that of the check if it is another than 0.
 
 Virtualized VMSAVE can reset a host whose processor is one of AMD's Zen 4 client parts (family 19h,
 models 18h to 1Fh and 60h to 7Fh; CVE-2024-53114): on such a host, nothing is done without -Yes.
@@ -23,6 +25,16 @@ An administrator of that Windows.
 
 .PARAMETER Package
 The folder with the package: client.exe, svmsave.inf and the rest.
+
+.PARAMETER Result
+Where to write what the check says.
+
+.PARAMETER SelfTest
+Where to write the self-test's file, which must not be there yet; its page, .html, goes beside it. If the
+guest crashes meanwhile, the file says in which step that was.
+
+.PARAMETER Quick
+One minute of self-test in place of ten.
 
 .PARAMETER Yes
 Takes the snapshot also where VMSAVE may reset this host. Have nothing open then that must not be lost.
@@ -40,8 +52,10 @@ param(
     [Parameter(Mandatory)] [string] $Package,
     [string] $Name = 'svmsave',
     [string] $Result = 'svmsave.json',
+    [ValidatePattern('\.json$')] [string] $SelfTest = 'selftest.json',
     [ValidateRange(2, 64)] [int] $Processors = 4,
     [ValidateRange(2048, 65536)] [long] $MemoryMegabytes = 4096,
+    [switch] $Quick,
     [switch] $Yes,
     [switch] $Keep
 )
@@ -54,7 +68,9 @@ $OldestBuild = 20348
 $Memory = $MemoryMegabytes * 1024 * 1024
 # Tells this script's machine from another of the same name, which it leaves alone.
 $Mark = 'Made by New-SvmSaveVm.ps1'
-$Client = 'C:\svmsave\client.exe'
+$Folder = 'C:\svmsave'
+$Client = Join-Path -Path $Folder -ChildPath 'client.exe'
+$SelfTestPage = [IO.Path]::ChangeExtension($SelfTest, 'html')
 $Guest = @{ VMName = $Name; Credential = $Credential }
 
 # Whether a processor is one whose virtualized VMSAVE may reset the host, by a description such as
@@ -101,6 +117,11 @@ function Get-Problem {
     }
     if (-not (Test-Path -LiteralPath $BaseDisk -PathType Leaf)) {
         "There is no $BaseDisk."
+    }
+    foreach ($file in $SelfTest, $SelfTestPage) {
+        if (Test-Path -LiteralPath $file) {
+            "There is $file of an earlier run: move it away, or use -SelfTest."
+        }
     }
     foreach ($file in 'svmsave.inf', 'svmsave.sys', 'svmsave.cat', 'client.exe') {
         if (-not (Test-Path -LiteralPath (Join-Path -Path $Package -ChildPath $file))) {
@@ -252,10 +273,11 @@ function Initialize-Guest {
 function Copy-Package {
     $session = New-PSSession @Guest
     try {
-        Invoke-Command -Session $session -ScriptBlock {
-            $null = New-Item -ItemType Directory -Path 'C:\svmsave' -Force
+        Invoke-Command -Session $session -ArgumentList $Folder -ScriptBlock {
+            param([string] $Folder)
+            $null = New-Item -ItemType Directory -Path $Folder -Force
         }
-        Copy-Item -Path (Join-Path -Path $Package -ChildPath '*') -Destination 'C:\svmsave' -ToSession $session -Force
+        Copy-Item -Path (Join-Path -Path $Package -ChildPath '*') -Destination $Folder -ToSession $session -Force
     }
     finally {
         Remove-PSSession -Session $session
@@ -263,7 +285,6 @@ function Copy-Package {
 }
 
 function Invoke-Check {
-    Invoke-Step -Arguments 'install'
     $arguments = 'check', '--json'
     if ($Yes) { $arguments += '--yes' }
     $check = Invoke-Program -Program $Client -Arguments $arguments
@@ -271,6 +292,51 @@ function Invoke-Check {
     Write-Host "client.exe check --json ended with $($check.ExitCode); what it said is in $Result."
     if ($check.Errors) { Write-Warning -Message $check.Errors }
     $check.ExitCode
+}
+
+# The self-test writes its file before each step: whatever becomes of the guest, the file is brought
+# back.
+function Invoke-SelfTest {
+    $file = Join-Path -Path $Folder -ChildPath 'selftest.json'
+    $page = Join-Path -Path $Folder -ChildPath 'selftest.html'
+    # Of a run that broke off before its files were brought back.
+    Invoke-Command @Guest -ArgumentList $file, $page -ScriptBlock {
+        param([string] $File, [string] $Page)
+        Remove-Item -LiteralPath $File, $Page -ErrorAction SilentlyContinue
+    }
+    $arguments = 'selftest', $file
+    if ($Quick) { $arguments += '--quick' }
+    if ($Yes) { $arguments += '--yes' }
+    try {
+        $test = Invoke-Program -Program $Client -Arguments $arguments
+        Write-Host $test.Output
+        if ($test.Errors) { Write-Warning -Message $test.Errors }
+    }
+    finally {
+        Wait-Guest -Condition { $true }
+        Copy-FromGuest -Source $file -Destination $SelfTest
+        Copy-FromGuest -Source $page -Destination $SelfTestPage
+    }
+    Write-Host "client.exe selftest ended with $($test.ExitCode); its file is $SelfTest, to be sent back."
+    $test.ExitCode
+}
+
+# Brings a file back, if it is there.
+function Copy-FromGuest {
+    param([string] $Source, [string] $Destination)
+    $session = New-PSSession @Guest
+    try {
+        $exists = Invoke-Command -Session $session -ArgumentList $Source -ScriptBlock {
+            param([string] $Source)
+            Test-Path -LiteralPath $Source
+        }
+        if ($exists) {
+            Copy-Item -LiteralPath $Source -Destination $Destination -FromSession $session
+        }
+    }
+    finally {
+        Remove-PSSession -Session $session
+    }
 }
 
 function Remove-Machine {
@@ -293,6 +359,9 @@ Set-Machine
 Start-Machine
 Copy-Package
 Initialize-Guest
+Invoke-Step -Arguments 'install'
 $exitCode = Invoke-Check
+$selfTestCode = Invoke-SelfTest
+if ($exitCode -eq 0) { $exitCode = $selfTestCode }
 if (-not $Keep) { Remove-Machine }
 exit $exitCode
