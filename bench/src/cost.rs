@@ -72,8 +72,8 @@ pub const LIMITS: [(&str, u64, &str); 11] = [
     ),
     (
         "size.client.exe",
-        2 * 1024 * 1024,
-        "client.exe is at most 2 MiB",
+        1536 * 1024,
+        "client.exe is at most 1.5 MiB",
     ),
 ];
 

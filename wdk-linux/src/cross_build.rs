@@ -134,9 +134,7 @@ impl CrossBuild {
         ];
         let (sources, virtual_name) = self.toolchain.library_sources();
         flags.push(remap(&sources, &virtual_name));
-        for registry in registry_sources(&cargo_home()?)? {
-            flags.push(remap(&registry, "/registry"));
-        }
+        flags.extend(remap_registries()?);
         Ok(flags)
     }
 }
@@ -161,6 +159,18 @@ pub fn run_cargo(cargo: &mut Command, flags: &[String], remarks: &mut String) ->
 #[must_use]
 pub fn remap(folder: &Path, name: &str) -> String {
     format!("--remap-path-prefix={}={name}", folder.display())
+}
+
+/// The flags that have the compiler name crates from registries without the folder that cargo keeps
+/// them in, which is another one on each machine.
+///
+/// # Errors
+///
+/// If that folder cannot be listed.
+pub fn remap_registries() -> Result<Vec<String>> {
+    let registries = registry_sources(&cargo_home()?)?;
+    let flags = registries.iter();
+    Ok(flags.map(|folder| remap(folder, "/registry")).collect())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -16,5 +16,5 @@ mod staged_workspace;
 mod stand_in;
 mod wdk_build;
 
-pub use self::cross_build::{CrossBuild, Image, remap, run_cargo};
+pub use self::cross_build::{CrossBuild, Image, remap, remap_registries, run_cargo};
 pub use self::sources::{Sources, stand_in_files};

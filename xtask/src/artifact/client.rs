@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use wdk_linux::host::Workspace;
-use wdk_linux::{remap, run_cargo};
+use wdk_linux::{remap, remap_registries, run_cargo};
 
 use crate::needs;
 
@@ -30,12 +30,15 @@ pub fn build_program(
         .args(["--target", needs::CLIENT_TARGET])
         .arg("--target-dir")
         .arg(workspace.target())
+        // The profile's "s" is for Linux, where fleets are judged: no figure of the client is Windows'.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "none")
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-    let flags = [
+    let mut flags = vec![
         "-Clink-arg=-Wl,--no-insert-timestamp".to_owned(),
         remap(workspace.root(), "."),
     ];
+    flags.extend(remap_registries()?);
     run_cargo(&mut cargo, &flags, remarks)?;
     Ok(workspace
         .target()
