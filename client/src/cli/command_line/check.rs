@@ -1,0 +1,93 @@
+//! `check` and `explain`: what is judged, what counts, and what there is to look up.
+
+use amd_svm::vmcb::consistency::Condition;
+use clap::Args;
+
+use super::source::{Files, Source};
+use crate::checks::{FindingId, Severity};
+
+/// What is judged, and what counts.
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print a line of JSON for each finding, and one with each verdict
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// End with 6 for findings that are at least this bad: notice, warning, alarm
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "warning",
+        hide_possible_values = true
+    )]
+    pub(crate) fail_on: FailOn,
+    /// Leave out findings of this name; may be repeated
+    #[arg(long, value_name = "ID", value_parser = finding)]
+    pub(crate) ignore: Vec<FindingId>,
+    /// Judge pages from elsewhere as this system: windows
+    #[arg(long = "as", value_name = "SYSTEM", hide_possible_values = true)]
+    pub(crate) system: Option<System>,
+    /// Leave out the host's name and all true addresses
+    #[arg(long)]
+    pub(crate) anonymous: bool,
+}
+
+/// The least bad finding that is a failure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum FailOn {
+    Notice,
+    Warning,
+    Alarm,
+}
+
+impl From<FailOn> for Severity {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Notice => Self::Notice,
+            FailOn::Warning => Self::Warning,
+            FailOn::Alarm => Self::Alarm,
+        }
+    }
+}
+
+/// A system whose rules are presumed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum System {
+    /// A running Windows on x64.
+    Windows,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainOptions {
+    /// The name of a finding, as `check` prints it, or of what VMRUN refuses, as `decode --vmrun`
+    /// does; all are listed without one
+    #[arg(value_parser = topic)]
+    pub(crate) id: Option<Topic>,
+}
+
+/// What can be explained.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Topic {
+    /// A kind of finding.
+    Finding(FindingId),
+    /// What VMRUN refuses.
+    Condition(Condition),
+}
+
+fn topic(name: &str) -> Result<Topic, String> {
+    match Condition::named(name) {
+        Some(condition) => Ok(Topic::Condition(condition)),
+        None => finding(name).map(Topic::Finding),
+    }
+}
+
+fn finding(name: &str) -> Result<FindingId, String> {
+    name.parse()
+        .map_err(|error| format!("{error}; `client explain` lists them"))
+}
