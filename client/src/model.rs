@@ -10,6 +10,7 @@ pub(crate) mod fold;
 mod format;
 pub(crate) mod kernel_module;
 mod machine;
+pub(crate) mod nearest;
 mod page;
 pub(crate) mod processor;
 pub(crate) mod processor_list;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::catalogue::{Basis, CATALOGUE, Entry};
 use super::{FindingId, Severity};
-use crate::model::Field;
+use crate::model::{Field, nearest};
 
 impl FindingId {
     /// Every kind of finding.
@@ -80,16 +80,24 @@ impl FindingId {
 
 /// Text that names no kind of finding.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no finding of this name")]
-pub struct UnknownFinding;
+#[error("there is no finding of this name{near}")]
+pub struct UnknownFinding {
+    /// What may have been meant, behind a semicolon; empty if nothing is near.
+    near: String,
+}
 
 impl FromStr for FindingId {
     type Err = UnknownFinding;
 
     fn from_str(name: &str) -> Result<Self, UnknownFinding> {
-        Self::all()
-            .find(|id| id.name() == name)
-            .ok_or(UnknownFinding)
+        let same = |id: &Self| id.name().eq_ignore_ascii_case(name);
+        Self::all().find(same).ok_or_else(|| {
+            let names = Self::all().map(Self::name);
+            let near = nearest::in_words(name, names, str::to_ascii_lowercase);
+            UnknownFinding {
+                near: near.map_or(String::new(), |near| format!("; {near}")),
+            }
+        })
     }
 }
 
@@ -111,12 +119,27 @@ mod tests {
         assert_eq!(names.len(), CATALOGUE.len());
         for id in FindingId::all() {
             assert_eq!(id.name().parse(), Ok(id));
+            assert_eq!(id.name().to_ascii_uppercase().parse(), Ok(id));
             assert_eq!(id.entry().id, id);
             assert!(id.title().ends_with('.') && id.meaning().ends_with('.'));
             assert!(id.meaning().lines().all(|line| line.len() < 80));
             assert!(id.manual().starts_with("APM volume "));
         }
         assert_eq!(names.len(), 31);
-        assert_eq!("lstar".parse::<FindingId>(), Err(UnknownFinding));
+    }
+
+    #[test]
+    fn an_unknown_name_gets_those_that_are_near() {
+        let unknown = |name: &str| name.parse::<FindingId>().unwrap_err().to_string();
+        assert_eq!(
+            unknown("lstar-difers"),
+            "there is no finding of this name; the nearest is `lstar-differs`"
+        );
+        assert!(
+            unknown("lstar").contains("; there are `lstar-"),
+            "{}",
+            unknown("lstar")
+        );
+        assert_eq!(unknown("nonsense"), "there is no finding of this name");
     }
 }

@@ -1,18 +1,56 @@
 //! What to do next about an error or a reason: the end of each line on standard error.
 
 use std::cmp::Ordering;
+use std::io;
+use std::path::Path;
 
 use amd_svm::support::Refusal;
 use protocol::RefusedPage;
 
-use crate::model::{DeviceError, Error, Unavailable};
+use crate::checks::FindingId;
+use crate::model::field::Choice;
+use crate::model::processor_list::Item;
+use crate::model::{DeviceError, Error, Field, FileError, Unavailable};
 
 /// The error and what to do about it, in one line.
 pub(crate) fn about_error(error: &Error) -> String {
-    match next_step(error) {
+    let step = match error {
+        Error::File {
+            path,
+            reason: FileError::Io(reason),
+        } if reason.kind() == io::ErrorKind::NotFound => path.to_str().and_then(about_word),
+        _ => next_step(error).map(str::to_owned),
+    };
+    match step {
         Some(step) => format!("{error}: {step}"),
         None => error.to_string(),
     }
+}
+
+/// What to type for a word that is no command and no file, if it has another meaning.
+pub(super) fn about_word(word: &str) -> Option<String> {
+    let word = word.trim_start_matches('-');
+    if word.eq_ignore_ascii_case("all") {
+        return Some("all processors are meant without -p".to_owned());
+    }
+    if word.parse::<Item>().is_ok() {
+        return Some("processors are given with commas: -p 0,3-5".to_owned());
+    }
+    if let Ok(field) = word.parse::<Field>() {
+        return Some(format!("`client show --field {field}` prints this field"));
+    }
+    if let Ok(id) = word.parse::<FindingId>() {
+        return Some(format!("`client explain {id}` tells what this means"));
+    }
+    if word.parse::<Choice>().is_ok() {
+        let name = word.to_ascii_lowercase();
+        return Some(format!(
+            "`client show --columns {name}` prints these fields"
+        ));
+    }
+    Path::new(word)
+        .exists()
+        .then(|| "`client show FILE` and `client check FILE` read files".to_owned())
 }
 
 fn next_step(error: &Error) -> Option<&'static str> {
@@ -57,7 +95,7 @@ fn next_step(error: &Error) -> Option<&'static str> {
 pub(crate) fn about_unavailable(reason: &Unavailable, hypervisor: Option<&str>) -> String {
     match reason.known() {
         Unavailable::Refused(Refusal::NotAmd) => {
-            "run this on a machine whose processor is".to_owned()
+            "run this on a machine with one of theirs".to_owned()
         }
         Unavailable::Refused(Refusal::NoSvm { hypervisor: false }) => {
             "nothing can switch it on".to_owned()

@@ -39,7 +39,7 @@ pub(crate) fn carry_out<'device>(
     match command {
         Command::Show(command) => show::command(&command, open, streams),
         Command::Decode(options) => {
-            let origin = Origin::of_file(options.file.clone(), options.format);
+            let origin = Origin::of_file(options.file(), options.format);
             show::decode(&options, origin, terminal)
         }
         Command::Status(options) => {
@@ -60,10 +60,10 @@ pub(crate) fn carry_out<'device>(
             let origin = Origin::of(&options.options.source, open)?;
             bench::bench(&options, origin, terminal)
         }
-        Command::Install(options) => install::install(options, streams.stdout),
-        Command::Uninstall(options) => install::uninstall(&options, streams.stdout),
+        Command::Install(options) => install::install(options, streams),
+        Command::Uninstall(options) => install::uninstall(&options, streams),
         Command::Selftest(options) => selftest::selftest(&options, open, streams),
-        Command::Diff(options) => diff::diff(options, open, terminal),
+        Command::Diff(options) => diff::diff(options, open, streams),
         Command::Watch(options) => {
             let origin = Origin::of(&options.source, open)?;
             watch::watch(&options, origin, streams)

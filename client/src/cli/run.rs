@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use super::command_line::{Instead, Request};
 use super::exit::Exit;
 use super::{Terminal, advice, command_line, commands};
 use crate::driver_io::Device;
@@ -13,6 +14,8 @@ pub(crate) struct Streams<'a> {
     pub(crate) stdout: &'a mut dyn Write,
     pub(crate) stderr: &'a mut dyn Write,
     pub(crate) terminal: Terminal,
+    /// Whether results alone are wanted.
+    pub(crate) quiet: bool,
 }
 
 /// What the program has to say.
@@ -20,8 +23,10 @@ pub(crate) struct Streams<'a> {
 pub(crate) struct Answer {
     /// For standard output: data.
     pub(crate) output: String,
-    /// For standard error: a line each.
+    /// For standard error: a line each for what went wrong.
     pub(crate) complaints: Vec<String>,
+    /// For standard error too: what is good to know about the output.
+    pub(crate) notes: Vec<String>,
     pub(crate) exit: Exit,
 }
 
@@ -40,14 +45,21 @@ pub fn run<'device>(
     stderr: &mut dyn Write,
     terminal: Terminal,
 ) -> u8 {
-    let mut streams = Streams {
-        stdout,
-        stderr,
-        terminal,
-    };
     let answer = match command_line::parse(arguments) {
-        Ok(command) => commands::carry_out(command, open, &mut streams)
-            .unwrap_or_else(|error| Answer::from(&error)),
+        Ok(Request { command, manner }) => {
+            let mut streams = Streams {
+                stdout: &mut *stdout,
+                stderr: &mut *stderr,
+                terminal: terminal.in_manner(manner),
+                quiet: manner.quiet,
+            };
+            let mut answer = commands::carry_out(command, open, &mut streams)
+                .unwrap_or_else(|error| Answer::from(&error));
+            if manner.quiet {
+                answer.notes.clear();
+            }
+            answer
+        }
         Err(instead) => Answer::from(instead),
     };
     deliver(answer, stdout, stderr).into()
@@ -57,8 +69,10 @@ fn deliver(answer: Answer, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Ex
     let Answer {
         output,
         mut complaints,
+        notes,
         mut exit,
     } = answer;
+    complaints.extend(notes);
     let written = stdout
         .write_all(output.as_bytes())
         .and_then(|()| stdout.flush());
@@ -99,6 +113,7 @@ impl Answer {
         Self {
             output: output.into(),
             complaints: Vec::new(),
+            notes: Vec::new(),
             exit: Exit::Done,
         }
     }
@@ -114,16 +129,15 @@ impl From<&Error> for Answer {
     }
 }
 
-impl From<clap::Error> for Answer {
-    fn from(instead: clap::Error) -> Self {
-        if instead.use_stderr() {
-            Self {
-                complaints: vec![command_line::one_line(&instead)],
+impl From<Instead> for Answer {
+    fn from(instead: Instead) -> Self {
+        match instead {
+            Instead::Text(text) => Self::text(text),
+            Instead::Wrong(line) => Self {
+                complaints: vec![line],
                 exit: Exit::Usage,
                 ..Self::text("")
-            }
-        } else {
-            Self::text(instead.to_string())
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal as _};
 
+use super::command_line::{Colour, Manner};
 use crate::render::text::Palette;
 
 /// Clears the line that the cursor is in.
@@ -45,7 +46,7 @@ impl Terminal {
     }
 
     /// The terminal that this process' output goes to, if it goes to one. The environment's
-    /// `COLUMNS` and `NO_COLOR` have the last word.
+    /// `COLUMNS`, `NO_COLOR`, `CLICOLOR_FORCE` and `CLICOLOR` have the last word.
     #[must_use]
     pub fn of_stdout() -> Self {
         let asked_for = env::var("COLUMNS")
@@ -61,10 +62,23 @@ impl Terminal {
         let live = live && anstyle_query::term_supports_ansi_color() && understands();
         Self {
             width: asked_for.or_else(measured),
-            colour: live && !anstyle_query::no_color(),
+            colour: Wishes::of_environment().colour(live),
             live,
             shows_progress: !live && io::stderr().is_terminal(),
             is_stdout: true,
+        }
+    }
+
+    /// The same terminal as the command line wants it.
+    pub(super) fn in_manner(self, manner: Manner) -> Self {
+        Self {
+            colour: match manner.color {
+                Colour::Auto => self.colour,
+                Colour::Always => true,
+                Colour::Never => false,
+            },
+            shows_progress: self.shows_progress && !manner.quiet,
+            ..self
         }
     }
 
@@ -84,6 +98,35 @@ impl Terminal {
     /// Columns to fill.
     pub(crate) fn columns(self) -> usize {
         self.width.unwrap_or(WIDTH_ELSEWHERE)
+    }
+}
+
+/// What the environment says of colours.
+///
+/// Source: <https://no-color.org> and <https://bixense.com/clicolors>.
+#[derive(Clone, Copy, Debug)]
+struct Wishes {
+    /// `NO_COLOR`, which is not empty.
+    none: bool,
+    /// `CLICOLOR_FORCE`, which is neither empty nor 0.
+    force: bool,
+    /// `CLICOLOR=0`.
+    off: bool,
+}
+
+impl Wishes {
+    fn of_environment() -> Self {
+        Self {
+            none: anstyle_query::no_color(),
+            force: anstyle_query::clicolor_force()
+                && env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            off: anstyle_query::clicolor() == Some(false),
+        }
+    }
+
+    /// Whether text is coloured on a terminal that can, or elsewhere.
+    fn colour(self, live: bool) -> bool {
+        !self.none && (self.force || live && !self.off)
     }
 }
 
@@ -116,4 +159,25 @@ fn reader_is_gone() -> bool {
         let written = File::from(pipe).write(&[]);
         written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environments_conventions_have_an_order() {
+        let wishes = |none, force, off| Wishes { none, force, off };
+        for (wishes, on_terminal, elsewhere) in [
+            (wishes(false, false, false), true, false),
+            (wishes(false, false, true), false, false),
+            (wishes(false, true, false), true, true),
+            (wishes(false, true, true), true, true),
+            (wishes(true, false, false), false, false),
+            (wishes(true, true, false), false, false),
+        ] {
+            assert_eq!(wishes.colour(true), on_terminal, "{wishes:?}");
+            assert_eq!(wishes.colour(false), elsewhere, "{wishes:?}");
+        }
+    }
 }

@@ -355,7 +355,7 @@ impl FromStr for Field {
     fn from_str(name: &str) -> Result<Self, UnknownField> {
         match names::find(name)?.as_slice() {
             [field] => Ok(*field),
-            several => Err(UnknownField::several(several)),
+            several => Err(UnknownField::several(name, several)),
         }
     }
 }

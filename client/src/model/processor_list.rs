@@ -17,11 +17,30 @@ pub(crate) struct Item {
     numbers: RangeInclusive<u32>,
 }
 
-/// A list of processors names one that this machine does not have.
+/// What has the processors.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Owner {
+    /// The machine that the client runs on.
+    Machine,
+    /// A snapshot that was saved, wherever that was.
+    Snapshot,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Machine => "this machine",
+            Self::Snapshot => "the snapshot",
+        })
+    }
+}
+
+/// A list of processors names one that the machine or snapshot does not have.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there is no processor {named}: this machine has {existing}")]
+#[error("there is no processor {named}: {owner} has {existing}")]
 pub struct UnknownProcessor {
     named: String,
+    owner: Owner,
     existing: String,
 }
 
@@ -30,6 +49,8 @@ pub struct UnknownProcessor {
 pub(crate) enum InvalidItem {
     #[error("`{0}` is no processor's number")]
     Number(String),
+    #[error("without -p all processors are meant")]
+    All,
     #[error("the range {0}-{1} runs backwards")]
     Backwards(u32, u32),
 }
@@ -38,13 +59,14 @@ pub(crate) enum InvalidItem {
 pub(crate) fn narrow(
     everything: &mut Vec<impl AboutProcessor>,
     list: &[Item],
+    owner: Owner,
 ) -> Result<(), UnknownProcessor> {
     if list.is_empty() {
         return Ok(());
     }
     let ids: Vec<_> = everything.iter().map(AboutProcessor::id).collect();
     for item in list {
-        item.check(&ids)?;
+        item.check(&ids, owner)?;
     }
     everything.retain(|one| list.iter().any(|item| item.contains(one.id())));
     Ok(())
@@ -78,7 +100,7 @@ impl Item {
     }
 
     /// Finds the first processor that this item names in vain.
-    fn check(&self, ids: &[ProcessorId]) -> Result<(), UnknownProcessor> {
+    fn check(&self, ids: &[ProcessorId], owner: Owner) -> Result<(), UnknownProcessor> {
         let existing = sort::distinct(ids.iter().filter_map(|id| self.number_of(*id)));
         let missing = self
             .numbers
@@ -93,6 +115,7 @@ impl Item {
         };
         Err(UnknownProcessor {
             named: named.to_string(),
+            owner,
             existing: match self.group {
                 None => list_of(existing),
                 Some(_) => list_by_group(ids),
@@ -136,6 +159,9 @@ impl FromStr for Item {
     type Err = InvalidItem;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if ["all", "*"].contains(&text.trim().to_ascii_lowercase().as_str()) {
+            return Err(InvalidItem::All);
+        }
         let (group, numbers) = match text.split_once(':') {
             Some((group, numbers)) => (Some(number(group)?), numbers),
             None => (None, text),

@@ -255,5 +255,8 @@ fn every_finding_is_explained() {
     insta::assert_snapshot!(all);
     let ran = run(&["explain", "lstar"], &mut Driver::with_processors(1));
     assert_eq!(ran.exit, 2);
-    assert!(ran.stderr.contains("there is no finding of this name"));
+    assert!(
+        ran.stderr
+            .contains("there is no finding or condition of this name")
+    );
 }

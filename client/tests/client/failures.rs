@@ -83,9 +83,33 @@ fn a_wrong_command_line_opens_nothing_and_takes_one_line() {
         &["-p", ""],
         &["-p", "1,,2"],
         &["-p"],
-        &["--json", "status"],
+        &["-p", "all"],
+        &["-p", "0", "0xc0000082"],
+        &["-p", "0", "3"],
+        &["--wide", "status"],
+        &["--lstar"],
+        &["lstar-differs"],
+        &["tr"],
+        &["examples/healthy.json"],
+        &["help", "shwo"],
         &["show", "--json", "--json"],
+        &["show", "--full", "--csv"],
+        &["show", "--field", "tr"],
+        &["show", "--field", "lstr"],
+        &["show", "--columns", "lstar,limit"],
+        &["show", "--group-by", "processor"],
+        &["--color", "sometimes"],
         &["check", "a.json", "--from", "b.json"],
+        &["check", "--fail-on", "error"],
+        &["check", "--as", "linux"],
+        &["check", "--ignore", "lstar-difers"],
+        &["check", "--ignore", "kernel"],
+        &["explain", "lstar-difers"],
+        &["explain", "asid-zer"],
+        &["decode"],
+        &["decode", "a.json", "--from", "b.json"],
+        &["diff"],
+        &["watch", "--every", "soon"],
     ] {
         let mut driver = Driver::with_processors(1);
         let ran = run(arguments, &mut driver);
@@ -126,9 +150,48 @@ fn help_and_version_go_to_standard_output() {
     assert_eq!(help("-V"), version);
     let text = help("--help");
     assert_eq!(help("/?"), text);
-    assert_eq!(help("-h"), text);
     assert!(text.lines().all(|line| line.len() <= 80));
     insta::assert_snapshot!(text);
+    let short = help("-h");
+    assert!(short.lines().all(|line| line.len() <= 80));
+    insta::assert_snapshot!("the_short_help", short);
+}
+
+#[test]
+fn help_of_a_command_is_short_or_long_and_the_same_by_every_way() {
+    let help = |arguments: &[&str]| {
+        let ran = run(arguments, &mut Driver::with_processors(1));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{arguments:?}");
+        ran.stdout
+    };
+    for command in [
+        "show",
+        "status",
+        "check",
+        "explain",
+        "save",
+        "decode",
+        "diff",
+        "watch",
+        "report",
+        "bench",
+        "install",
+        "uninstall",
+        "selftest",
+    ] {
+        let [short, long] = ["-h", "--help"].map(|option| help(&[command, option]));
+        assert!(short.contains(&format!("Usage: client {command}")));
+        // What is said at more length is not what is said in short.
+        assert!(long.lines().count() > short.lines().count(), "{command}");
+        for option in ["--color <WHEN>", "-q, --quiet"] {
+            assert!(short.contains(option) && long.contains(option), "{command}");
+        }
+        assert_eq!(help(&["help", command]), long);
+        assert_eq!(help(&["--help", command]), long);
+        assert_eq!(help(&["-h", command]), short);
+    }
+    assert_eq!(help(&["help"]), help(&["--help"]));
+    insta::assert_snapshot!(help(&["help", "check"]));
 }
 
 /// A stream that fails in one way, whatever is written.

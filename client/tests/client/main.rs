@@ -16,6 +16,7 @@ mod layouts;
 mod machine;
 mod many;
 mod mutations;
+mod options;
 mod program;
 mod readme;
 mod refusals;

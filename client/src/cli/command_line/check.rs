@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::source::{Files, Source};
 use crate::checks::{FindingId, Severity};
+use crate::model::nearest;
 
 /// What is judged, and what counts.
 #[derive(Args, Debug)]
@@ -19,19 +20,31 @@ pub(crate) struct CheckOptions {
     /// Print a line of JSON for each finding, and one with each verdict
     #[arg(long, conflicts_with = "json")]
     pub(crate) jsonl: bool,
-    /// End with 6 for findings that are at least this bad: notice, warning, alarm
+    /// End with 6 for findings at least this bad: notice, warning, alarm
+    ///
+    /// It is `warning` otherwise. What is less bad is told all the same.
     #[arg(
         long,
         value_name = "SEVERITY",
         default_value = "warning",
-        hide_possible_values = true
+        hide_default_value = true,
+        hide_possible_values = true,
+        verbatim_doc_comment
     )]
     pub(crate) fail_on: FailOn,
     /// Leave out findings of this name; may be repeated
     #[arg(long, value_name = "ID", value_parser = finding)]
     pub(crate) ignore: Vec<FindingId>,
     /// Judge pages from elsewhere as this system: windows
-    #[arg(long = "as", value_name = "SYSTEM", hide_possible_values = true)]
+    ///
+    /// VMCB pages are judged by the rules that hold for any system, unless
+    /// they look like Windows; this insists.
+    #[arg(
+        long = "as",
+        value_name = "SYSTEM",
+        hide_possible_values = true,
+        verbatim_doc_comment
+    )]
     pub(crate) system: Option<System>,
     /// Leave out the host's name and all true addresses
     #[arg(long)]
@@ -81,10 +94,17 @@ pub(crate) enum Topic {
 }
 
 fn topic(name: &str) -> Result<Topic, String> {
-    match Condition::named(name) {
-        Some(condition) => Ok(Topic::Condition(condition)),
-        None => finding(name).map(Topic::Finding),
+    let lower = name.to_ascii_lowercase();
+    if let Some(condition) = Condition::named(&lower) {
+        return Ok(Topic::Condition(condition));
     }
+    name.parse().map(Topic::Finding).map_err(|_| {
+        let conditions = Condition::ALL.into_iter().map(Condition::identifier);
+        let names = FindingId::all().map(FindingId::name).chain(conditions);
+        let near = nearest::in_words(name, names, str::to_ascii_lowercase);
+        let near = near.map_or(String::new(), |near| format!("; {near}"));
+        format!("there is no finding or condition of this name{near}; `client explain` lists them")
+    })
 }
 
 fn finding(name: &str) -> Result<FindingId, String> {

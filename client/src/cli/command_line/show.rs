@@ -20,20 +20,35 @@ pub(crate) struct Layout {
     #[arg(long)]
     pub(crate) json: bool,
     /// With --json: all of it, for --from to read back
-    #[arg(long, requires = "json")]
+    ///
+    /// That is what `client save` writes, too. --csv and --jsonl have all
+    /// fields without it.
+    #[arg(
+        long,
+        requires = "json",
+        conflicts_with_all = ["csv", "jsonl", "columns", "wide", "group_by", "field"],
+        verbatim_doc_comment
+    )]
     pub(crate) full: bool,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
     /// Print a line of JSON for each processor
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    ///
+    /// Its members have the names and digits that --csv has, and each line
+    /// says which machine it is of.
+    #[arg(long, conflicts_with_all = ["json", "csv"], verbatim_doc_comment)]
     pub(crate) jsonl: bool,
     /// These fields alone: lstar,tr.limit; tr is all of TR
+    ///
+    /// A field goes by its own name, by that of AMD's manual, or by the name
+    /// or number of its register: `lstar`, `MSR_LSTAR`, `0xc0000082`.
     #[arg(
         long,
         value_name = "LIST",
         value_delimiter = ',',
-        conflicts_with = "json"
+        conflicts_with = "json",
+        verbatim_doc_comment
     )]
     pub(crate) columns: Vec<Choice>,
     /// One table, however wide
@@ -43,15 +58,21 @@ pub(crate) struct Layout {
     #[arg(long, value_name = "WHAT", hide_possible_values = true, conflicts_with_all = ["json", "csv", "jsonl", "wide"])]
     pub(crate) group_by: Option<GroupBy>,
     /// Print one field's bare value for each processor
+    ///
+    /// A line for each, for scripts; empty where the value is hidden or not
+    /// recorded. --columns takes several fields.
     #[arg(
         long,
         value_name = "NAME",
         value_parser = field,
-        conflicts_with_all = ["json", "csv", "jsonl", "columns", "wide", "group_by"]
+        conflicts_with_all = ["json", "csv", "jsonl", "columns", "wide", "group_by"],
+        verbatim_doc_comment
     )]
     pub(crate) field: Option<Field>,
     /// Leave out the host's name and all true addresses
-    #[arg(long)]
+    ///
+    /// Places in modules stay, such as ntoskrnl.exe+0x42b6c0.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) anonymous: bool,
 }
 
@@ -88,7 +109,11 @@ pub(crate) struct ShowOptions {
 #[derive(Args, Debug)]
 pub(crate) struct DecodeOptions {
     /// JSON, pages, or a dump of KVM, Xen or QEMU, or a hex dump; - is standard input
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "from")]
+    file: Option<PathBuf>,
+    /// The same file, as other commands take it
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    from: Option<PathBuf>,
     /// Take it for json, vmcb, vmsa, kvm, xen, qemu or hex, whatever it looks like
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
@@ -100,6 +125,17 @@ pub(crate) struct DecodeOptions {
     pub(crate) processors: Vec<Item>,
     #[command(flatten)]
     pub(crate) layout: Layout,
+}
+
+impl DecodeOptions {
+    /// The file: the parser takes no command line without one.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.file
+            .as_ref()
+            .or(self.from.as_ref())
+            .cloned()
+            .unwrap_or_default()
+    }
 }
 
 fn field(name: &str) -> Result<Field, UnknownField> {

@@ -1,4 +1,4 @@
-//! What `--help` and `--version` say beside the options.
+//! What `-h`, `--help` and `--version` say beside the options.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,21 @@ pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// The end of the short help.
 pub(super) const AFTER_HELP: &str = "\
+Examples:
+  client                 everything, on every processor
+  client check           is this machine as it should be?
+  client check a.json    the same of what was saved
+  client help check      all about a command
+
+`client --help` has more examples, and the exit codes.";
+
+/// The end of the long help.
+pub(super) const AFTER_LONG_HELP: &str = "\
+Options stand before or behind the command. `client help COMMAND` tells all
+about a command, `client COMMAND -h` tells it in short.
+
 Examples:
   client                           everything, on every processor
   client show -p 0,4-7             processors 0, 4, 5, 6 and 7
@@ -24,6 +38,7 @@ Examples:
   client show --field lstar -p 3   one value, for scripts
   client show --group-by value     each value once, with its processors
   client check                     is this machine as it should be?
+  client check --quiet             findings alone, and nothing if there are none
   client explain lstar-differs     what a finding means
   client save a.json               for later, or for another machine
   client check a.json b.json       what was saved, here or elsewhere
@@ -55,5 +70,5 @@ too:
   case $? in 0) echo clean;; 7) echo \"nothing found in what was judged\";; esac
 
 Data goes to standard output, everything else to standard error. A reader that
-closes the pipe early is no failure. COLUMNS sets the width of text, NO_COLOR
-switches colour off.";
+closes the pipe early is no failure. COLUMNS sets the width of text; NO_COLOR,
+CLICOLOR and CLICOLOR_FORCE switch colours off and on, as --color does.";

@@ -2,11 +2,11 @@
 
 use super::{Machine, Origin, answer, many};
 use crate::checks::Judge;
-use crate::cli::Terminal;
 use crate::cli::command_line::{CheckOptions, System};
 use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
 use crate::driver_io::Device;
+use crate::model::processor_list::Owner;
 use crate::model::{DeviceError, Error};
 use crate::render::verdict::{Machines, Selected};
 use crate::render::whose::Whose;
@@ -20,15 +20,15 @@ pub(super) fn command<'device>(
     let source = &options.source;
     if let Some(path) = many::single(&options.files) {
         let origin = Origin::of_file(path.clone(), source.format);
-        check(options, origin, streams.terminal)
+        check(options, origin, streams)
     } else if options.files.paths.is_empty() {
-        check(options, Origin::of(source, open)?, streams.terminal)
+        check(options, Origin::of(source, open)?, streams)
     } else {
         check_many(options, streams)
     }
 }
 
-fn check(options: &CheckOptions, mut origin: Origin, terminal: Terminal) -> Result<Answer, Error> {
+fn check(options: &CheckOptions, mut origin: Origin, streams: &Streams) -> Result<Answer, Error> {
     let (mut snapshot, machine) = origin.whole()?;
     if options.anonymous {
         snapshot.make_anonymous();
@@ -40,13 +40,16 @@ fn check(options: &CheckOptions, mut origin: Origin, terminal: Terminal) -> Resu
     }
     let verdict = judge(options).judge(&snapshot);
     let selected = Selected::new(&verdict, &shown);
+    let whose = Whose::new(None, &snapshot);
+    let palette = streams.terminal.palette();
     let output = if options.json {
         json::verdict(&verdict, &selected)?
     } else if options.jsonl {
-        let whose = Whose::new(None, &snapshot);
         json::verdict_lines(&whose, &verdict, &selected)?
+    } else if streams.quiet {
+        text::findings(&selected, palette)
     } else {
-        text::findings(&verdict, &selected, terminal.palette())
+        text::verdict(&whose, &verdict, &selected, palette)
     };
     if machine.refuses {
         // Programs learn the reason from what they read.
@@ -70,6 +73,7 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
         return Err(Error::OneSnapshot);
     }
     let judge = judge(options);
+    let palette = streams.terminal.palette();
     let mut machines = Machines::default();
     let mut failed = false;
     let input = many::Input {
@@ -81,15 +85,17 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
         if options.anonymous {
             snapshot.make_anonymous();
         }
-        let machine = Machine::of(&snapshot.processors);
+        let machine = Machine::of(&snapshot.processors, Owner::Snapshot);
         let shown = machine.select(&options.source.processors)?;
         let verdict = judge.judge(&snapshot);
         let selected = Selected::new(&verdict, &shown);
         let whose = Whose::new(Some(path.display().to_string()), &snapshot);
         let output = if options.jsonl {
             json::verdict_lines(&whose, &verdict, &selected)?
+        } else if streams.quiet && selected.findings.is_empty() {
+            String::new()
         } else {
-            text::machine(&whose, &verdict, &selected, streams.terminal.palette())
+            text::machine(&whose, &verdict, &selected, palette)
         };
         failed |= verdict.has(options.fail_on.into());
         machines.add(&verdict);
@@ -97,8 +103,10 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
     })?;
     let closing = if options.jsonl {
         json::machines(&machines)?
+    } else if streams.quiet {
+        String::new()
     } else {
-        text::machines(&machines, streams.terminal.palette())
+        text::machines(&machines, palette)
     };
     Ok(Answer {
         exit: if failed {

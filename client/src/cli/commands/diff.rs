@@ -4,10 +4,9 @@ use std::path::Path;
 
 use super::Origin;
 use crate::checks::{Comparison, Diff};
-use crate::cli::Terminal;
 use crate::cli::command_line::{DiffOptions, Source};
 use crate::cli::exit::Exit;
-use crate::cli::run::Answer;
+use crate::cli::run::{Answer, Streams};
 use crate::driver_io::Device;
 use crate::input;
 use crate::model::{DeviceError, Error, FileError, field};
@@ -16,7 +15,7 @@ use crate::render::{json, text};
 pub(super) fn diff<'device>(
     options: DiffOptions,
     open: impl FnOnce() -> Result<Box<dyn Device + 'device>, DeviceError>,
-    terminal: Terminal,
+    streams: &Streams,
 ) -> Result<Answer, Error> {
     let wanted = options.comparison;
     let comparison = Comparison {
@@ -39,8 +38,10 @@ pub(super) fn diff<'device>(
     let diff = Diff::compare(&before, &after, &comparison);
     let output = if wanted.options.json {
         json::diff(&diff)?
+    } else if streams.quiet {
+        text::differences(&diff, streams.terminal.palette())
     } else {
-        text::diff(&diff, terminal.palette())
+        text::diff(&diff, streams.terminal.palette())
     };
     Ok(Answer {
         exit: if !diff.is_empty() {

@@ -10,7 +10,7 @@ use crate::cli::run::Answer;
 use crate::driver_io::{Device, Timed};
 use crate::input;
 use crate::model::processor::AboutProcessor;
-use crate::model::processor_list::{self, Item};
+use crate::model::processor_list::{self, Item, Owner};
 use crate::model::{DeviceError, Error, Format, ProcessorId, Snapshot, Status, Unavailable, fold};
 
 /// The driver, or a file.
@@ -45,6 +45,14 @@ impl<'device> Origin<'device> {
         }
     }
 
+    /// Whose processors the command line names.
+    pub(super) fn owner(&self) -> Owner {
+        match self {
+            Self::Device(_) => Owner::Machine,
+            Self::File { .. } => Owner::Snapshot,
+        }
+    }
+
     /// A snapshot of all processors.
     pub(super) fn whole(&mut self) -> Result<(Snapshot, Machine), Error> {
         let snapshot = match self {
@@ -65,14 +73,14 @@ impl<'device> Origin<'device> {
                 snapshot
             }
         };
-        let machine = Machine::of(&snapshot.processors);
+        let machine = Machine::of(&snapshot.processors, self.owner());
         Ok((snapshot, machine))
     }
 
     /// A snapshot of these processors, or of all if there is none in the list.
     pub(super) fn snapshot(&mut self, list: &[Item]) -> Result<(Snapshot, Machine), Error> {
         let (mut snapshot, machine) = self.whole()?;
-        processor_list::narrow(&mut snapshot.processors, list)?;
+        processor_list::narrow(&mut snapshot.processors, list, self.owner())?;
         Ok((snapshot, machine))
     }
 
@@ -89,8 +97,8 @@ impl<'device> Origin<'device> {
         let mut timed = Timed::new(device.as_mut());
         let mut snapshot = Snapshot::take(&mut timed)?;
         let took = timed.latest();
-        let machine = Machine::of(&snapshot.processors);
-        processor_list::narrow(&mut snapshot.processors, list)?;
+        let machine = Machine::of(&snapshot.processors, Owner::Machine);
+        processor_list::narrow(&mut snapshot.processors, list, Owner::Machine)?;
         Ok((snapshot, machine, Some(took)))
     }
 
@@ -116,12 +124,13 @@ impl<'device> Origin<'device> {
 pub(super) struct Machine {
     pub(super) processors: usize,
     ids: Vec<ProcessorId>,
+    owner: Owner,
     /// Every processor was reached, and every one refused.
     pub(super) refuses: bool,
 }
 
 impl Machine {
-    pub(super) fn of(processors: &[impl AboutProcessor]) -> Self {
+    pub(super) fn of(processors: &[impl AboutProcessor], owner: Owner) -> Self {
         let refuses = |reason: Unavailable| {
             matches!(
                 reason.known(),
@@ -131,6 +140,7 @@ impl Machine {
         Self {
             processors: processors.len(),
             ids: processors.iter().map(AboutProcessor::id).collect(),
+            owner,
             refuses: processors
                 .iter()
                 .all(|one| one.unavailable().is_some_and(refuses)),
@@ -140,7 +150,7 @@ impl Machine {
     /// The processors that a list names, or all if it is empty.
     pub(super) fn select(&self, list: &[Item]) -> Result<Vec<ProcessorId>, Error> {
         let mut ids = self.ids.clone();
-        processor_list::narrow(&mut ids, list)?;
+        processor_list::narrow(&mut ids, list, self.owner)?;
         Ok(ids)
     }
 
@@ -159,7 +169,10 @@ impl Machine {
         let everywhere = self.refuses && reasons.len() == 1;
         let complaints = reasons.into_iter().map(|(reason, ids)| {
             let place = if everywhere {
-                "this machine".to_owned()
+                match self.owner {
+                    Owner::Machine => "this machine".to_owned(),
+                    Owner::Snapshot => "the snapshot's machine".to_owned(),
+                }
             } else {
                 fold::processors(ids)
             };

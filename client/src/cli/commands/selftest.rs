@@ -1,7 +1,7 @@
 //! `selftest`: what this machine settles of docs/evidence.md, and what somebody's file does.
 
 use std::fs::{self, File};
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,7 @@ use crate::cli::command_line::SelfTestOptions;
 use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
 use crate::driver_io::Device;
+use crate::model::kernel_module::printable;
 use crate::model::{DeviceError, Error};
 use crate::selftest::{self, Counts, Options, Record};
 
@@ -21,8 +22,12 @@ pub(super) fn selftest<'device>(
     if !options.compare.is_empty() {
         return Ok(compare(&options.compare));
     }
+    let mut host = None;
     let device = match open() {
-        Ok(device) => Ok(device),
+        Ok(mut device) => {
+            host = device.machine().host;
+            Ok(device)
+        }
         Err(error) if options.removed => Err(error.to_string()),
         // Nothing at all could be done.
         Err(error @ (DeviceError::NotWindows | DeviceError::MayResetHost(_))) => {
@@ -50,19 +55,25 @@ pub(super) fn selftest<'device>(
         seed: options.seed.unwrap_or_else(seed),
         removed: options.removed,
     };
+    let mut nowhere = io::sink();
     let record = selftest::run(
         selftest::this_machine().as_mut(),
         device,
         run,
         &mut |record| replace(path, &mut file, record.to_json()?.as_bytes()),
-        streams.stdout,
+        if streams.quiet {
+            &mut nowhere
+        } else {
+            streams.stdout
+        },
     )?;
     replace(&page_path, &mut page, selftest::html(&record)?.as_bytes())?;
     let counts = record.counts();
+    let place = host.map_or(String::new(), |host| format!(" on {}", printable(&host)));
     Ok(Answer {
         exit: exit(counts),
         ..Answer::text(format!(
-            "{} passed, {} failed, {} not done: {} and {} say more\n",
+            "{} passed, {} failed, {} not done{place}: {} and {} say more\n",
             counts.passed,
             counts.failed,
             counts.not_done,

@@ -7,7 +7,7 @@ use crate::cli::command_line::{DecodeOptions, GroupBy, Layout, ShowCommand, Show
 use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
 use crate::driver_io::Device;
-use crate::model::processor_list::{self, Item};
+use crate::model::processor_list::{self, Item, Owner};
 use crate::model::{Capture, DeviceError, Error, Field, ProcessorId, Snapshot, field, fold};
 use crate::render::json::{self, Detail};
 use crate::render::rows;
@@ -58,7 +58,7 @@ fn show(
     )?;
     let mut answer = answer(output, &machine, &snapshot, &mut origin);
     if layout.is_for_programs() {
-        answer.complaints.extend(absences(&snapshot, &fields));
+        answer.notes = absences(&snapshot, &fields);
     }
     Ok(answer)
 }
@@ -80,8 +80,9 @@ fn show_many(command: &ShowCommand, streams: &mut Streams) -> Result<Answer, Err
         if layout.anonymous {
             snapshot.make_anonymous();
         }
-        let machine = Machine::of(&snapshot.processors);
-        processor_list::narrow(&mut snapshot.processors, &source.processors)?;
+        let machine = Machine::of(&snapshot.processors, Owner::Snapshot);
+        let wanted = &source.processors;
+        processor_list::narrow(&mut snapshot.processors, wanted, Owner::Snapshot)?;
         let whose = Whose::new(Some(path.display().to_string()), &snapshot);
         let is_table = layout.csv || layout.jsonl;
         let fields = match &columns {

@@ -13,8 +13,12 @@ pub(super) fn status(
     terminal: Terminal,
 ) -> Result<Answer, Error> {
     let mut status = origin.status()?;
-    let machine = Machine::of(&status.processors);
-    processor_list::narrow(&mut status.processors, &options.source.processors)?;
+    let machine = Machine::of(&status.processors, origin.owner());
+    processor_list::narrow(
+        &mut status.processors,
+        &options.source.processors,
+        origin.owner(),
+    )?;
     let output = if options.json {
         json::status(&status)?
     } else {

@@ -32,7 +32,11 @@ pub(super) fn watch(
     let mut log = Log::new(options);
     let (mut latest, machine) = origin.whole()?;
     let verdict = checks::check(&latest);
-    processor_list::narrow(&mut latest.processors, &options.source.processors)?;
+    processor_list::narrow(
+        &mut latest.processors,
+        &options.source.processors,
+        origin.owner(),
+    )?;
     // What cannot be compared with itself will never be compared.
     let itself = Diff::compare(&latest, &latest, &comparison);
     let mut outcome = log
@@ -108,6 +112,9 @@ impl Log {
     ) -> io::Result<()> {
         self.snapshots = 1;
         let watched = first.captures().count();
+        if self.is_quiet(streams) {
+            return Ok(());
+        }
         if self.jsonl {
             let line = json::baseline(&self.moment(), watched, verdict);
             write(&line, streams)?;
@@ -127,6 +134,9 @@ impl Log {
             return Ok(());
         }
         self.is_complete = false;
+        if self.is_quiet(streams) {
+            return Ok(());
+        }
         self.clear(streams)?;
         if self.jsonl {
             write(&json::lacks(&self.moment(), diff), streams)?;
@@ -188,6 +198,9 @@ impl Log {
     /// A sign of life. On a terminal the live line is one.
     fn beat(&mut self, streams: &mut Streams) -> io::Result<()> {
         self.told = Instant::now();
+        if self.is_quiet(streams) {
+            return Ok(());
+        }
         if self.jsonl {
             let line = json::counts("heartbeat", &self.moment(), self.snapshots, self.changes);
             write(&line, streams)?;
@@ -217,7 +230,7 @@ impl Log {
 
     /// On a terminal, where things stand; it gives way to whatever is printed next.
     fn show_live_line(&self, streams: &mut Streams) -> io::Result<()> {
-        if self.jsonl || !streams.terminal.live {
+        if self.jsonl || streams.quiet || !streams.terminal.live {
             return Ok(());
         }
         let line = format!("{}; Ctrl-C ends", self.counts());
@@ -226,7 +239,7 @@ impl Log {
     }
 
     fn clear(&self, streams: &mut Streams) -> io::Result<()> {
-        if self.jsonl || !streams.terminal.live {
+        if self.jsonl || streams.quiet || !streams.terminal.live {
             return Ok(());
         }
         streams.stdout.write_all(CLEAR_LINE.as_bytes())
@@ -243,8 +256,16 @@ impl Log {
         )
     }
 
+    /// Whether changes alone are told: programs get all lines.
+    fn is_quiet(&self, streams: &Streams) -> bool {
+        streams.quiet && !self.jsonl
+    }
+
     /// The closing line.
     fn end(&self, streams: &mut Streams) -> io::Result<()> {
+        if self.is_quiet(streams) {
+            return streams.stdout.flush();
+        }
         self.clear(streams)?;
         if self.jsonl {
             let line = json::counts("end", &self.moment(), self.snapshots, self.changes);

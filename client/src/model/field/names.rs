@@ -3,6 +3,7 @@
 use amd_svm::msr::Msr;
 
 use super::Field;
+use crate::model::nearest;
 
 /// Text that names no field, or not one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -69,32 +70,28 @@ const ALIASES: [(&str, &str); 28] = [
 
 impl UnknownField {
     fn with_nearest(wanted: &str) -> Self {
-        let wanted = plain(wanted);
         // Reserved bytes and pieces are not what anybody meant.
         let candidates = Field::all()
             .chain(Field::of_pages())
             .map(Field::name)
             .filter(|name| !name.contains("reserved"));
-        let nearest = candidates
-            .map(|name| (strsim::damerau_levenshtein(&wanted, &plain(name)), name))
-            .min_by_key(|(distance, _)| *distance);
-        let advice = match nearest {
-            Some((distance, name)) if distance <= 1 + wanted.len() / 3 && !wanted.is_empty() => {
-                format!("there is no such field; the nearest is `{name}`")
-            }
-            _ => "there is no such field; `--csv` has the names of those that there are".to_owned(),
-        };
-        Self { advice }
+        let near = nearest::in_words(wanted, candidates, plain);
+        let near =
+            near.unwrap_or_else(|| "`--csv` has the names of those that there are".to_owned());
+        Self {
+            advice: format!("there is no such field; {near}"),
+        }
     }
 
-    pub(super) fn several(fields: &[Field]) -> Self {
+    pub(super) fn several(name: &str, fields: &[Field]) -> Self {
         const MOST: usize = 4;
         let names: Vec<_> = fields.iter().take(MOST).map(|field| field.name()).collect();
         let more = if fields.len() > MOST { ", ..." } else { "" };
         Self {
             advice: format!(
-                "these are {} fields; name one of them: {}{more}",
+                "these are {} fields: `--columns {}` prints all of them; name one here: {}{more}",
                 fields.len(),
+                name.escape_default(),
                 names.join(", ")
             ),
         }
@@ -229,7 +226,8 @@ mod tests {
         }
         assert_eq!(
             one("tr"),
-            "these are 4 fields; name one of them: tr.selector, tr.attrib, tr.limit, tr.base"
+            "these are 4 fields: `--columns tr` prints all of them; name one here: tr.selector, \
+             tr.attrib, tr.limit, tr.base"
         );
         assert!(one("lbr_stack").contains("these are 32 fields"));
     }

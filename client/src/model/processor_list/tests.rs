@@ -22,7 +22,7 @@ fn select(list: &str) -> Result<Vec<u32>, String> {
         .collect::<Result<Vec<Item>, _>>()
         .map_err(|error| error.to_string())?;
     let mut ids = machine();
-    narrow(&mut ids, &items).map_err(|error| error.to_string())?;
+    narrow(&mut ids, &items, Owner::Machine).map_err(|error| error.to_string())?;
     Ok(ids.into_iter().map(|id| id.index).collect())
 }
 

@@ -4,19 +4,33 @@ use std::fmt::Write as _;
 
 use super::colour::{Paint, Palette};
 use crate::checks::{Evidence, FindingId, Verdict};
+use crate::model::kernel_module::printable;
 use crate::model::{fold, sort};
 use crate::render::verdict::{Machines, Selected};
 use crate::render::whose::Whose;
 use crate::render::{count, value, verdict};
 
-/// Every finding that is shown with its values, what was not judged, and a closing line that counts.
-pub(crate) fn findings(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
+/// Every finding that is shown with its values.
+pub(crate) fn findings(selected: &Selected, palette: Palette) -> String {
     let mut text = String::new();
     findings_with_values(&mut text, selected, palette);
+    text
+}
+
+/// The same, what was not judged, and a closing line that counts.
+pub(crate) fn verdict(
+    whose: &Whose,
+    verdict: &Verdict,
+    selected: &Selected,
+    palette: Palette,
+) -> String {
+    let mut text = findings(selected, palette);
     for note in verdict::coverage_lines(verdict) {
         let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
     }
-    let _ = writeln!(text, "{}", closing(verdict, selected, palette));
+    let host = whose.host.as_deref();
+    let place = host.map_or(String::new(), |host| format!(" of {}", printable(host)));
+    let _ = writeln!(text, "{}", closing(&place, verdict, selected, palette));
     text
 }
 
@@ -29,12 +43,11 @@ pub(crate) fn machine(
     palette: Palette,
 ) -> String {
     let name = palette.paint(Paint::Heading, whose);
-    let closing = closing(verdict, selected, palette);
+    let closing = closing("", verdict, selected, palette);
     if selected.findings.is_empty() {
         return format!("{name}: {closing}\n");
     }
-    let mut text = String::new();
-    findings_with_values(&mut text, selected, palette);
+    let text = findings(selected, palette);
     let mut all = format!("{name}:\n");
     for line in text.lines().chain([closing.as_str()]) {
         let _ = writeln!(all, "  {line}");
@@ -88,14 +101,17 @@ fn findings_with_values(text: &mut String, selected: &Selected, palette: Palette
     }
 }
 
-fn closing(verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
+fn closing(place: &str, verdict: &Verdict, selected: &Selected, palette: Palette) -> String {
     let checked = count::shown(selected.processors, verdict.processors);
     let paint = match (verdict.findings.is_empty(), verdict.is_complete()) {
         (true, true) => Paint::Good,
         (true, false) => Paint::Doubtful,
         (false, _) => Paint::Bad,
     };
-    let closing = format!("{checked} checked: {}", verdict::summary(verdict, selected));
+    let closing = format!(
+        "{checked}{place} checked: {}",
+        verdict::summary(verdict, selected)
+    );
     palette.paint(paint, closing).to_string()
 }
 

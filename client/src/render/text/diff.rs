@@ -26,6 +26,12 @@ pub(crate) fn diff(diff: &Diff, palette: Palette) -> String {
     lines.join("\n") + "\n"
 }
 
+/// All that differs, and nothing else.
+pub(crate) fn differences(diff: &Diff, palette: Palette) -> String {
+    let lines = change_lines(diff, palette).into_iter();
+    lines.map(|line| line + "\n").collect()
+}
+
 /// What was compared in another way than by numbers, and what was not compared.
 fn notes(diff: &Diff) -> Vec<String> {
     let place = |ids: &[ProcessorId]| fold::processors(ids.iter().copied());

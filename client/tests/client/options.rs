@@ -1,0 +1,259 @@
+//! Options of every command: where they stand, what is told, and in which colours.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::fake::Driver;
+use crate::files::Folder;
+use crate::{Ran, run};
+
+const HEALTHY: &str = "examples/healthy.json";
+const TAMPERED: &str = "examples/tampered.json";
+
+fn ran(arguments: &[&str]) -> Ran {
+    run(arguments, &mut Driver::with_processors(4))
+}
+
+fn printed(arguments: &[&str]) -> (u8, String, String) {
+    let Ran {
+        exit,
+        stdout,
+        stderr,
+    } = ran(arguments);
+    (exit, stdout, stderr)
+}
+
+#[test]
+fn options_stand_before_or_behind_the_command() {
+    for (before, behind) in [
+        (
+            ["--from", TAMPERED, "check"].as_slice(),
+            ["check", "--from", TAMPERED].as_slice(),
+        ),
+        (&["-p", "3", "show"], &["show", "-p", "3"]),
+        (&["-p3", "--csv", "show"], &["show", "-p3", "--csv"]),
+        (&["--json", "status"], &["status", "--json"]),
+        (
+            &["--fail-on", "alarm", "check", TAMPERED],
+            &["check", TAMPERED, "--fail-on", "alarm"],
+        ),
+        (
+            &["--from", TAMPERED, "diff", HEALTHY],
+            &["diff", HEALTHY, TAMPERED],
+        ),
+        (
+            &["--from", TAMPERED, "decode", "--csv"],
+            &["decode", TAMPERED, "--csv"],
+        ),
+        (&["--quiet", "check", TAMPERED], &["check", TAMPERED, "-q"]),
+        (
+            &["--color=always", "check"],
+            &["check", "--color", "always"],
+        ),
+        // Without a command it is `show`.
+        (
+            &["--field", "lstar", "-p", "0"],
+            &["show", "-p", "0", "--field", "lstar"],
+        ),
+    ] {
+        let expected = printed(behind);
+        assert_eq!(printed(before), expected, "{before:?}");
+        assert!(!expected.1.is_empty(), "{behind:?}: {}", expected.2);
+    }
+    // What a command does not know it refuses, wherever it stands.
+    let refused = ran(&["--wide", "check"]);
+    assert_eq!((refused.exit, refused.stdout.as_str()), (2, ""));
+    assert_eq!(
+        refused.stderr,
+        "client: unexpected argument '--wide' found (to pass '--wide' as a value, use \
+         '-- --wide'); see `client check --help`\n"
+    );
+}
+
+#[test]
+fn a_word_that_is_no_file_gets_the_one_that_helps() {
+    for (word, help) in [
+        (
+            "0xc0000082",
+            "`client show --field lstar` prints this field",
+        ),
+        ("tr", "`client show --columns tr` prints these fields"),
+        ("3", "processors are given with commas: -p 0,3-5"),
+        (
+            "LSTAR-DIFFERS",
+            "`client explain lstar-differs` tells what this means",
+        ),
+    ] {
+        let refused = ran(&["show", "-p", "0", word]);
+        assert_eq!((refused.exit, refused.stdout.as_str()), (8, ""));
+        assert!(refused.stderr.contains(help), "{}", refused.stderr);
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    }
+    let refused = ran(&["show", "no-such.json"]);
+    assert!(!refused.stderr.contains('`'), "{}", refused.stderr);
+}
+
+#[test]
+fn names_of_findings_are_found_in_any_case() {
+    assert_eq!(
+        printed(&["explain", "LSTAR-Differs"]),
+        printed(&["explain", "lstar-differs"])
+    );
+    let ignoring = ran(&["check", TAMPERED, "--ignore", "LSTAR-DIFFERS"]);
+    assert!(
+        ignoring
+            .stdout
+            .contains("ignored: lstar-differs (1 finding)")
+    );
+    assert_eq!(
+        printed(&["explain", "ASID-ZERO"]),
+        printed(&["explain", "asid-zero"])
+    );
+}
+
+#[test]
+fn a_snapshot_and_this_machine_are_told_apart() {
+    let missing = |arguments: &[&str]| {
+        let refused = ran(arguments);
+        assert_eq!((refused.exit, refused.stdout.as_str()), (2, ""));
+        refused.stderr
+    };
+    for command in ["show", "status", "check"] {
+        assert_eq!(
+            missing(&[command, "-p", "9"]),
+            "client: there is no processor 9: this machine has 0-3\n"
+        );
+        assert_eq!(
+            missing(&[command, "-p", "9", "--from", HEALTHY]),
+            "client: there is no processor 9: the snapshot has 0-3\n"
+        );
+    }
+    // Of many files, it is no reason to stop.
+    for command in ["show", "check"] {
+        let many = ran(&[command, "-p", "9", HEALTHY, HEALTHY]);
+        assert_eq!(many.exit, 8);
+        let line = format!("client: {HEALTHY}: there is no processor 9: the snapshot has 0-3\n");
+        assert_eq!(many.stderr, line.repeat(2));
+    }
+    let mut driver = Driver::with_processors(2);
+    driver.refuse_everywhere(amd_svm::support::Refusal::NotAmd);
+    let folder = Folder::new();
+    let path = folder.path("refused.json");
+    let json = run(&["show", "--json", "--full"], &mut driver);
+    let place = |line: &str| {
+        let rest = line.strip_prefix("client: VMSAVE is not available on ");
+        rest.and_then(|rest| rest.split_once(": "))
+            .unwrap()
+            .0
+            .to_owned()
+    };
+    assert_eq!(place(&json.stderr), "this machine");
+    std::fs::write(&path, json.stdout).unwrap();
+    assert_eq!(
+        place(&ran(&["show", &path]).stderr),
+        "the snapshot's machine"
+    );
+}
+
+#[test]
+fn the_machine_is_named_where_it_is_known() {
+    let mut driver = Driver::with_processors(2);
+    driver.machine.host = Some("WS-0412\u{202E}".to_owned());
+    let checked = run(&["check", "-p", "1"], &mut driver);
+    let closing = "1 of 2 processors of WS-0412\\u{202e} checked: nothing found";
+    assert!(checked.stdout.contains(closing), "{}", checked.stdout);
+    let folder = Folder::new();
+    let path = folder.path("a.json");
+    let tested = run(&["selftest", "--quick", &path], &mut driver);
+    let closing = tested.stdout.lines().last().unwrap();
+    assert!(
+        closing.contains("not done on WS-0412\\u{202e}: "),
+        "{closing}"
+    );
+    let quiet = folder.path("quiet.json");
+    let quiet = run(&["selftest", "--quick", "--quiet", &quiet], &mut driver);
+    assert_eq!((quiet.exit, quiet.stdout.lines().count()), (tested.exit, 1));
+}
+
+#[test]
+fn quiet_prints_results_alone() {
+    let both = |arguments: &[&str]| {
+        let loud = ran(arguments);
+        let quiet = ran(&[arguments, &["--quiet"]].concat());
+        assert_eq!(loud.exit, quiet.exit, "{arguments:?}");
+        (loud, quiet)
+    };
+    // Findings, and neither what was not judged nor a count.
+    let (loud, quiet) = both(&["check", "tests/cases/tie-2-2.json"]);
+    assert!(loud.stdout.starts_with(&quiet.stdout));
+    assert!(loud.stdout.contains("not judged") && !quiet.stdout.contains("not judged"));
+    assert!(!quiet.stdout.is_empty() && !quiet.stdout.contains("checked"));
+    let (_, quiet) = both(&["check", HEALTHY]);
+    assert_eq!(quiet.stdout, "");
+    // Of many machines those with findings.
+    let (loud, quiet) = both(&["check", HEALTHY, TAMPERED, "no-such.json"]);
+    assert!(loud.stdout.starts_with("examples/healthy.json"));
+    assert!(quiet.stdout.starts_with("examples/tampered.json"));
+    assert!(!quiet.stdout.contains("snapshots checked"));
+    assert_eq!(
+        (quiet.stderr.lines().count(), &quiet.stderr),
+        (1, &loud.stderr)
+    );
+    // What programs read is whole.
+    for form in ["--json", "--jsonl"] {
+        let (loud, quiet) = both(&["check", HEALTHY, form]);
+        assert_eq!(loud.stdout, quiet.stdout);
+    }
+    let (_, quiet) = both(&["diff", HEALTHY, HEALTHY]);
+    assert_eq!(quiet.stdout, "");
+    let (loud, quiet) = both(&["diff", HEALTHY, TAMPERED]);
+    assert!(loud.stdout.starts_with(&quiet.stdout) && !quiet.stdout.is_empty());
+    assert!(!quiet.stdout.contains("differences"));
+    let watch = ["watch", "--every", "1ms", "--for", "20ms", "--from"];
+    let (loud, quiet) = both(&[&watch[..], &[HEALTHY]].concat());
+    assert!(loud.stdout.starts_with("watching 4 of 4 processors\n"));
+    assert_eq!(quiet.stdout, "");
+    let (_, quiet) = both(&[&watch[..], &[HEALTHY, "--jsonl"]].concat());
+    assert!(quiet.stdout.contains("baseline") && quiet.stdout.contains("end"));
+    // A note is no error; an error is told.
+    let (loud, quiet) = both(&["show", "--from", HEALTHY, "--field", "cpl"]);
+    assert!(loud.stderr.contains("is not recorded"), "{}", loud.stderr);
+    assert_eq!(quiet.stderr, "");
+    let (loud, quiet) = both(&["show", "--from", "no-such.json"]);
+    assert_eq!(quiet.stderr, loud.stderr);
+}
+
+/// Runs the program as a process, with nothing in its environment about colours but this.
+fn coloured(environment: &[(&str, &str)], options: &[&str]) -> bool {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command
+        .envs(environment.iter().copied())
+        .args(["check", TAMPERED])
+        .args(options)
+        .stdin(Stdio::null());
+    let Output { stdout, status, .. } = command.output().unwrap();
+    assert_eq!(status.code(), Some(6));
+    stdout.contains(&0x1B)
+}
+
+#[test]
+fn colours_follow_the_option_then_the_environment_then_the_terminal() {
+    assert!(!coloured(&[], &[]));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")], &[]));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "0")], &[]));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "")], &[]));
+    assert!(!coloured(&[("CLICOLOR", "1")], &[]));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1"), ("CLICOLOR", "0")], &[]));
+    assert!(!coloured(
+        &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+        &[]
+    ));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")], &[]));
+    assert!(coloured(&[("NO_COLOR", "1")], &["--color", "always"]));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "1")], &["--color=never"]));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")], &["--color", "auto"]));
+    // What programs read is never coloured.
+    assert!(!coloured(&[], &["--color", "always", "--jsonl"]));
+}
