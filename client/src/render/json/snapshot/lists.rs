@@ -7,7 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 
-use super::{DisagreementMembers, MOST_NAMES};
+use super::MOST_NAMES;
+use super::processor::DisagreementMembers;
 
 /// A structure that is written as an object, and not as a list of its members' values.
 pub(super) struct Object<T>(pub(super) T);
