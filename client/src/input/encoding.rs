@@ -33,11 +33,11 @@ pub(super) fn text(bytes: &[u8]) -> Option<Text<'_>> {
         (b"\xFF\xFE", u16::from_le_bytes as fn([u8; 2]) -> u16),
         (b"\xFE\xFF", u16::from_be_bytes),
     ] {
-        if let Some(text) = bytes.strip_prefix(mark).and_then(|rest| utf_16(rest, read)) {
+        let marked = bytes.strip_prefix(mark);
+        if let Some(text) = marked.and_then(|rest| Units::of(rest, read)?.text()) {
             return Some(text);
         }
-        // Without its mark it has to look like what is written in ASCII.
-        if let Some(text) = utf_16(bytes, read).filter(is_mostly_ascii) {
+        if let Some(text) = ascii_in_utf_16(bytes, read) {
             return Some(text);
         }
     }
@@ -66,27 +66,60 @@ pub(super) fn is_cut_utf_16(bytes: &[u8]) -> bool {
     let Some((_, whole)) = bytes.split_last().filter(|(_, whole)| whole.len() % 2 == 0) else {
         return false;
     };
-    let is_text = |read| utf_16(whole, read).is_some_and(|text| is_mostly_ascii(&text));
+    let is_text = |read| ascii_in_utf_16(whole, read).is_some();
     is_text(u16::from_le_bytes) || is_text(u16::from_be_bytes)
 }
 
-fn utf_16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<Text<'static>> {
-    // A tool that knows nothing of UTF-16 may have left an end of a line.
-    let (units, [] | [0 | 0x1A | b'\n' | b'\r']) = bytes.as_chunks() else {
-        return None;
-    };
-    // What is no such text is mostly told by its first few letters.
-    let begins = units.iter().take(8).map(|unit| read(*unit));
-    if begins.clone().any(|unit| unit == 0) && units.len() > 8 {
-        return None;
+/// Text in UTF-16 without its mark, which has to look like what is written in ASCII.
+fn ascii_in_utf_16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<Text<'static>> {
+    let units = Units::of(bytes, read)?;
+    // All text that comes here is asked whether it is this.
+    let text = units.may_be_ascii().then(|| units.text()).flatten()?;
+    is_mostly_ascii(&text).then_some(text)
+}
+
+/// Bytes that are read as UTF-16.
+struct Units<'a> {
+    content: &'a [[u8; 2]],
+    padding: usize,
+    read: fn([u8; 2]) -> u16,
+}
+
+impl<'a> Units<'a> {
+    fn of(bytes: &'a [u8], read: fn([u8; 2]) -> u16) -> Option<Self> {
+        // A tool that knows nothing of UTF-16 may have left an end of a line.
+        let (units, [] | [0 | 0x1A | b'\n' | b'\r']) = bytes.as_chunks() else {
+            return None;
+        };
+        // What is no such text is mostly told by its first few letters.
+        let mut begins = units.iter().take(8).map(|unit| read(*unit));
+        if begins.any(|unit| unit == 0) && units.len() > 8 {
+            return None;
+        }
+        let (content, padding) = trim(units, |unit| u32::from(read(*unit)));
+        Some(Self {
+            content,
+            padding,
+            read,
+        })
     }
-    let units: Vec<u16> = units.iter().map(|unit| read(*unit)).collect();
-    let (content, padding) = trim(&units, |unit| u32::from(*unit));
-    let content = String::from_utf16(content).ok()?;
-    (!content.contains('\0')).then(|| Text {
-        bytes: content.into_bytes().into(),
-        padding,
-    })
+
+    /// Whether the text could be [mostly ASCII](is_mostly_ascii), in which each unit becomes a byte
+    /// at least.
+    fn may_be_ascii(&self) -> bool {
+        let is_other = |unit: &&[u8; 2]| (self.read)(**unit) > 0x7F;
+        let most = self.content.len() / 10;
+        self.content.iter().filter(is_other).nth(most).is_none()
+    }
+
+    fn text(&self) -> Option<Text<'static>> {
+        let units: Vec<u16> = self.content.iter().map(|unit| (self.read)(*unit)).collect();
+        let content = String::from_utf16(&units).ok()?;
+        (!content.contains('\0')).then(|| Text {
+            bytes: content.into_bytes().into(),
+            padding: self.padding,
+        })
+    }
 }
 
 fn is_mostly_ascii(text: &Text) -> bool {
@@ -117,6 +150,9 @@ fn trim<T>(all: &[T], code: impl Fn(&T) -> u32) -> (&[T], usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(bytes: &[u8]) -> Option<(String, usize)> {
@@ -152,6 +188,20 @@ mod tests {
         }
         assert!(is_cut_utf_16(&[little.as_slice(), b"x"].concat()));
         assert!(!is_cut_utf_16(&little) && !is_cut_utf_16(b"abc"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_mostly_ascii_is_known_before_it_is_read(
+            letters in vec(prop_oneof![9 => 0x20_u16..0x7F, 1 => any::<u16>()], 0..64),
+        ) {
+            let bytes: Vec<u8> = letters.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+            let units = Units::of(&bytes, u16::from_le_bytes);
+            let text = units.as_ref().and_then(Units::text);
+            if text.is_some_and(|text| is_mostly_ascii(&text)) {
+                prop_assert!(units.is_some_and(|units| units.may_be_ascii()));
+            }
+        }
     }
 
     #[test]
