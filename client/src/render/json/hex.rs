@@ -1,9 +1,9 @@
 //! Numbers as JSON has them: strings in hexadecimal, with all their leading zeros.
 
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, DeserializeSeed};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const DIGITS: [char; 16] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
@@ -40,41 +40,55 @@ pub(crate) fn digits(bytes: &[u8]) -> String {
     bytes.iter().flat_map(digits).collect()
 }
 
-impl<'de, T: TryFrom<u64>> Deserialize<'de> for Hex<T> {
+impl<'de, T: Default + TryFrom<u64>> Deserialize<'de> for Hex<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(HexVisitor(PhantomData))
+        let value = Digits(size_of::<T>()).deserialize(deserializer)?;
+        // It has as many bytes as the type.
+        Ok(Self(T::try_from(value).unwrap_or_default()))
     }
 }
 
-struct HexVisitor<T>(PhantomData<T>);
+/// A number of this many bytes, of 8 at most, as it is read.
+pub(super) struct Digits(pub(super) usize);
 
-impl<T: TryFrom<u64>> de::Visitor<'_> for HexVisitor<T> {
-    type Value = Hex<T>;
+impl<'de> DeserializeSeed<'de> for Digits {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl de::Visitor<'_> for Digits {
+    type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = 2 * size_of::<T>();
+        let digits = 2 * self.0;
         write!(f, "0x and up to {digits} hexadecimal digits, as a string")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Hex<T>, E> {
-        parse(text, 2 * size_of::<T>())
-            .and_then(|value| T::try_from(value).ok())
-            .map(Hex)
-            .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+        parse(text, 2 * self.0).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
-/// `0x` and 1 digit to as many as the type has.
+/// `0x` and 1 digit to as many as the number has, of 16 at most.
 fn parse(text: &str, most: usize) -> Option<u64> {
-    let digits = text.strip_prefix("0x")?;
-    if digits.len() > most {
+    let digits = text.as_bytes().strip_prefix(b"0x")?;
+    if digits.is_empty() || digits.len() > most {
         return None;
     }
-    // The standard library would take a sign too.
-    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain
-        .then(|| u64::from_str_radix(digits, 16).ok())
-        .flatten()
+    let mut value = 0;
+    for digit in digits {
+        let nibble = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        value = value << 4 | u64::from(nibble);
+    }
+    Some(value)
 }
 
 #[cfg(test)]
@@ -83,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    fn read<T: TryFrom<u64>>(json: &str) -> Result<T, String> {
+    fn read<T: Default + TryFrom<u64>>(json: &str) -> Result<T, String> {
         serde_json::from_str::<Hex<T>>(json)
             .map(|hex| hex.0)
             .map_err(|error| error.to_string())

@@ -2,6 +2,7 @@
 
 mod lists;
 mod machine;
+mod numbers;
 mod other;
 mod pages;
 mod processor;
@@ -9,6 +10,7 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
 use self::lists::{Object, at_most, some_object};
@@ -66,15 +68,27 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
 
 /// Reads a snapshot that was printed, in whichever detail.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Snapshot, FileError> {
-    match serde_json::from_slice(bytes) {
+    // What is known to be text is read faster than bytes, each string of which has to be looked at.
+    let text = str::from_utf8(bytes).map_err(|error| no_unicode(bytes, error.valid_up_to()))?;
+    match serde_json::from_str(text) {
         Ok(Object::<SnapshotMembers>(members)) if is_known(members.schema) => members.try_into(),
-        outcome => Err(other_schema(bytes).unwrap_or_else(|| match outcome {
+        outcome => Err(other_schema(text).unwrap_or_else(|| match outcome {
             Ok(Object(members)) => FileError::OtherSchema {
                 found: members.schema,
             },
-            Err(error) => other_json(bytes).unwrap_or(error.into()),
+            Err(error) => other_json(text).unwrap_or(error.into()),
         })),
     }
+}
+
+/// The error for bytes that are no text, with their place.
+fn no_unicode(bytes: &[u8], at: usize) -> FileError {
+    let lines = bytes[..at].split(|byte| *byte == b'\n');
+    let (line, column) = lines.fold((0, 0), |(number, _), line| (number + 1, line.len()));
+    serde_json::Error::custom(format_args!(
+        "invalid unicode code point at line {line} column {column}"
+    ))
+    .into()
 }
 
 #[derive(Deserialize, Serialize)]
@@ -138,9 +152,9 @@ impl TryFrom<SnapshotMembers> for Snapshot {
                     return Err(FileError::ValuesBesideError(processor.id));
                 };
                 let list = read_list(list)?;
-                let seen: Vec<Disagreement> = capture.disagreements().collect();
+                let is_seen = |one: &Disagreement| capture.disagreements().any(|seen| seen == *one);
                 // What follows from the values need not be kept beside them.
-                if !has_witness || list.iter().any(|one| !seen.contains(one)) {
+                if !has_witness || !list.iter().all(is_seen) {
                     listed.insert(processor.id.index, list);
                 }
             }

@@ -49,13 +49,6 @@ pub(super) fn some_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(object.map(|object| object.0))
 }
 
-/// An object that has to be there.
-pub(super) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Object::deserialize(deserializer).map(|object| object.0)
-}
-
 /// The names of the first members of an object.
 pub(super) struct Names(pub(super) Vec<String>);
 

@@ -10,17 +10,17 @@ pub(super) fn is_known(schema: u32) -> bool {
 }
 
 /// A document of another age is told by its age, whatever else is new to this client.
-pub(super) fn other_schema(bytes: &[u8]) -> Option<FileError> {
+pub(super) fn other_schema(text: &str) -> Option<FileError> {
     #[derive(Deserialize)]
     struct Age {
         schema: u32,
     }
-    let Object(Age { schema: found }) = serde_json::from_slice(bytes).ok()?;
+    let Object(Age { schema: found }) = serde_json::from_str(text).ok()?;
     (!is_known(found)).then_some(FileError::OtherSchema { found })
 }
 
 /// A document that is something else than a snapshot is told by what it has.
-pub(super) fn other_json(bytes: &[u8]) -> Option<FileError> {
+pub(super) fn other_json(text: &str) -> Option<FileError> {
     /// What other commands print, by a member that nothing else has.
     const OTHERS: [(&str, &str); 6] = [
         ("findings", "it is what `check --json` prints"),
@@ -37,7 +37,7 @@ pub(super) fn other_json(bytes: &[u8]) -> Option<FileError> {
         ("schema", "it has no `processors`"),
     ];
     const MOST: usize = 4;
-    let Object(Names(names)) = serde_json::from_slice(bytes).ok()?;
+    let Object(Names(names)) = serde_json::from_str(text).ok()?;
     let has = |member: &str| names.iter().any(|name| name == member);
     if has("processors") {
         return (!has("schema")).then(|| FileError::OtherJson("it has no `schema`".to_owned()));

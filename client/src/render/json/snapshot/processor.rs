@@ -1,14 +1,15 @@
 //! A processor: its capture, or why there is none.
 
 use amd_svm::vmcb::VmsaveState;
+use amd_svm::witness::Witness;
 use serde::{Deserialize, Serialize};
 
 use super::super::decoded::DecodedMembers;
 use super::super::{Hex, present};
 use super::Detail;
 use super::lists::{object, some_at_most};
+use super::numbers::Numbers;
 use super::pages::PagesMembers;
-use super::state::{StateMembers, WitnessMembers};
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Field, FileError, Guest, Pages, ProcessorId,
     ProcessorSnapshot, Snapshot, Unavailable,
@@ -47,9 +48,9 @@ pub(super) struct ProcessorMembers {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "object"
+        deserialize_with = "present"
     )]
-    vmsave: Option<StateMembers>,
+    vmsave: Option<Numbers<VmsaveState>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -67,9 +68,9 @@ pub(super) struct ProcessorMembers {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "object"
+        deserialize_with = "present"
     )]
-    pub(super) witness: Option<WitnessMembers>,
+    pub(super) witness: Option<Numbers<Witness>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -138,7 +139,7 @@ impl ProcessorMembers {
             cycles: details.and_then(|noted| noted.cycles).map(Into::into),
             vmsave: capture
                 .filter(|capture| capture.tells_everything())
-                .map(|capture| capture.vmsave.into()),
+                .map(|capture| Numbers(capture.vmsave)),
             guest: capture.and_then(|capture| capture.guest).map(Into::into),
             pages: capture
                 .and_then(|capture| capture.pages.as_deref())
@@ -147,7 +148,7 @@ impl ProcessorMembers {
             witness: witness
                 .and_then(|witness| witness.as_ref().ok())
                 .filter(|_| detail == Detail::Full)
-                .map(|witness| (*witness).into()),
+                .map(|witness| Numbers(*witness)),
             disagreements: capture
                 .and_then(|capture| snapshot.disagreements(processor.id, capture))
                 .map(|all| all.into_iter().map(Into::into).collect()),
@@ -183,10 +184,10 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
         let witness = match (members.witness, members.witness_error) {
             (Some(_), Some(_)) => return Err(FileError::TwoWitnesses(id)),
             (None, Some(reason)) => Some(Err(reason)),
-            (Some(witness), None) => Some(Ok(witness.into())),
+            (Some(Numbers(witness)), None) => Some(Ok(witness)),
             (None, None) => None,
         };
-        let state = members.vmsave.map(Into::into);
+        let state = members.vmsave.map(|Numbers(state)| state);
         let guest = members.guest.map(Into::into);
         let pages: Option<Pages> = members.pages.map(TryInto::try_into).transpose()?;
         let result = match (state, pages, members.error) {

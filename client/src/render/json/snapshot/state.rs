@@ -1,166 +1,56 @@
 //! What VMSAVE stored, and the same as it was read without VMSAVE.
 
+use std::mem::offset_of;
+
 use amd_svm::segment::Segment;
-use amd_svm::vmcb::{SystemCallRegisters, VmsaveState};
+use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::Witness;
-use serde::{Deserialize, Serialize};
 
-use super::Hex;
-use super::lists::required;
+use super::numbers::{Member, Table, list, number, object};
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
-struct SegmentMembers {
-    selector: Hex<u16>,
-    attrib: Hex<u16>,
-    limit: Hex<u32>,
-    base: Hex<u64>,
-}
-
-#[derive(Deserialize, Serialize)]
-pub(super) struct StateMembers {
-    #[serde(deserialize_with = "required")]
-    fs: SegmentMembers,
-    #[serde(deserialize_with = "required")]
-    gs: SegmentMembers,
-    #[serde(deserialize_with = "required")]
-    ldtr: SegmentMembers,
-    #[serde(deserialize_with = "required")]
-    tr: SegmentMembers,
-    star: Hex<u64>,
-    lstar: Hex<u64>,
-    cstar: Hex<u64>,
-    sfmask: Hex<u64>,
-    kernel_gs_base: Hex<u64>,
-    sysenter_cs: Hex<u64>,
-    sysenter_esp: Hex<u64>,
-    sysenter_eip: Hex<u64>,
-}
-
-#[derive(Deserialize, Serialize)]
-pub(super) struct WitnessMembers {
-    fs_selector: Hex<u16>,
-    fs_descriptor: Hex<u64>,
-    fs_base: Hex<u64>,
-    gs_selector: Hex<u16>,
-    gs_descriptor: Hex<u64>,
-    gs_base: Hex<u64>,
-    ldtr_selector: Hex<u16>,
-    tr_selector: Hex<u16>,
-    tr_descriptor: [Hex<u64>; 2],
-    star: Hex<u64>,
-    lstar: Hex<u64>,
-    cstar: Hex<u64>,
-    sfmask: Hex<u64>,
-    kernel_gs_base: Hex<u64>,
-    sysenter_cs: Hex<u64>,
-    sysenter_esp: Hex<u64>,
-    sysenter_eip: Hex<u64>,
-}
-
-impl From<Segment> for SegmentMembers {
-    fn from(segment: Segment) -> Self {
-        Self {
-            selector: Hex(segment.selector),
-            attrib: Hex(segment.attributes.into()),
-            limit: Hex(segment.limit),
-            base: Hex(segment.base),
-        }
-    }
-}
-
-impl From<SegmentMembers> for Segment {
-    fn from(members: SegmentMembers) -> Self {
-        Self {
-            selector: members.selector.0,
-            attributes: members.attrib.0.into(),
-            limit: members.limit.0,
-            base: members.base.0,
-        }
-    }
-}
+const SEGMENT: &[Member] = &[
+    number("selector", offset_of!(Segment, selector), 2),
+    number("attrib", offset_of!(Segment, attributes), 2),
+    number("limit", offset_of!(Segment, limit), 4),
+    number("base", offset_of!(Segment, base), 8),
+];
 
 /// The registers of the system-call instructions stand among the other members.
-macro_rules! system_call {
-    (from $members:ident) => {
-        SystemCallRegisters {
-            star: $members.star.0,
-            lstar: $members.lstar.0,
-            cstar: $members.cstar.0,
-            sfmask: $members.sfmask.0,
-            kernel_gs_base: $members.kernel_gs_base.0,
-            sysenter_cs: $members.sysenter_cs.0,
-            sysenter_esp: $members.sysenter_esp.0,
-            sysenter_eip: $members.sysenter_eip.0,
-        }
+macro_rules! with_system_call {
+    ($type:ident: $($member:expr,)*) => {
+        &[
+            $($member,)*
+            number("star", offset_of!($type, system_call.star), 8),
+            number("lstar", offset_of!($type, system_call.lstar), 8),
+            number("cstar", offset_of!($type, system_call.cstar), 8),
+            number("sfmask", offset_of!($type, system_call.sfmask), 8),
+            number("kernel_gs_base", offset_of!($type, system_call.kernel_gs_base), 8),
+            number("sysenter_cs", offset_of!($type, system_call.sysenter_cs), 8),
+            number("sysenter_esp", offset_of!($type, system_call.sysenter_esp), 8),
+            number("sysenter_eip", offset_of!($type, system_call.sysenter_eip), 8),
+        ]
     };
-    (into $type:ident, $registers:expr, { $($member:ident: $value:expr,)* }) => {{
-        let registers = $registers;
-        $type {
-            $($member: $value,)*
-            star: Hex(registers.star),
-            lstar: Hex(registers.lstar),
-            cstar: Hex(registers.cstar),
-            sfmask: Hex(registers.sfmask),
-            kernel_gs_base: Hex(registers.kernel_gs_base),
-            sysenter_cs: Hex(registers.sysenter_cs),
-            sysenter_esp: Hex(registers.sysenter_esp),
-            sysenter_eip: Hex(registers.sysenter_eip),
-        }
-    }};
 }
 
-impl From<VmsaveState> for StateMembers {
-    fn from(state: VmsaveState) -> Self {
-        system_call!(into Self, state.system_call, {
-            fs: state.fs.into(),
-            gs: state.gs.into(),
-            ldtr: state.ldtr.into(),
-            tr: state.tr.into(),
-        })
-    }
+impl Table for VmsaveState {
+    const MEMBERS: &'static [Member] = with_system_call! { VmsaveState:
+        object("fs", offset_of!(VmsaveState, fs), SEGMENT),
+        object("gs", offset_of!(VmsaveState, gs), SEGMENT),
+        object("ldtr", offset_of!(VmsaveState, ldtr), SEGMENT),
+        object("tr", offset_of!(VmsaveState, tr), SEGMENT),
+    };
 }
 
-impl From<StateMembers> for VmsaveState {
-    fn from(members: StateMembers) -> Self {
-        Self {
-            fs: members.fs.into(),
-            gs: members.gs.into(),
-            ldtr: members.ldtr.into(),
-            tr: members.tr.into(),
-            system_call: system_call!(from members),
-        }
-    }
-}
-
-impl From<Witness> for WitnessMembers {
-    fn from(witness: Witness) -> Self {
-        system_call!(into Self, witness.system_call, {
-            fs_selector: Hex(witness.fs_selector),
-            fs_descriptor: Hex(witness.fs_descriptor),
-            fs_base: Hex(witness.fs_base),
-            gs_selector: Hex(witness.gs_selector),
-            gs_descriptor: Hex(witness.gs_descriptor),
-            gs_base: Hex(witness.gs_base),
-            ldtr_selector: Hex(witness.ldtr_selector),
-            tr_selector: Hex(witness.tr_selector),
-            tr_descriptor: witness.tr_descriptor.map(Hex),
-        })
-    }
-}
-
-impl From<WitnessMembers> for Witness {
-    fn from(members: WitnessMembers) -> Self {
-        Self {
-            system_call: system_call!(from members),
-            fs_base: members.fs_base.0,
-            gs_base: members.gs_base.0,
-            fs_selector: members.fs_selector.0,
-            gs_selector: members.gs_selector.0,
-            tr_selector: members.tr_selector.0,
-            ldtr_selector: members.ldtr_selector.0,
-            fs_descriptor: members.fs_descriptor.0,
-            gs_descriptor: members.gs_descriptor.0,
-            tr_descriptor: members.tr_descriptor.map(|half| half.0),
-        }
-    }
+impl Table for Witness {
+    const MEMBERS: &'static [Member] = with_system_call! { Witness:
+        number("fs_selector", offset_of!(Witness, fs_selector), 2),
+        number("fs_descriptor", offset_of!(Witness, fs_descriptor), 8),
+        number("fs_base", offset_of!(Witness, fs_base), 8),
+        number("gs_selector", offset_of!(Witness, gs_selector), 2),
+        number("gs_descriptor", offset_of!(Witness, gs_descriptor), 8),
+        number("gs_base", offset_of!(Witness, gs_base), 8),
+        number("ldtr_selector", offset_of!(Witness, ldtr_selector), 2),
+        number("tr_selector", offset_of!(Witness, tr_selector), 2),
+        list("tr_descriptor", offset_of!(Witness, tr_descriptor), 2),
+    };
 }
