@@ -22,14 +22,14 @@ impl<T: Copy + Into<u64>> Serialize for Hex<T> {
 /// `0x` and at least this many digits, of 16 at most. A snapshot has hundreds of thousands of such
 /// numbers, and [`fmt::LowerHex`] is made for more than this.
 pub(crate) fn padded(value: u64, digits: usize) -> String {
-    let nibbles = value.to_be_bytes().map(|byte| [byte >> 4, byte & 0xF]);
-    let nibbles = nibbles.as_flattened();
-    let leading = nibbles.iter().take_while(|nibble| **nibble == 0).count();
-    let first = leading.min(nibbles.len().saturating_sub(digits));
-    let mut text = String::with_capacity("0x".len() + nibbles.len());
+    const MOST: u32 = u64::BITS / 4;
+    let needed = MOST - value.leading_zeros() / 4;
+    let written = needed.max(u32::try_from(digits).unwrap_or(MOST)).min(MOST);
+    let mut text = String::with_capacity("0x".len() + 16);
     text.push_str("0x");
-    for nibble in &nibbles[first..] {
-        text.push(DIGITS[usize::from(*nibble)]);
+    for place in (0..written).rev() {
+        let [lowest, ..] = (value >> (4 * place)).to_le_bytes();
+        text.push(DIGITS[usize::from(lowest & 0xF)]);
     }
     text
 }

@@ -123,8 +123,13 @@ fn line<'c>(
             owed += padding;
         }
         if !letters.is_empty() {
-            // Writing into a string cannot fail.
-            let _ = write!(text, "{:owed$}{}", "", palette.paint(paint, letters));
+            push_blanks(text, owed);
+            if paint == Paint::Plain {
+                text.push_str(letters);
+            } else {
+                // Writing into a string cannot fail.
+                let _ = write!(text, "{}", palette.paint(paint, letters));
+            }
             owed = 0;
         }
         if column.alignment == Alignment::Left {
@@ -133,6 +138,16 @@ fn line<'c>(
         owed += GAP;
     }
     text.push('\n');
+}
+
+/// A table has a hundred thousand cells, and formatting is made for more than blanks.
+fn push_blanks(text: &mut String, mut count: usize) {
+    const BLANKS: &str = "                                ";
+    while count > BLANKS.len() {
+        text.push_str(BLANKS);
+        count -= BLANKS.len();
+    }
+    text.push_str(&BLANKS[..count]);
 }
 
 #[cfg(test)]

@@ -197,6 +197,16 @@ fn column(snapshot: &Snapshot, rows: &[Row], field: Field) -> Option<Column> {
     } else {
         None
     };
+    // Most processors have what their neighbours have.
+    let mut printed: Option<(u64, String)> = None;
+    let mut print = |value: u64| match &printed {
+        Some((known, text)) if *known == value => text.clone(),
+        _ => {
+            let text = value::print(field, value);
+            printed = Some((value, text.clone()));
+            text
+        }
+    };
     let cells = cells.into_iter().map(|(value, hidden, _)| match value {
         None => Cell::from(String::new()),
         Some(_) if hidden => Cell {
@@ -204,7 +214,7 @@ fn column(snapshot: &Snapshot, rows: &[Row], field: Field) -> Option<Column> {
             paint: Paint::Faint,
         },
         Some(value) => Cell {
-            text: value::print(field, value),
+            text: print(value),
             paint: match usual {
                 Some(usual) if usual != value => Paint::Bad,
                 _ => Paint::Plain,
