@@ -121,13 +121,18 @@ fn parse_json(text: &encoding::Text) -> Result<Snapshot, FileError> {
 /// The bytes of a file, or of standard input, if there are not too many.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     if path.as_os_str() == STANDARD_INPUT {
-        return read_bounded(io::stdin().lock());
+        return read_bounded(io::stdin().lock(), 0);
     }
-    read_bounded(File::open(path)?)
+    let file = File::open(path)?;
+    // Pipes and devices have none.
+    let length = file.metadata().map_or(0, |file| file.len());
+    read_bounded(file, length)
 }
 
-fn read_bounded(file: impl Read) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
+/// Reads all of it; `length` is what it probably has, so that the bytes need not be moved.
+fn read_bounded(file: impl Read, length: u64) -> Result<Vec<u8>, FileError> {
+    let room = usize::try_from(length.min(LARGEST_FILE)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(room);
     let read = file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if u64::try_from(read).is_ok_and(|read| read > LARGEST_FILE) {
         return Err(FileError::TooLarge);
