@@ -7,9 +7,6 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 
-use super::MOST_NAMES;
-use super::processor::DisagreementMembers;
-
 /// A structure that is written as an object, and not as a list of its members' values.
 pub(super) struct Object<T>(pub(super) T);
 
@@ -109,22 +106,4 @@ pub(super) fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST
         }
     }
     deserializer.deserialize_any(AtMost::<T, MOST>(PhantomData))
-}
-
-/// A list of disagreements where there is one: each is about a field.
-pub(super) fn some_at_most<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<DisagreementMembers>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(transparent)]
-    struct List(
-        #[serde(deserialize_with = "at_most::<_, _, MOST_NAMES>")] Vec<DisagreementMembers>,
-    );
-    match Option::<List>::deserialize(deserializer)? {
-        Some(list) => Ok(Some(list.0)),
-        None => Err(de::Error::invalid_type(
-            de::Unexpected::Unit,
-            &"a list of disagreements",
-        )),
-    }
 }

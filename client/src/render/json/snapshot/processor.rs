@@ -2,14 +2,14 @@
 
 use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::Witness;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::super::decoded::DecodedMembers;
 use super::super::{Hex, present};
-use super::Detail;
-use super::lists::{object, some_at_most};
+use super::lists::{at_most, object};
 use super::numbers::Numbers;
 use super::pages::PagesMembers;
+use super::{Detail, MOST_NAMES};
 use crate::model::{
     Capture, CaptureDetails, Cycles, Disagreement, Field, FileError, Guest, Pages, ProcessorId,
     ProcessorSnapshot, Snapshot, Unavailable,
@@ -219,6 +219,24 @@ impl TryFrom<ProcessorMembers> for ProcessorSnapshot {
             _ => return Err(FileError::Ambiguous(id)),
         };
         Ok(Self { id, result })
+    }
+}
+
+/// A list of disagreements where there is one: each is about a field.
+fn some_at_most<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<DisagreementMembers>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct List(
+        #[serde(deserialize_with = "at_most::<_, _, MOST_NAMES>")] Vec<DisagreementMembers>,
+    );
+    match Option::<List>::deserialize(deserializer)? {
+        Some(list) => Ok(Some(list.0)),
+        None => Err(de::Error::invalid_type(
+            de::Unexpected::Unit,
+            &"a list of disagreements",
+        )),
     }
 }
 
