@@ -104,7 +104,9 @@ fn list(modules: &[&KernelModule]) -> String {
 
 /// Whether a name has what is not seen, or looks like a name that it is not.
 fn is_deceptive(name: &str) -> bool {
-    let lower = name.trim().to_lowercase();
+    // Other letters are looked up as they are: what is a small one of ASCII only by Unicode's rules,
+    // as the sign of Kelvin is, deceives.
+    let lower = name.trim().to_ascii_lowercase();
     let is_invisible = |character: char| {
         character.is_control()
             || character.is_whitespace() && character != ' '
@@ -154,33 +156,34 @@ fn looks_of(name: &str) -> String {
 
 /// The letter of ASCII that a letter of another script is taken for.
 ///
-/// Source: the letters of Unicode's `confusables.txt` (UTS 39) that stand for one of ASCII, lower
-/// case, as far as the ANSI code pages of Windows have them, and the full-width forms.
+/// Source: the letters of Unicode's `confusables.txt` (UTS 39) that stand for one of ASCII, small
+/// and large, as far as the ANSI code pages of Windows have them, and the full-width forms.
 fn look_alike(letter: char) -> Option<char> {
     const CONFUSABLE: [(&str, char); 20] = [
-        ("аαɑ", 'a'),
-        ("ьЬ", 'b'),
-        ("сϲ", 'c'),
-        ("ԁ", 'd'),
-        ("еєё", 'e'),
-        ("ɡ", 'g'),
-        ("һ", 'h'),
-        ("іıιї", 'i'),
-        ("јϳ", 'j'),
-        ("кκ", 'k'),
-        ("ӏǀ", 'l'),
-        ("мμ", 'm'),
-        ("пո", 'n'),
-        ("оοσօ", 'o'),
-        ("рρ", 'p'),
-        ("гѓ", 'r'),
-        ("ѕ", 's'),
-        ("тτ", 't'),
-        ("υսц", 'u'),
-        ("хχ×у", 'x'),
+        ("аαɑΑАⱭ", 'a'),
+        ("ьЬЬ", 'b'),
+        ("сϲϹС", 'c'),
+        ("ԁԀ", 'd'),
+        ("еєёЁЄЕ", 'e'),
+        ("ɡꞬ", 'g'),
+        ("һҺ", 'h'),
+        ("іıιїΙІЇİ", 'i'),
+        ("јϳͿЈ", 'j'),
+        ("кκΚК\u{212A}", 'k'),
+        ("ӏǀӀ", 'l'),
+        ("мμΜМ", 'm'),
+        ("пոПՈ", 'n'),
+        ("оοσօΟΣОՕ", 'o'),
+        ("рρΡР", 'p'),
+        ("гѓЃГ", 'r'),
+        ("ѕЅ", 's'),
+        ("тτΤТ", 't'),
+        ("υսцΥЦՍ", 'u'),
+        ("хχ×уΧУХ", 'x'),
     ];
-    if let 'ａ'..='ｚ' | '０'..='９' | '．' | '＿' = letter {
-        return char::from_u32(u32::from(letter) - 0xFEE0);
+    if let 'Ａ'..='Ｚ' | 'ａ'..='ｚ' | '０'..='９' | '．' | '＿' = letter {
+        let plain = char::from_u32(u32::from(letter) - 0xFEE0)?;
+        return Some(plain.to_ascii_lowercase());
     }
     let (_, plain) = CONFUSABLE
         .iter()
@@ -198,6 +201,19 @@ mod tests {
             base,
             size,
         }
+    }
+
+    #[test]
+    fn a_large_letter_looks_like_its_small_one() {
+        for large in ('\u{80}'..=char::MAX).filter(|letter| letter.is_uppercase()) {
+            let small: Vec<char> = large.to_lowercase().collect();
+            if let Some(plain) = look_alike(small[0]) {
+                assert_eq!(look_alike(large), Some(plain), "{large}");
+            }
+        }
+        assert!(is_deceptive("\u{212A}dcom.dll"));
+        assert!(is_deceptive("ntoskrnl.ΕΧΕ"));
+        assert!(!is_deceptive("NTOSKRNL.EXE"));
     }
 
     #[test]

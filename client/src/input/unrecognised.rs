@@ -91,7 +91,11 @@ pub(super) fn of_bytes(bytes: &[u8], error: FileError) -> FileError {
 /// Names what a text is that is no dump.
 pub(super) fn of_text(text: &str) -> FileError {
     let text = text.trim_start();
-    let begins: String = text.chars().take(32).collect::<String>().to_lowercase();
+    let begins: String = text
+        .chars()
+        .take(32)
+        .collect::<String>()
+        .to_ascii_lowercase();
     if let Some((_, name)) = TEXTS.iter().find(|(begin, _)| begins.starts_with(begin)) {
         return FileError::Unrecognised(name);
     }
