@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "the controllers are memory-mapped hardware")]
 
-use super::{Processor, try_current};
+use super::Processor;
 use crate::base::address::{self, DEVICES, PAGE_SIZE};
 use crate::base::lock::InterruptsOff;
 
@@ -49,14 +49,20 @@ mod register {
 }
 
 const SOFTWARE_ENABLE: u32 = 1 << 8;
+const DELIVERY_PENDING: u32 = 1 << 12;
 const ASSERT: u32 = 1 << 14;
-const SELF: u32 = 0b01 << 18;
 const ALL_OTHERS: u32 = 0b11 << 18;
 const DELIVER_NMI: u32 = 0b100 << 8;
 const DELIVER_INIT: u32 = 0b101 << 8;
 const DELIVER_STARTUP: u32 = 0b110 << 8;
 const DIVIDE_BY_ONE: u32 = 0b1011;
 const MASKED: u32 = 1 << 16;
+
+fn read(offset: u64) -> u32 {
+    let register = address::pointer::<u32>(LOCAL + offset);
+    // SAFETY: the registers were mapped at boot, and reading these changes nothing.
+    unsafe { register.read_volatile() }
+}
 
 fn write(offset: u64, value: u32) {
     let register = address::pointer::<u32>(LOCAL + offset);
@@ -82,9 +88,10 @@ pub fn end_of_interrupt() {
     write(register::END_OF_INTERRUPT, 0);
 }
 
-/// Writes the command register. QEMU's controller has sent an interrupt when the write returns, so
-/// that there is no delivery to wait for; each look at the register would cost as much as the write.
 fn command(destination: u32, command: u32) {
+    while read(register::COMMAND_LOW) & DELIVERY_PENDING != 0 {
+        core::hint::spin_loop();
+    }
     write(register::COMMAND_HIGH, destination << 24);
     write(register::COMMAND_LOW, command | ASSERT);
 }
@@ -93,12 +100,7 @@ fn command(destination: u32, command: u32) {
 pub fn interrupt(target: &Processor, vector: Vector) {
     // The command register is two registers: no handler may write it in between.
     let _interrupts = InterruptsOff::new();
-    // This processor needs no destination, whose register is then left alone.
-    if try_current().is_some_and(|here| here.index == target.index) {
-        write(register::COMMAND_LOW, vector as u32 | ASSERT | SELF);
-    } else {
-        command(target.index, vector as u32);
-    }
+    command(target.index, vector as u32);
 }
 
 /// Sends every other processor through INIT and to the start-up code at

@@ -13,19 +13,13 @@ use super::{Processor, all, try_current};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// Starts a new generation and tells the running processors; returns its number. This processor has
-/// taken its own mappings away page by page and forgotten each (INVLPG); it forgets everything only if
-/// another processor has taken some away since.
+/// Starts a new generation and tells the running processors; returns its number.
 pub fn flush() -> u64 {
     let generation = GENERATION.fetch_add(1, Ordering::SeqCst) + 1;
     let Some(here) = try_current() else {
         return generation;
     };
-    if here.translations.load(Ordering::SeqCst) + 1 == generation {
-        here.translations.store(generation, Ordering::SeqCst);
-    } else {
-        catch_up(here);
-    }
+    catch_up(here);
     for other in all() {
         let stale = other.running.load(Ordering::SeqCst)
             && other.translations.load(Ordering::SeqCst) < generation;
