@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use wdk_linux::host::Workspace;
 
+use super::program;
 use crate::chroot::{Chroot, Crates, Suite};
 
 /// The options of every command that can be run elsewhere.
@@ -44,8 +45,7 @@ fn run(workspace: &Workspace, suite: Suite, crates: Crates) -> Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("left for a look: {}", chroot.root().display());
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(program::code_of(status))
 }
 
 /// A command line without the options of [`Elsewhere`]. Arguments after `--` go to the client.

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context as _, Result};
 use wdk_linux::host::process::{self, BUILD_LIMIT};
@@ -51,6 +51,11 @@ pub fn hand_over(program: &mut Command) -> Result<ExitCode> {
     let status = program.status();
     let name = program.get_program().display();
     let status = status.with_context(|| format!("cannot start {name}"))?;
+    Ok(code_of(status))
+}
+
+/// The exit code of what ran in this program's place, as its own.
+pub fn code_of(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
