@@ -23,7 +23,7 @@ pub struct Terminal {
     pub colour: bool,
     /// Whether it is looked at while it is written.
     pub live: bool,
-    /// Whether somebody looks at standard error, and at nothing else while the output is written.
+    /// Whether standard error, and nothing else, is looked at while the output is written.
     pub shows_progress: bool,
     /// Whether the output is this process' standard output, whose reader may go away.
     pub is_stdout: bool,

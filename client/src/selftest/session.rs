@@ -73,7 +73,7 @@ impl<'a, 'device> Session<'a, 'device> {
         }
     }
 
-    /// Whether the run was begun with the device: a driver that nobody could ask is not stopped.
+    /// Whether the run was begun with the device: a driver that could not be asked is not stopped.
     pub(crate) fn must_have_begun_with_device(&self) -> Result<(), Stop> {
         match &self.without {
             None => Ok(()),

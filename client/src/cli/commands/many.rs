@@ -83,7 +83,7 @@ pub(super) fn write(output: &str, streams: &mut Streams) -> Result<(), Error> {
         .map_err(Error::Output)
 }
 
-/// Where somebody waits, how far it is. That it cannot be shown is no failure.
+/// On a terminal, how far it is. That it cannot be shown is no failure.
 fn show(count: usize, streams: &mut Streams) {
     if streams.terminal.shows_progress {
         let _ = write!(streams.stderr, "{CLEAR_LINE}{count} files");

@@ -1,4 +1,4 @@
-//! `selftest`: what this machine settles of docs/evidence.md, and what somebody's file does.
+//! `selftest`: what this machine settles of docs/evidence.md, and what a file from elsewhere does.
 
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};

@@ -70,7 +70,7 @@ const ALIASES: [(&str, &str); 28] = [
 
 impl UnknownField {
     fn with_nearest(wanted: &str) -> Self {
-        // Reserved bytes and pieces are not what anybody meant.
+        // Reserved bytes and pieces are not what was meant.
         let candidates = Field::all()
             .chain(Field::of_pages())
             .map(Field::name)

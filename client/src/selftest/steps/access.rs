@@ -42,7 +42,7 @@ pub(in crate::selftest) fn hidden_addresses(
     session: &mut Session,
     values: &mut Values,
 ) -> Judgement {
-    // What is not shown to anybody is not hidden.
+    // What is shown to no caller is not hidden.
     let shown = session.snapshots()?.snapshots.first();
     if shown.is_none_or(|snapshot| !snapshot.redacted.is_empty()) {
         return Err(Stop::not_done(

@@ -44,7 +44,7 @@ impl Drop for Impersonation {
     fn drop(&mut self) {
         // SAFETY: the function takes nothing.
         if unsafe { RevertToSelf() } == 0 {
-            // As its documentation demands: nothing may go on as somebody else.
+            // As its documentation demands: nothing may go on as another user.
             process::abort();
         }
     }
