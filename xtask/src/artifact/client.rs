@@ -33,7 +33,9 @@ pub fn build_program(
         // The profile's "s" is for Linux, where fleets are judged: no figure of the client is Windows'.
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "none")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+        // Clippy in the compiler's place, for one, leaves out optimisations of the compiler's own.
+        .env_remove("RUSTC_WORKSPACE_WRAPPER");
     let mut flags = vec![
         "-Clink-arg=-Wl,--no-insert-timestamp".to_owned(),
         remap(workspace.root(), "."),
