@@ -199,19 +199,7 @@ impl Diff {
                 _ => lacks.push((Lack::OneSided, *id)),
             }
         }
-        let changes = fold::by_value(pairs_of_values);
-        self.changes.extend(
-            changes
-                .into_iter()
-                .map(|((value, changed_to), processors)| Change {
-                    field,
-                    processors,
-                    before: value,
-                    after: changed_to,
-                    before_place: field.place(value, before),
-                    after_place: field.place(changed_to, after),
-                }),
-        );
+        self.tell(field, sides, pairs_of_values);
         if !forms.is_empty() {
             self.same_in_canonical_form.push(Form {
                 field,
@@ -224,6 +212,25 @@ impl Diff {
                 field,
                 lack,
                 processors,
+            }));
+    }
+
+    /// Tells of values that differ, once for all processors on which both sides are the same.
+    fn tell(
+        &mut self,
+        field: Field,
+        [before, after]: [&Snapshot; 2],
+        pairs: Vec<((u64, u64), ProcessorId)>,
+    ) {
+        let changes = fold::by_value(pairs).into_iter();
+        self.changes
+            .extend(changes.map(|((value, changed_to), processors)| Change {
+                field,
+                processors,
+                before: value,
+                after: changed_to,
+                before_place: field.place(value, before),
+                after_place: field.place(changed_to, after),
             }));
     }
 

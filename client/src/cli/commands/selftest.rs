@@ -41,15 +41,7 @@ pub(super) fn selftest<'device>(
         let complaint = format!("{}: the page goes there; name another file", path.display());
         return Ok(failure(complaint));
     }
-    let mut file = new_file(path)?;
-    let mut page = match new_file(&page_path) {
-        Ok(page) => page,
-        Err(error) => {
-            // Nothing was written into it.
-            let _ = fs::remove_file(path);
-            return Err(error);
-        }
-    };
+    let (mut file, mut page) = new_files(path, &page_path)?;
     let run = Options {
         quick: options.quick,
         seed: options.seed.unwrap_or_else(seed),
@@ -81,6 +73,19 @@ pub(super) fn selftest<'device>(
             page_path.display()
         ))
     })
+}
+
+/// Both files, or neither.
+fn new_files(path: &Path, page_path: &Path) -> Result<(File, File), Error> {
+    let file = new_file(path)?;
+    match new_file(page_path) {
+        Ok(page) => Ok((file, page)),
+        Err(error) => {
+            // Nothing was written into it.
+            let _ = fs::remove_file(path);
+            Err(error)
+        }
+    }
 }
 
 /// A file that was not there: results are not written over others.

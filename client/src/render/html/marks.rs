@@ -139,40 +139,47 @@ impl Marks {
             marks.judge(coverage, &[before, after]);
         }
         for finding in &verdict.findings {
-            for (field, at) in cells(&places, &finding.values) {
-                let mut mark = marks.of(field, at);
-                let severity = finding.severity;
-                mark.severity = Some(mark.severity.map_or(severity, |one| one.min(severity)));
-                if let Some(number) = number_of(finding) {
-                    mark.findings = marks.combinations.grow(mark.findings, number);
-                }
-                marks.set(field, at, mark);
-            }
-            for (field, at) in cells(&places, &finding.others) {
-                let is_compared = true;
-                let mark = marks.of(field, at);
-                marks.set(
-                    field,
-                    at,
-                    Mark {
-                        is_compared,
-                        ..mark
-                    },
-                );
-            }
-            for at in finding
-                .processors
-                .iter()
-                .filter_map(|id| places.get(&id.index))
-            {
-                let tone = &mut marks.processors[*at];
-                *tone = Tone::Found(match *tone {
-                    Tone::Found(worst) => worst.min(finding.severity),
-                    _ => finding.severity,
-                });
-            }
+            marks.find(finding, &places, number_of(finding));
         }
         marks
+    }
+
+    /// Marks the cells that a finding names, those that it compares them with, and its processors.
+    fn find(
+        &mut self,
+        finding: &checks::Finding,
+        places: &BTreeMap<u32, usize>,
+        number: Option<usize>,
+    ) {
+        let severity = finding.severity;
+        for (field, at) in cells(places, &finding.values) {
+            let mut mark = self.of(field, at);
+            mark.severity = Some(mark.severity.map_or(severity, |one| one.min(severity)));
+            if let Some(number) = number {
+                mark.findings = self.combinations.grow(mark.findings, number);
+            }
+            self.set(field, at, mark);
+        }
+        for (field, at) in cells(places, &finding.others) {
+            let mark = self.of(field, at);
+            let is_compared = true;
+            self.set(
+                field,
+                at,
+                Mark {
+                    is_compared,
+                    ..mark
+                },
+            );
+        }
+        let ids = finding.processors.iter();
+        for at in ids.filter_map(|id| places.get(&id.index)) {
+            let tone = &mut self.processors[*at];
+            *tone = Tone::Found(match *tone {
+                Tone::Found(worst) => worst.min(severity),
+                _ => severity,
+            });
+        }
     }
 
     pub(super) fn of(&self, field: Field, at: usize) -> Mark {

@@ -57,19 +57,7 @@ fn section(
     };
     let heading = format!("{}, {name}", fold::processors([id]));
     let mut text = format!("\n{}\n", palette.paint(Paint::Heading, heading));
-    let mut groups: Vec<Group> = Vec::new();
-    for field in &shown {
-        if !groups.contains(&field.group()) {
-            groups.push(field.group());
-        }
-    }
-    for group in groups {
-        // Writing into a string cannot fail.
-        let _ = writeln!(text, "  {}", palette.paint(Paint::Faint, group.title()));
-        for field in shown.iter().filter(|field| field.group() == group) {
-            text += &line(field, page, width);
-        }
-    }
+    text += &by_group(&shown, page, width, palette);
     text += &rest;
     let names = |wanted: &dyn Fn(&Field) -> bool| -> Vec<&str> {
         let chosen = others.iter().filter(|field| wanted(field));
@@ -85,6 +73,25 @@ fn section(
         let absent = all.filter(|field| page.bytes(field.range()).is_none());
         let absent: Vec<&str> = absent.map(Field::name).collect();
         text += &wrapped("  not in the source: ", &by_segment(&absent), width);
+    }
+    text
+}
+
+/// Fields under the titles of their groups, the groups in the order in which their fields come.
+fn by_group(fields: &[&Field], page: &Page, width: usize, palette: Palette) -> String {
+    let mut groups: Vec<Group> = Vec::new();
+    for field in fields {
+        if !groups.contains(&field.group()) {
+            groups.push(field.group());
+        }
+    }
+    let mut text = String::new();
+    for group in groups {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "  {}", palette.paint(Paint::Faint, group.title()));
+        for field in fields.iter().filter(|field| field.group() == group) {
+            text += &line(field, page, width);
+        }
     }
     text
 }
