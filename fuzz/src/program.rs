@@ -3,26 +3,23 @@
 use std::io::Write as _;
 
 use client::{Device, DeviceError, Terminal};
+use protocol_samples::Replay;
 use tempfile::NamedTempFile;
 
 /// A device that gives every request the same answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Replays<'a> {
-    bytes: &'a [u8],
-    claimed: usize,
-    fails: bool,
-}
+pub struct Replays<'a>(Replay<'a>);
 
 impl<'a> Replays<'a> {
     /// Takes how the device behaves from the first bytes, and its reply from the others.
     #[must_use]
     pub fn from_input(input: &'a [u8]) -> Option<Self> {
         let (&[how, more], bytes) = input.split_first_chunk()?;
-        Some(Self {
+        Some(Self(Replay {
             bytes,
             claimed: bytes.len() + usize::from(more >> 4),
             fails: how & 1 != 0,
-        })
+        }))
     }
 }
 
@@ -33,13 +30,8 @@ impl Device for Replays<'_> {
         _input: &[u8],
         output: &mut [u8],
     ) -> Result<usize, DeviceError> {
-        let length = self.bytes.len().min(output.len());
-        output[..length].copy_from_slice(&self.bytes[..length]);
-        if self.fails {
-            let returned = self.claimed;
-            return Err(DeviceError::BufferTooSmall { returned });
-        }
-        Ok(self.claimed)
+        let answer = self.0.answer(output);
+        answer.map_err(|returned| DeviceError::BufferTooSmall { returned })
     }
 }
 

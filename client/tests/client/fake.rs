@@ -1,14 +1,11 @@
 //! A driver without a kernel: an imagined machine behind the real protocol.
 
-use amd_svm::capture::Cycles;
-use amd_svm::segment::Segment;
-use amd_svm::vmcb::{SystemCallRegisters, VmsaveState};
-use amd_svm::witness::Witness;
 use client::{Device, DeviceError, KernelModule, Machine, ProcessorModel, Timestamp};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, Outcome, ProcessorId, Record, ReplyHeader, Request,
     SnapshotRecord, StatusRecord,
 };
+use protocol_samples::{captured, possible};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `FILE_WRITE_ACCESS` in a control code.
@@ -217,80 +214,4 @@ pub fn module(name: &str, base: u64, size: u32) -> KernelModule {
         base,
         size,
     }
-}
-
-/// The status of a processor on which nothing speaks against VMSAVE.
-fn possible(id: ProcessorId) -> StatusRecord {
-    StatusRecord {
-        id,
-        outcome: Outcome::DONE,
-        svm_features: 0x1003_BCFF,
-        efer: 0x0D01,
-        asids: 32768,
-        svm_revision: 1,
-        reserved: [0; 3],
-        vendor: *b"AuthenticAMD",
-        hypervisor: [0; 12],
-    }
-}
-
-/// What VMSAVE stores under Windows, with addresses that tell the processor.
-fn captured(id: ProcessorId) -> SnapshotRecord {
-    let stride = u64::from(id.index) << 20;
-    let segment = |selector, attributes: u16, limit, base| Segment {
-        selector,
-        attributes: attributes.into(),
-        limit,
-        base,
-    };
-    let state = VmsaveState {
-        fs: segment(0x53, 0x4F3, 0x3C00, 0),
-        gs: segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_C480_0000_0000 + stride),
-        ldtr: segment(0, 0, 0, 0),
-        tr: segment(0x40, 0x8B, 0x67, 0xFFFF_C480_0001_0000 + stride),
-        system_call: SystemCallRegisters {
-            star: 0x0023_0010_0000_0000,
-            lstar: 0xFFFF_F803_1A42_B6C0,
-            cstar: 0xFFFF_F803_1A42_B380,
-            sfmask: 0x4700,
-            kernel_gs_base: 0x0000_0071_8C3D_4000 + stride,
-            sysenter_cs: 0,
-            sysenter_esp: 0,
-            sysenter_eip: 0,
-        },
-    };
-    SnapshotRecord {
-        id,
-        outcome: Outcome::DONE,
-        witness_outcome: Outcome::DONE,
-        tsc: 0x0000_0123_4567_0000 + u64::from(id.index),
-        efer_found: 0x0D01,
-        efer_left: 0x0D01,
-        state,
-        witness: Witness {
-            system_call: state.system_call,
-            fs_base: state.fs.base,
-            gs_base: state.gs.base,
-            fs_selector: state.fs.selector,
-            gs_selector: state.gs.selector,
-            tr_selector: state.tr.selector,
-            ldtr_selector: state.ldtr.selector,
-            fs_descriptor: 0x0040_F300_0000_3C00,
-            gs_descriptor: 0x00CF_F300_0000_FFFF,
-            tr_descriptor: tss_descriptor(state.tr.base),
-        },
-        cycles: Cycles {
-            prepare: 4000,
-            vmsave: 300,
-            restore: 900,
-        },
-        witness_cycles: 1100,
-        reserved: [0; 2],
-    }
-}
-
-/// The descriptor of a busy task state segment without an I/O permission map.
-fn tss_descriptor(base: u64) -> [u64; 2] {
-    let low = 0x0000_8B00_0000_0067 | (base & 0xFF_FFFF) << 16 | (base >> 24 & 0xFF) << 56;
-    [low, base >> 32]
 }

@@ -4,17 +4,14 @@ use client::{Device, DeviceError, Error, Snapshot, Status, Terminal};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::{CONTROL_SNAPSHOT, ReplyHeader, SnapshotRecord};
+use protocol_samples::Replay;
 use zerocopy::IntoBytes;
 
 use crate::fake::{Driver, WhenTooSmall};
 use crate::run;
 
-/// A device that writes these bytes and claims this many.
-struct Replays<'a> {
-    bytes: &'a [u8],
-    claimed: usize,
-    fails: bool,
-}
+/// A device that the client asks.
+struct Replays<'a>(Replay<'a>);
 
 impl Device for Replays<'_> {
     fn control(
@@ -23,23 +20,17 @@ impl Device for Replays<'_> {
         _input: &[u8],
         output: &mut [u8],
     ) -> Result<usize, DeviceError> {
-        let length = self.bytes.len().min(output.len());
-        output[..length].copy_from_slice(&self.bytes[..length]);
-        let returned = self.claimed;
-        if self.fails {
-            Err(DeviceError::BufferTooSmall { returned })
-        } else {
-            Ok(returned)
-        }
+        let answer = self.0.answer(output);
+        answer.map_err(|returned| DeviceError::BufferTooSmall { returned })
     }
 }
 
 fn take(bytes: &[u8]) -> Result<Snapshot, Error> {
-    Snapshot::take(&mut Replays {
+    Snapshot::take(&mut Replays(Replay {
         bytes,
         claimed: bytes.len(),
         fails: false,
-    })
+    }))
 }
 
 fn header(record_count: u32) -> ReplyHeader {
@@ -88,22 +79,22 @@ fn a_driver_that_never_has_enough_is_given_up() {
         ..header(0)
     };
     for claimed in [0, size_of::<ReplyHeader>(), usize::MAX] {
-        let error = Snapshot::take(&mut Replays {
+        let error = Snapshot::take(&mut Replays(Replay {
             bytes: insatiable.as_bytes(),
             claimed,
             fails: true,
-        });
+        }));
         assert!(matches!(error, Err(Error::TooLarge { .. })));
     }
 }
 
 #[test]
 fn a_reply_that_claims_more_than_the_buffer_holds_is_malformed() {
-    let error = Status::query(&mut Replays {
+    let error = Status::query(&mut Replays(Replay {
         bytes: &[],
         claimed: usize::MAX,
         fails: false,
-    });
+    }));
     assert!(matches!(error, Err(Error::Malformed(_))));
 }
 
@@ -182,11 +173,11 @@ fn survives(bytes: &[u8], claimed: usize, fails: bool) {
         let exit = client::run(
             ["client"].into_iter().chain(arguments).map(Into::into),
             || {
-                Ok(Box::new(Replays {
+                Ok(Box::new(Replays(Replay {
                     bytes,
                     claimed,
                     fails,
-                }))
+                })))
             },
             &mut stdout,
             &mut stderr,

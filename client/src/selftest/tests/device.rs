@@ -3,10 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use amd_svm::capture::Cycles;
-use amd_svm::segment::Segment;
-use amd_svm::vmcb::{SystemCallRegisters, VmsaveState};
-use amd_svm::witness::Witness;
 use protocol::random::{Control, Expectation, RecordKind};
 use protocol::{
     Outcome, PACKAGE_VERSION, ProcessorId, Record, ReplyHeader, SnapshotRecord, StatusRecord,
@@ -121,15 +117,8 @@ fn ids(state: &State) -> impl Iterator<Item = ProcessorId> {
 
 fn statuses(state: &State) -> Vec<StatusRecord> {
     let of = |id| StatusRecord {
-        id,
         outcome: state.outcome,
-        svm_features: 0x1003_BCFF,
-        efer: 0x0D01,
-        asids: 32768,
-        svm_revision: 1,
-        reserved: [0; 3],
-        vendor: *b"AuthenticAMD",
-        hypervisor: [0; 12],
+        ..protocol_samples::possible(id)
     };
     ids(state).map(of).collect()
 }
@@ -171,65 +160,9 @@ fn snapshot(state: &State, id: ProcessorId) -> SnapshotRecord {
             ..SnapshotRecord::default()
         };
     }
-    let stride = u64::from(id.index) << 20;
-    let segment = |selector, attributes: u16, limit, base| Segment {
-        selector,
-        attributes: attributes.into(),
-        limit,
-        base,
-    };
-    let values = VmsaveState {
-        fs: segment(0x53, 0x4F3, 0x3C00, 0),
-        gs: segment(0x2B, 0xCF3, 0xFFFF_FFFF, 0xFFFF_C480_0000_0000 + stride),
-        ldtr: segment(0, 0, 0, 0),
-        tr: segment(0x40, 0x8B, 0x67, 0xFFFF_C480_0001_0000 + stride),
-        system_call: SystemCallRegisters {
-            star: 0x0023_0010_0000_0000,
-            lstar: 0xFFFF_F803_1A42_B6C0,
-            cstar: 0xFFFF_F803_1A42_B380,
-            sfmask: 0x4700,
-            ..SystemCallRegisters::default()
-        },
-    };
-    SnapshotRecord {
-        id,
-        outcome: Outcome::DONE,
-        witness_outcome: Outcome::DONE,
-        tsc: 0x1000 + u64::from(id.index),
-        efer_found: 0x0D01,
-        efer_left: 0x0D01,
-        state: values,
-        witness: witness(&values),
-        cycles: Cycles {
-            prepare: 4000,
-            vmsave: 300,
-            restore: 900,
-        },
-        witness_cycles: if state.damage == Damage::NoCycles {
-            0
-        } else {
-            1100
-        },
-        reserved: [0; 2],
+    let mut record = protocol_samples::captured(id);
+    if state.damage == Damage::NoCycles {
+        record.witness_cycles = 0;
     }
-}
-
-/// The same, read without VMSAVE.
-fn witness(values: &VmsaveState) -> Witness {
-    let base = values.tr.base;
-    Witness {
-        system_call: values.system_call,
-        fs_base: 0,
-        gs_base: values.gs.base,
-        fs_selector: 0x53,
-        gs_selector: 0x2B,
-        tr_selector: 0x40,
-        ldtr_selector: 0,
-        fs_descriptor: 0x0040_F300_0000_3C00,
-        gs_descriptor: 0x00CF_F300_0000_FFFF,
-        tr_descriptor: [
-            0x0000_8B00_0000_0067 | (base & 0xFF_FFFF) << 16 | (base >> 24 & 0xFF) << 56,
-            base >> 32,
-        ],
-    }
+    record
 }
