@@ -1,6 +1,8 @@
 //! Runs other programs with a time limit, and keeps what they say until it matters.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
+use std::iter;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
@@ -16,6 +18,9 @@ pub const BUILD_LIMIT: Duration = Duration::from_mins(40);
 
 /// Enough for a question that is answered from files.
 pub const QUERY_LIMIT: Duration = Duration::from_mins(2);
+
+/// Starts the program that its arguments name, with a lower priority.
+const NICE: [&str; 3] = ["nice", "-n", "10"];
 
 /// What a program had said when it ended.
 pub struct Said {
@@ -87,10 +92,25 @@ pub fn pass_through(command: &mut Command, limit: Duration) -> Result<ExitStatus
     Ok(status)
 }
 
-/// What a command is called in messages.
+/// A program that gives way to whatever else runs.
+#[must_use]
+pub fn giving_way(program: &OsStr) -> Command {
+    let mut command = Command::new(NICE[0]);
+    command.args(&NICE[1..]).arg(program);
+    command
+}
+
+/// What a command is called in messages: the program that does the work.
 fn name(command: &Command) -> String {
-    let program = Path::new(command.get_program());
-    program
+    let words: Vec<&OsStr> = iter::once(command.get_program())
+        .chain(command.get_args())
+        .collect();
+    let without_nice = match words.as_slice() {
+        [nice, option, number, rest @ ..] if [*nice, *option, *number] == NICE => rest,
+        all => all,
+    };
+    let program = without_nice.first().copied();
+    Path::new(program.unwrap_or_default())
         .file_name()
         .unwrap_or_default()
         .display()
@@ -168,5 +188,21 @@ mod tests {
              {warning}    Finished `release` profile\n"
         );
         assert_eq!(without_progress(&said), warning);
+    }
+
+    #[test]
+    fn a_program_that_gives_way_is_named_by_itself() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let priority = |mut command: Command| {
+            let said = run(&mut command, LIMIT).unwrap();
+            said.stdout.trim().parse::<i32>().unwrap()
+        };
+        let usual = priority(Command::new("nice"));
+        let lower = priority(giving_way(OsStr::new("nice")));
+        assert_eq!(lower, (usual + 10).min(19));
+        let Err(error) = run(giving_way(OsStr::new("/bin/sh")).args(["-c", "exit 3"]), LIMIT) else {
+            panic!("it fails");
+        };
+        assert!(error.to_string().starts_with("sh failed (exit status: 3)"));
     }
 }

@@ -19,6 +19,7 @@ pub struct Workspace {
     target: PathBuf,
     packages: Vec<Package>,
     metadata: Value,
+    gives_way: bool,
 }
 
 impl Workspace {
@@ -52,6 +53,7 @@ impl Workspace {
             target: metadata.target_directory.into(),
             packages: metadata.packages,
             metadata: metadata.workspace_metadata,
+            gives_way: false,
         })
     }
 
@@ -65,6 +67,16 @@ impl Workspace {
             target: root.join("target"),
             ..Self::of_manifest(&root.join("Cargo.toml"))?
         })
+    }
+
+    /// The same, whose builds give way to whatever else runs: for what is built beside something that
+    /// others wait for.
+    #[must_use]
+    pub fn giving_way(&self) -> Self {
+        Self {
+            gives_way: true,
+            ..self.clone()
+        }
     }
 
     /// Its members.
@@ -94,7 +106,12 @@ impl Workspace {
     /// Cargo, in the root folder, so that the pinned toolchain is the one that runs.
     #[must_use]
     pub fn cargo(&self) -> Command {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = if self.gives_way {
+            process::giving_way(&cargo)
+        } else {
+            Command::new(cargo)
+        };
         command.current_dir(&self.root);
         command
     }
