@@ -200,7 +200,10 @@ mod tests {
         let usual = priority(Command::new("nice"));
         let lower = priority(giving_way(OsStr::new("nice")));
         assert_eq!(lower, (usual + 10).min(19));
-        let Err(error) = run(giving_way(OsStr::new("/bin/sh")).args(["-c", "exit 3"]), LIMIT) else {
+        let Err(error) = run(
+            giving_way(OsStr::new("/bin/sh")).args(["-c", "exit 3"]),
+            LIMIT,
+        ) else {
             panic!("it fails");
         };
         assert!(error.to_string().starts_with("sh failed (exit status: 3)"));
