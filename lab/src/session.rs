@@ -148,8 +148,9 @@ impl Session {
     fn diagnose(&mut self) -> Error {
         let asked = self.connection.send(&Command::Diagnose);
         let deadline = Instant::now() + LAST_TIMEOUT;
+        // A machine that ends without a word now was silent before.
         if asked.is_ok()
-            && let Err(error) = self.receive(deadline)
+            && let Err(error @ Error::Stopped { .. }) = self.receive(deadline)
         {
             return error;
         }
@@ -170,7 +171,10 @@ impl Session {
 
     fn ended(&self, status: Option<ExitStatus>) -> Error {
         Error::Ended {
-            status: status.map_or_else(|| String::from("killed"), |status| status.to_string()),
+            status: status.map_or_else(
+                || String::from("its output ended, itself it had to be killed"),
+                |status| status.to_string(),
+            ),
             stderr: self.qemu.stderr(),
             log: self.log_text(),
         }
