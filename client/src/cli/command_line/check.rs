@@ -37,8 +37,8 @@ pub(crate) struct CheckOptions {
     pub(crate) ignore: Vec<FindingId>,
     /// Judge pages from elsewhere as this system: windows
     ///
-    /// VMCB pages are judged by the rules that hold for any system, unless
-    /// they look like Windows; this insists.
+    /// VMCB pages are judged by the rules that hold for any system; this adds
+    /// those of a running Windows. What its driver took is always judged so.
     #[arg(
         long = "as",
         value_name = "SYSTEM",
