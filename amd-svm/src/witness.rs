@@ -3,7 +3,8 @@
 //! What VMSAVE stores can be asked for in other ways: the registers by `RDMSR`, the selectors by
 //! `STR`, `SLDT` and `MOV`, the hidden parts of FS, GS and TR by the descriptors that they were
 //! loaded from. Where the two disagree, one of them is not the processor's state: an
-//! emulation of VMSAVE is wrong, or a descriptor table has changed after it was loaded.
+//! emulation of VMSAVE is wrong, or a descriptor table has changed after it was loaded: a descriptor
+//! that is not present any more, or that is none, contradicts what was loaded from it, too.
 //!
 //! The comparison is of *canonical* values, because processors store the same thing in more than
 //! one way. Seen on two: a TSS as type 9 and as type 11 (busy), and a null LDTR as present with a
@@ -142,7 +143,7 @@ pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = C
     let (state, witness) = (*state, witness.to_state());
     VmsaveField::ALL
         .into_iter()
-        .filter(move |field| is_comparable(*field, &state, &witness))
+        .filter(move |field| is_comparable(*field, &state))
         .map(move |field| {
             let (of_vmsave, of_witness) = (field.read(&state), field.read(&witness));
             let agrees = match field.kind() {
@@ -165,7 +166,7 @@ pub fn compare(state: &VmsaveState, witness: &Witness) -> impl Iterator<Item = C
 
 /// Whether both sides say something of a field. Of LDTR's hidden part the witness says nothing; of
 /// the others' it says what a descriptor says, except for the bases of FS and GS.
-fn is_comparable(field: VmsaveField, state: &VmsaveState, witness: &VmsaveState) -> bool {
+fn is_comparable(field: VmsaveField, state: &VmsaveState) -> bool {
     let FieldKind::Segment(register, part) = field.kind() else {
         return true;
     };
@@ -173,16 +174,34 @@ fn is_comparable(field: VmsaveField, state: &VmsaveState, witness: &VmsaveState)
         (_, SegmentPart::Selector)
         | (SegmentRegister::Fs | SegmentRegister::Gs, SegmentPart::Base) => true,
         (SegmentRegister::Ldtr, _) => false,
-        _ => has_hidden_part(register.of(state), register.of(witness)),
+        _ => has_hidden_part(register.of(state)),
     }
 }
 
-/// Whether the hidden part means anything: it is there on both sides, and selected from the table
-/// that the witness read.
-fn has_hidden_part(stored: &Segment, witnessed: &Segment) -> bool {
-    Selector(stored.selector).global_offset().is_some()
-        && stored.attributes.present()
-        && witnessed.attributes.present()
+/// Whether the hidden part means anything, and is one of the table that the witness read. A
+/// processor loads it from nothing but a present descriptor: one that is not present now, or not in
+/// the table, contradicts it.
+fn has_hidden_part(stored: &Segment) -> bool {
+    Selector(stored.selector).global_offset().is_some() && stored.attributes.present()
+}
+
+/// Whether the witness has something to say of every hidden part that is in use. It has not of one
+/// that was selected from the local table, and of one that VMSAVE stored as not present.
+///
+/// ```
+/// use amd_svm::vmcb::VmsaveState;
+/// use amd_svm::witness::compares_hidden_parts;
+///
+/// let mut state = VmsaveState::default();
+/// assert!(compares_hidden_parts(&state), "null selectors have no hidden part");
+/// state.fs.selector = 0x57;
+/// assert!(!compares_hidden_parts(&state), "the local table is not read");
+/// ```
+#[must_use]
+pub fn compares_hidden_parts(state: &VmsaveState) -> bool {
+    [&state.fs, &state.gs, &state.tr]
+        .into_iter()
+        .all(|stored| Selector(stored.selector).is_null() || has_hidden_part(stored))
 }
 
 /// The attributes without what processors store differently: the accessed bit of code and data and the
@@ -393,6 +412,36 @@ mod tests {
         state.fs.limit = 0x1234;
         witness.fs_selector = 3;
         assert_eq!(disagreements(&state, &witness), []);
+    }
+
+    #[test]
+    fn a_descriptor_that_is_gone_or_not_present_contradicts_what_was_loaded_from_it() {
+        use VmsaveField as Field;
+        let (mut state, mut witness) = windows();
+        witness.tr_descriptor = [0; 2];
+        assert_eq!(
+            disagreements(&state, &witness),
+            [Field::TrAttributes, Field::TrLimit, Field::TrBase]
+        );
+        let (_, mut witness) = windows();
+        witness.fs_descriptor &= !(1 << 47);
+        witness.gs_descriptor &= !(1 << 47);
+        assert_eq!(
+            disagreements(&state, &witness),
+            [Field::FsAttributes, Field::GsAttributes]
+        );
+        // What was not loaded from the global table is not contradicted by it.
+        for selector in [0, 3, 0x57] {
+            state.fs.selector = selector;
+            witness.fs_selector = selector;
+            witness.fs_descriptor = 0;
+            state.fs.base = 0x7F12_3456_7000;
+            witness.fs_base = state.fs.base;
+            assert_eq!(disagreements(&state, &witness), [Field::GsAttributes]);
+            assert_eq!(compares_hidden_parts(&state), selector != 0x57);
+        }
+        state.fs = Segment::new(0x53, 0.into(), 0, 0);
+        assert!(!compares_hidden_parts(&state));
     }
 
     proptest! {

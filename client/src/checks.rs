@@ -38,7 +38,8 @@ pub struct Finding {
     pub sentence: String,
     /// The values that are not as they should be, and where.
     pub values: Vec<Evidence>,
-    /// What most processors have instead, where a majority tells.
+    /// What the other processors have instead, where they tell what is right: they are the majority,
+    /// or the majority's value is itself not as it should be.
     pub others: Vec<Evidence>,
     /// The processors that it is about, by index.
     pub processors: Vec<ProcessorId>,
@@ -120,10 +121,11 @@ impl Judge {
         let machine = Machine::new(snapshot, self.insists_on_windows);
         let mut findings = Vec::new();
         processors::check(&machine, &mut findings);
-        agreement::check(&machine, &mut findings);
         entry_points::check(&machine, &mut findings);
         segments::check(&machine, &mut findings);
         modules::check(&machine, &mut findings);
+        // A majority is measured by what was found of its value.
+        agreement::check(&machine, &mut findings);
         sort::by_number(&mut findings, |finding| finding.id.rank());
         let ids: Vec<FindingId> = FindingId::all()
             .filter(|id| self.ignored.contains(id))
@@ -205,6 +207,16 @@ impl Finding {
 
     fn about_modules(id: FindingId, sentence: String) -> Self {
         Self::new(id, sentence, Vec::new())
+    }
+
+    /// The words before each of [`Finding::others`].
+    pub(crate) fn others_have(&self) -> &'static str {
+        let places = |all: &[Evidence]| all.iter().map(|one| one.processors.len()).sum::<usize>();
+        if places(&self.others) > places(&self.values) {
+            "most have "
+        } else {
+            "others have "
+        }
     }
 }
 

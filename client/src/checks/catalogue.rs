@@ -17,11 +17,15 @@ pub(super) enum Basis {
     Captured,
     /// A capture in long mode.
     LongMode,
+    /// A capture in long mode that uses SYSCALL, as far as EFER is there to tell.
+    SystemCalls,
+    /// A capture in long mode that has loaded TR.
+    TaskState,
     /// An entry point of a kernel in long mode; the list of modules says where the kernel is.
     EntryPoint(Field),
     /// A running x64 Windows.
     Windows,
-    /// EFER, from the driver or from the page.
+    /// EFER, from the driver or from the page, of a system that uses SYSCALL.
     Efer,
     /// EFER of a running x64 Windows.
     WindowsEfer,
@@ -82,7 +86,7 @@ catalogue! {
     LstarDiffers {
         name: "lstar-differs",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::Lstar],
         title: "LSTAR is not the same on all processors.",
         meaning: "\
@@ -95,7 +99,7 @@ or one that was not removed everywhere.",
     CstarDiffers {
         name: "cstar-differs",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::Cstar],
         title: "CSTAR is not the same on all processors.",
         meaning: "\
@@ -107,7 +111,7 @@ kernel. The kernel writes the same address on every processor, whether or not
     StarDiffers {
         name: "star-differs",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::Star],
         title: "STAR is not the same on all processors.",
         meaning: "\
@@ -119,7 +123,7 @@ layout.",
     SfmaskDiffers {
         name: "sfmask-differs",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::Sfmask],
         title: "SFMASK is not the same on all processors.",
         meaning: "\
@@ -127,6 +131,19 @@ SFMASK names the flags that SYSCALL clears. The kernel writes the same value on
 every processor. A processor that clears fewer flags enters the kernel with
 flags that the caller chose.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
+    }
+    SysenterDiffers {
+        name: "sysenter-differs",
+        severity: Alarm,
+        basis: SystemCalls,
+        fields: [Field::SysenterCs, Field::SysenterEip],
+        title: "SYSENTER_CS or SYSENTER_EIP is not the same on all processors.",
+        meaning: "\
+SYSENTER_CS and SYSENTER_EIP say with which selector and at which address
+SYSENTER enters the kernel. The kernel writes the same values on every
+processor, zero where it has no use for them. SYSENTER_ESP is not looked at
+here: kernels give each processor a stack of its own.",
+        manual: "APM volume 2, section 6.1.2 (SYSENTER and SYSEXIT)",
     }
     LstarOutsideKernel {
         name: "lstar-outside-kernel",
@@ -138,7 +155,8 @@ flags that the caller chose.",
 Windows enters its kernel at a routine of ntoskrnl.exe. An entry point in
 another module, or in no module, sees every system call first. Where the
 snapshot has no list of modules, this is judged by the address alone: the upper
-half belongs to the kernel.",
+half belongs to the kernel. Where modules overlap, an address belongs to the
+image that begins nearest below it.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     CstarOutsideKernel {
@@ -151,7 +169,8 @@ half belongs to the kernel.",
 AMD's processors execute SYSCALL in compatibility mode too, and then enter the
 kernel at CSTAR: every 32-bit program can take that way. An entry point in
 another module, or in no module, is a hook as it is in LSTAR. Where the
-snapshot has no list of modules, this is judged by the address alone.",
+snapshot has no list of modules, this is judged by the address alone. Systems
+other than Windows may leave it 0.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     SysenterOutsideKernel {
@@ -193,7 +212,7 @@ three registers or none.",
     StarInvalid {
         name: "star-invalid",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::Star],
         title: "STAR does not hold selectors that SYSCALL and SYSRET could use.",
         meaning: "\
@@ -230,14 +249,14 @@ by 48, because kernels load their image in the upper 128 TiB.",
 The driver reads the same state twice: by VMSAVE, and by RDMSR, STR, SLDT, MOV
 and the descriptor table. Two answers mean that a hypervisor emulates VMSAVE or
 RDMSR wrongly, or hides something, or that a descriptor in memory was changed
-after the processor had loaded it. Accessed, busy and granularity bits, which
-processors store differently, are not compared.",
+or taken away after the processor had loaded it. Accessed, busy and granularity
+bits, which processors store differently, are not compared.",
         manual: "APM volume 2, section 15.5.2 (VMSAVE and VMLOAD) and appendix B",
     }
     TrBaseShared {
         name: "tr-base-shared",
         severity: Alarm,
-        basis: LongMode,
+        basis: TaskState,
         fields: [Field::TrBase],
         title: "Several processors use one task state segment.",
         meaning: "\
@@ -248,7 +267,7 @@ interrupts. Two processors with one would push onto the same stack.",
     GsBaseShared {
         name: "gs-base-shared",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::GsBase],
         title: "Several processors have the same GS base.",
         meaning: "\
@@ -261,7 +280,7 @@ another looks like this.",
     GsBaseOutsideKernel {
         name: "gs-base-outside-kernel",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::GsBase],
         title: "GS base is no address of the kernel.",
         meaning: "\
@@ -273,18 +292,20 @@ done twice, and the kernel uses data that a program controls.",
     TssInvalid {
         name: "tss-invalid",
         severity: Alarm,
-        basis: LongMode,
+        basis: TaskState,
         fields: [Field::TrSelector, Field::TrAttrib, Field::TrLimit, Field::TrBase],
         title: "TR does not describe a task state segment that a processor could use.",
         meaning: "\
 TR must hold a present 64-bit task state segment (type 9 or 11, not a code or
-data segment) of at least 104 bytes, in the kernel's half of the address space.",
+data segment) of at least 104 bytes, in the kernel's half of the address space,
+selected from the global table: LTR refuses null and local selectors. A guest
+whose TR is as at reset has loaded none, and is not judged.",
         manual: "APM volume 2, sections 4.8.3 (System Descriptors) and 12.2.5",
     }
     TrLimitDiffers {
         name: "tr-limit-differs",
         severity: Alarm,
-        basis: LongMode,
+        basis: TaskState,
         fields: [Field::TrLimit],
         title: "The limit of the task state segment is not the same on all processors.",
         meaning: "\
@@ -308,7 +329,7 @@ privilege. Windows on x64 keeps the limit at 67h, so that there is none.",
     SfmaskWeak {
         name: "sfmask-weak",
         severity: Alarm,
-        basis: LongMode,
+        basis: SystemCalls,
         fields: [Field::Sfmask],
         title: "SYSCALL does not clear the interrupt, trap and direction flags.",
         meaning: "\
@@ -373,7 +394,9 @@ wrote EFER at that moment.",
         title: "EFER is not the same on all processors.",
         meaning: "\
 EFER switches long mode, SYSCALL and no-execute pages on, the same for every
-processor of a system. SVME is not looked at here: see `svm-in-use`.",
+processor of a system. SVME is not looked at here: see `svm-in-use`. Of a guest
+a processor on which SYSCALL is not enabled, as before its system has set it
+up, is not judged.",
         manual: "APM volume 2, section 3.1.7 (EFER)",
     }
     EferUnprotected {
@@ -431,7 +454,8 @@ were compared with nothing. Hypervisors that filter registers cause this.",
         meaning: "\
 A running Windows has one kernel. Another image of its name, in whatever case,
 wants to be taken for it: an entry point there reads as one of the kernel. The
-largest image of the name is taken for the kernel here.",
+first of the name, where Windows lists its kernel, is taken for it here, and
+entry points are judged weakly.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     ModuleNameDeceptive {

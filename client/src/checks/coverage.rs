@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use amd_svm::fields::VmsaveField;
+use amd_svm::msr::Efer;
+use amd_svm::witness::compares_hidden_parts;
 
 use super::catalogue::Basis;
 use super::{FindingId, is_upper_half};
@@ -41,20 +43,32 @@ pub enum Reason {
     NoModules,
     /// The snapshot has no list of modules: entry points are judged by address alone.
     ByAddress,
+    /// Several modules have the kernel's name, or its image overlaps another, is larger than any
+    /// kernel, or is in the programs' half of the address space.
+    KernelInDoubt,
     /// No module of the list has the kernel's name: entry points are judged by address alone.
     NoKernel,
     /// The snapshot was saved without what was read beside VMSAVE.
     NoWitness,
     /// The registers could not be read without VMSAVE.
     WitnessUnread,
+    /// A hidden part was not selected from the global descriptor table, or is not present: there was
+    /// no descriptor to compare it with.
+    PartlyCompared,
     /// The file lists contradictions, without the values that were compared.
     ListedOnly,
     /// The source does not tell EFER.
     EferNotRecorded,
     /// The rule presumes a running x64 Windows seen by its own driver.
     NotWindows,
+    /// The rule is about what the driver does around VMSAVE.
+    NotFromDriver,
     /// The guest was not in long mode.
     NotLongMode,
+    /// EFER.SCE is clear: the guest does not use SYSCALL, and has not set up what goes with it.
+    SyscallDisabled,
+    /// TR is as it is at reset: the guest has not loaded a task state segment.
+    TrAtReset,
     /// The guest's state is encrypted: what values there are are not the guest's.
     Encrypted,
     /// VMSAVE's part of the page is empty.
@@ -76,13 +90,18 @@ impl Reason {
             Self::PartlyRecorded => "partly-recorded",
             Self::NoModules => "no-modules",
             Self::ByAddress => "by-address",
+            Self::KernelInDoubt => "kernel-in-doubt",
             Self::NoKernel => "no-kernel",
             Self::NoWitness => "no-witness",
             Self::WitnessUnread => "witness-unread",
+            Self::PartlyCompared => "partly-compared",
             Self::ListedOnly => "listed-only",
             Self::EferNotRecorded => "efer-not-recorded",
             Self::NotWindows => "not-windows",
+            Self::NotFromDriver => "not-from-driver",
             Self::NotLongMode => "not-long-mode",
+            Self::SyscallDisabled => "syscall-disabled",
+            Self::TrAtReset => "tr-at-reset",
             Self::Encrypted => "encrypted",
             Self::Empty => "empty",
             Self::Vmsa => "vmsa",
@@ -102,15 +121,20 @@ impl fmt::Display for Reason {
             Self::NoModules => "no module list",
             Self::ByAddress => "no module list, so by address alone",
             Self::NoKernel => "no module has the kernel's name",
+            Self::KernelInDoubt => "the modules leave the kernel's image in doubt",
             Self::NoWitness => "no values that were read without VMSAVE",
             Self::WitnessUnread => "the registers could not be read without VMSAVE",
+            Self::PartlyCompared => "a segment has no descriptor to be compared with",
             Self::ListedOnly => "by the disagreements that the file lists, without their values",
             Self::EferNotRecorded => "EFER is not recorded",
             Self::NotWindows => "not a snapshot of a running Windows",
+            Self::NotFromDriver => "not taken by the driver",
             Self::NotLongMode => "not in long mode",
+            Self::SyscallDisabled => "SYSCALL is not enabled",
+            Self::TrAtReset => "TR is as at reset",
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing stored",
-            Self::Vmsa => "a SEV-ES save area (VMSA)",
+            Self::Vmsa => "an SEV-ES save area (VMSA)",
         })
     }
 }
@@ -139,6 +163,10 @@ pub(super) struct Class {
     mode: Mode,
     windows: bool,
     from_driver: bool,
+    /// The guest has not enabled SYSCALL.
+    no_syscall: bool,
+    /// The guest has not loaded TR.
+    tr_at_reset: bool,
     /// EFER as the driver found it, or as the page tells it.
     has_efer: bool,
     witness: WitnessState,
@@ -175,7 +203,21 @@ enum WitnessState {
     Absent,
     Unread,
     Listed,
+    /// With a hidden part that is compared with no descriptor.
+    Partly,
     There,
+}
+
+impl WitnessState {
+    fn of(snapshot: &Snapshot, id: ProcessorId, capture: &Capture) -> Self {
+        match &capture.witness {
+            Some(Ok(_)) if compares_hidden_parts(&capture.vmsave) => Self::There,
+            Some(Ok(_)) => Self::Partly,
+            _ if snapshot.listed.contains_key(&id.index) => Self::Listed,
+            Some(Err(_)) => Self::Unread,
+            None => Self::Absent,
+        }
+    }
 }
 
 /// The kernel's image among the modules.
@@ -187,6 +229,8 @@ pub(super) enum Kernel<'a> {
     Unnamed,
     /// The image.
     Known(&'a KernelModule),
+    /// The image, as far as a list can tell that no system has.
+    InDoubt(&'a KernelModule),
 }
 
 fn bit(field: Field) -> Fields {
@@ -200,6 +244,8 @@ impl Class {
             mode: Mode::Absent,
             windows: false,
             from_driver: false,
+            no_syscall: false,
+            tr_at_reset: false,
             has_efer: false,
             witness: WitnessState::Absent,
             hidden: 0,
@@ -227,18 +273,18 @@ impl Class {
             .redacted
             .iter()
             .filter(|field| snapshot.hides(**field, capture));
+        let windows = from_driver || insists_on_windows;
+        let efer = capture.guest.map(|guest| guest.efer);
+        let efer = efer.filter(|efer| *efer != Efer::default());
         Self {
             mode: Mode::of(snapshot, capture),
-            windows: from_driver || insists_on_windows,
+            windows,
             from_driver,
-            has_efer: capture.details.is_some()
-                || capture.guest.is_some_and(|guest| guest.efer != 0.into()),
-            witness: match &capture.witness {
-                Some(Ok(_)) => WitnessState::There,
-                _ if snapshot.listed.contains_key(&id.index) => WitnessState::Listed,
-                Some(Err(_)) => WitnessState::Unread,
-                None => WitnessState::Absent,
-            },
+            // Windows enables SYSCALL and loads TR before any driver runs.
+            no_syscall: !windows && efer.is_some_and(|efer| !efer.system_call()),
+            tr_at_reset: !windows && is_at_reset(capture),
+            has_efer: capture.details.is_some() || efer.is_some(),
+            witness: WitnessState::of(snapshot, id, capture),
             // A file may name a field twice.
             hidden: hidden.fold(0, |all, field| all | bit(*field)),
             absent: absent(capture),
@@ -265,9 +311,10 @@ impl Class {
         if let Some(reason) = self.by_mode(basis, kernel) {
             return Extent::Not(reason);
         }
-        let extent = self
-            .by_basis(basis, kernel)
-            .unwrap_or_else(|| self.by_hidden(rule));
+        let extent = match (self.by_basis(basis, kernel), self.by_hidden(rule)) {
+            (Some(Extent::Weakly(_)), hidden @ Extent::Not(_)) => hidden,
+            (by_basis, hidden) => by_basis.unwrap_or(hidden),
+        };
         let is_about_values = !matches!(basis, Basis::Always | Basis::Modules);
         if self.is_stale && is_about_values && extent == Extent::Judged {
             return Extent::Weakly(Reason::Encrypted);
@@ -298,34 +345,49 @@ impl Class {
     fn by_basis(&self, basis: Basis, kernel: Kernel) -> Option<Extent> {
         match basis {
             Basis::Always | Basis::Modules | Basis::Captured | Basis::LongMode => None,
-            Basis::Windows => unless_windows(self.windows),
-            Basis::Driver => unless_windows(self.from_driver).or_else(|| self.unless_efer()),
-            Basis::WindowsEfer => unless_windows(self.windows).or_else(|| self.unless_efer()),
-            Basis::Efer => self.unless_efer(),
+            Basis::SystemCalls => self.unless_syscall(),
+            Basis::TaskState => not_if(self.tr_at_reset, Reason::TrAtReset),
+            Basis::Windows => not_if(!self.windows, Reason::NotWindows),
+            Basis::Driver => {
+                not_if(!self.from_driver, Reason::NotFromDriver).or_else(|| self.unless_efer())
+            }
+            Basis::WindowsEfer => {
+                not_if(!self.windows, Reason::NotWindows).or_else(|| self.unless_efer())
+            }
+            Basis::Efer => self.unless_efer().or_else(|| self.unless_syscall()),
             Basis::Witness => match self.witness {
                 WitnessState::Absent => Some(Extent::Not(Reason::NoWitness)),
                 WitnessState::Unread => Some(Extent::Not(Reason::WitnessUnread)),
                 WitnessState::Listed => Some(Extent::Weakly(Reason::ListedOnly)),
+                WitnessState::Partly => Some(Extent::Weakly(Reason::PartlyCompared)),
                 WitnessState::There => None,
             },
-            Basis::WitnessRead => {
-                (self.witness == WitnessState::Absent).then_some(Extent::Not(Reason::NoWitness))
+            Basis::WitnessRead => not_if(self.witness == WitnessState::Absent, Reason::NoWitness),
+            Basis::EntryPoint(field) => {
+                // SYSENTER does not ask EFER.
+                let by_syscall = field != Field::SysenterEip;
+                let disabled = by_syscall.then(|| self.unless_syscall()).flatten();
+                disabled.or(match kernel {
+                    Kernel::Known(_) => None,
+                    Kernel::NoList => Some(Extent::Weakly(Reason::ByAddress)),
+                    Kernel::Unnamed => Some(Extent::Weakly(Reason::NoKernel)),
+                    Kernel::InDoubt(_) => Some(Extent::Weakly(Reason::KernelInDoubt)),
+                })
             }
-            Basis::EntryPoint(field) => match kernel {
-                Kernel::Known(_) => None,
-                // There is no address to judge, either.
-                _ if self.is_hidden(field) => None,
-                Kernel::NoList => Some(Extent::Weakly(Reason::ByAddress)),
-                Kernel::Unnamed => Some(Extent::Weakly(Reason::NoKernel)),
-            },
-            Basis::KernelImage => {
-                matches!(kernel, Kernel::Unnamed).then_some(Extent::Not(Reason::NoKernel))
-            }
+            Basis::KernelImage => self.unless_syscall().or(match kernel {
+                Kernel::Unnamed => Some(Extent::Not(Reason::NoKernel)),
+                Kernel::InDoubt(_) => Some(Extent::Weakly(Reason::KernelInDoubt)),
+                Kernel::Known(_) | Kernel::NoList => None,
+            }),
         }
     }
 
     fn unless_efer(&self) -> Option<Extent> {
-        (!self.has_efer).then_some(Extent::Not(Reason::EferNotRecorded))
+        not_if(!self.has_efer, Reason::EferNotRecorded)
+    }
+
+    fn unless_syscall(&self) -> Option<Extent> {
+        not_if(self.no_syscall, Reason::SyscallDisabled)
     }
 
     fn by_hidden(&self, rule: FindingId) -> Extent {
@@ -390,8 +452,16 @@ impl FindingId {
     }
 }
 
-fn unless_windows(is_windows: bool) -> Option<Extent> {
-    (!is_windows).then_some(Extent::Not(Reason::NotWindows))
+fn not_if(lacks: bool, reason: Reason) -> Option<Extent> {
+    lacks.then_some(Extent::Not(reason))
+}
+
+/// Whether TR is as the processor has it at reset, but for its type.
+///
+/// Source: APM volume 2, section 14.1.3 (Processor Initialization State).
+fn is_at_reset(capture: &Capture) -> bool {
+    let tr = &capture.vmsave.tr;
+    (tr.selector, tr.limit, tr.base) == (0, 0xFFFF, 0)
 }
 
 impl Mode {

@@ -3,7 +3,7 @@
 use amd_svm::descriptor::Selector;
 
 use super::{Finding, FindingId, Kernel, Machine, finding_of, is_canonical, unfit, unfit_captures};
-use crate::model::{Field, KernelModule};
+use crate::model::{Field, KernelModule, kernel_module};
 
 /// TF, IF and DF of RFLAGS.
 const FLAGS_TO_CLEAR: u64 = 0x700;
@@ -22,7 +22,12 @@ const WINDOWS_SELECTORS: [u16; 2] = [0x10, 0x23];
 pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
     for (id, field, may_be_unset) in [
         (FindingId::LstarOutsideKernel, Field::Lstar, false),
-        (FindingId::CstarOutsideKernel, Field::Cstar, false),
+        // Linux writes it by the vendor that CPUID tells, which a hypervisor may choose.
+        (
+            FindingId::CstarOutsideKernel,
+            Field::Cstar,
+            !machine.is_windows(),
+        ),
         (FindingId::SysenterOutsideKernel, Field::SysenterEip, true),
     ] {
         let is_fit = |address| may_be_unset && address == 0 || is_in_kernel(machine, address);
@@ -33,7 +38,7 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
             )
         }));
     }
-    if let Kernel::Known(kernel) = machine.kernel {
+    if let Kernel::Known(kernel) | Kernel::InDoubt(kernel) = machine.kernel {
         for field in [Field::Lstar, Field::Cstar, Field::SysenterEip] {
             findings.extend(in_headers(machine, field, kernel));
         }
@@ -69,14 +74,18 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
     ));
 }
 
-/// Whether the address lies in the kernel's image, as far as the snapshot can tell.
+/// Whether the address lies in the kernel's image, as far as the snapshot can tell. No kernel has an
+/// entry point in the programs' half of the address space, whatever its modules say.
 fn is_in_kernel(machine: &Machine, address: u64) -> bool {
-    match machine.kernel {
-        Kernel::Known(kernel) => kernel.contains(address),
-        Kernel::NoList | Kernel::Unnamed => {
-            address >> 63 == 1 && is_canonical(address, IMAGE_ADDRESS_BITS)
+    let modules = &machine.snapshot.modules;
+    let is_in_image = match machine.kernel {
+        Kernel::Known(kernel) | Kernel::InDoubt(kernel) => {
+            kernel.contains(address)
+                && kernel_module::at(modules, address).is_some_and(|one| one.base == kernel.base)
         }
-    }
+        Kernel::NoList | Kernel::Unnamed => true,
+    };
+    is_in_image && address >> 63 == 1 && is_canonical(address, IMAGE_ADDRESS_BITS)
 }
 
 fn in_headers(machine: &Machine, field: Field, kernel: &KernelModule) -> Option<Finding> {

@@ -125,7 +125,7 @@ mod tests {
             assert!(id.meaning().lines().all(|line| line.len() < 80));
             assert!(id.manual().starts_with("APM volume "));
         }
-        assert_eq!(names.len(), 31);
+        assert_eq!(names.len(), 32);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl<'a> Machine<'a> {
         }
         Self {
             snapshot,
-            kernel: modules::kernel(&snapshot.modules),
+            kernel: modules::doubted(&snapshot.modules),
             classes,
             subjects,
         }
@@ -53,6 +53,11 @@ impl<'a> Machine<'a> {
         }
         let all = self.subjects.iter();
         all.filter(move |subject| judged.get(&subject.class).is_some_and(|judged| *judged))
+    }
+
+    /// Whether the rules of Windows hold.
+    pub(super) fn is_windows(&self) -> bool {
+        self.classes.keys().any(Class::is_windows)
     }
 
     /// The values of a field that a rule may judge, each with its processors.

@@ -1,8 +1,10 @@
 //! The list of modules: which is the kernel, and which names deceive.
 
+use std::ptr;
+
 use super::coverage::Kernel;
 use super::machine::Machine;
-use super::{Finding, FindingId};
+use super::{Finding, FindingId, is_upper_half};
 use crate::model::KernelModule;
 
 /// The names that Windows' kernel has on x64, as it is loaded or as it is filed.
@@ -54,16 +56,35 @@ const INVISIBLE: [(char, char); 21] = [
     ('\u{E0000}', '\u{E0FFF}'),
 ];
 
-/// The kernel: of the modules of its name the largest, wherever it stands in the list.
+/// The size of a kernel at most, in bytes: that of Windows has some 20 MiB.
+const LARGEST_KERNEL: u32 = 0x800_0000;
+
+/// The kernel: of the modules of its name the first, because Windows lists it before all that it
+/// loads.
 pub(super) fn kernel(modules: &[KernelModule]) -> Kernel<'_> {
     if modules.is_empty() {
         return Kernel::NoList;
     }
-    let named = modules.iter().filter(|module| is_kernels(&module.name));
-    // Of equals the first, which was loaded first.
-    match named.rev().max_by_key(|module| module.size) {
+    match modules.iter().find(|module| is_kernels(&module.name)) {
         Some(module) => Kernel::Known(module),
         None => Kernel::Unnamed,
+    }
+}
+
+/// The same, with a doubt where the list is one that no system has.
+pub(super) fn doubted(modules: &[KernelModule]) -> Kernel<'_> {
+    let kernel = kernel(modules);
+    let Kernel::Known(image) = kernel else {
+        return kernel;
+    };
+    let is_strange = |other: &KernelModule| {
+        is_kernels(&other.name) || image.contains(other.base) || other.contains(image.base)
+    };
+    let mut others = modules.iter().filter(|other| !ptr::eq(*other, image));
+    if image.size > LARGEST_KERNEL || !is_upper_half(image.base) || others.any(is_strange) {
+        Kernel::InDoubt(image)
+    } else {
+        kernel
     }
 }
 
@@ -281,18 +302,48 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_found_by_its_name_and_its_size() {
+    fn the_kernel_is_the_first_of_its_name() {
         let modules = [
             module("hal.dll", 0x1000, 0x100_0000),
-            module("NTOSKRNL.EXE", 0x2000, 0x1000),
-            module("ntoskrnl.exe", 0x3000, 0x104_7000),
+            module("NTOSKRNL.EXE", 0x2000, 0x104_7000),
+            module("ntoskrnl.exe", 0x3000, 0x200_0000),
         ];
         let Kernel::Known(kernel) = kernel(&modules) else {
             panic!("not found");
         };
-        assert_eq!(kernel.base, 0x3000);
+        assert_eq!(kernel.base, 0x2000);
         assert!(matches!(super::kernel(&modules[..1]), Kernel::Unnamed));
         assert!(matches!(super::kernel(&[]), Kernel::NoList));
+    }
+
+    #[test]
+    fn a_list_that_no_system_has_leaves_a_doubt() {
+        const BASE: u64 = 0xFFFF_F803_1200_0000;
+        const SIZE: u32 = 0x104_7000;
+        let end = BASE + u64::from(SIZE);
+        let is_doubted = |first: KernelModule, other: KernelModule| {
+            matches!(doubted(&[first, other]), Kernel::InDoubt(_))
+        };
+        let kernel = || module("ntoskrnl.exe", BASE, SIZE);
+        let beside = || module("hal.dll", end, 0x6000);
+        assert!(!is_doubted(kernel(), beside()));
+        for other in [
+            module("evil.sys", end - 1, 0x1000),
+            module("evil.sys", BASE - 1, 2),
+            module("ntkrnlmp.exe", end, 0x6000),
+        ] {
+            assert!(is_doubted(kernel(), other));
+        }
+        for first in [
+            module("ntoskrnl.exe", BASE - (1 << 31), LARGEST_KERNEL + 1),
+            module("ntoskrnl.exe", 0x7FF6_0000_0000, SIZE),
+        ] {
+            assert!(is_doubted(first, beside()));
+        }
+        assert!(!is_doubted(
+            module("ntoskrnl.exe", BASE - (1 << 31), LARGEST_KERNEL),
+            beside()
+        ));
     }
 
     #[test]

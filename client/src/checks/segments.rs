@@ -172,7 +172,9 @@ fn is_task_state_segment(tr: &Segment) -> bool {
     const AVAILABLE: u8 = 0x9;
     const BUSY: u8 = 0xB;
     let attributes = tr.attributes;
-    attributes.present()
+    // LTR refuses the others.
+    Selector(tr.selector).global_offset().is_some()
+        && attributes.present()
         && !attributes.code_or_data()
         && [AVAILABLE, BUSY].contains(&attributes.segment_type())
         && tr.limit >= TSS_LIMIT

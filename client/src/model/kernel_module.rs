@@ -66,9 +66,17 @@ pub(crate) fn printable(text: &str) -> String {
     printed
 }
 
+/// The module that an address lies in. Images do not overlap: where a list says that they do, one is
+/// smaller than it says, and the address belongs to the one that begins nearest below it.
+pub(crate) fn at(modules: &[KernelModule], address: u64) -> Option<&KernelModule> {
+    let all = modules.iter().filter(|module| module.contains(address));
+    // Of equals the first.
+    all.rev().max_by_key(|module| module.base)
+}
+
 /// The address as module and offset, safe to print.
 pub(crate) fn symbolic(modules: &[KernelModule], address: u64) -> Option<String> {
-    let module = modules.iter().find(|module| module.contains(address))?;
+    let module = at(modules, address)?;
     Some(format!(
         "{}+{:#x}",
         module.printable_name(),
@@ -148,6 +156,23 @@ mod tests {
         );
         assert_eq!(symbolic(&modules, 0xFFFF_F803_2000_8000), None);
         assert_eq!(symbolic(&modules, 0), None);
+    }
+
+    #[test]
+    fn an_address_in_images_that_overlap_belongs_to_the_one_that_begins_nearest_below_it() {
+        let module = |name: &str, base, size| KernelModule {
+            name: name.to_owned(),
+            base,
+            size,
+        };
+        let modules = [
+            module("ntoskrnl.exe", 0x1000, u32::MAX),
+            module("evil.sys", 0x9000, 0x1000),
+            module("twin.sys", 0x9000, 0x1000),
+        ];
+        let symbolic = |address| symbolic(&modules, address);
+        assert_eq!(symbolic(0x9010).as_deref(), Some("evil.sys+0x10"));
+        assert_eq!(symbolic(0xA000).as_deref(), Some("ntoskrnl.exe+0x9000"));
     }
 
     proptest! {

@@ -61,7 +61,8 @@ impl Page<'_> {
     /// The values that a finding rests on, and those that it compares them with.
     fn values(finding: &Finding) -> impl Iterator<Item = (&Evidence, &'static str)> {
         let values = finding.values.iter().map(|value| (value, ""));
-        values.chain(finding.others.iter().map(|value| (value, "most have ")))
+        let have = finding.others_have();
+        values.chain(finding.others.iter().map(move |value| (value, have)))
     }
 
     /// The value that a finding rests on, as people read it.

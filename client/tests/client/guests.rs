@@ -1,5 +1,7 @@
 //! Guests by what their pages say: which register a finding names, and what is not judged.
 
+use amd_svm::segment::Segment;
+use amd_svm::vmcb::SystemCallRegisters;
 use client::{Capture, Extent, Field, Finding, FindingId, Guest, Judge, Reason, Snapshot, check};
 use serde_json::Value;
 
@@ -217,6 +219,126 @@ fn what_is_left_in_the_page_of_an_encrypted_guest_is_judged_weakly() {
     assert_eq!(extent(&snapshot, rule, 0), Extent::Judged);
 }
 
+/// Long mode as firmware uses it: EFER.SCE is clear, and what goes with SYSCALL and TR is as at reset.
+fn firmware() -> Snapshot {
+    let mut snapshot = guests();
+    for index in 0..4 {
+        let one = capture(&mut snapshot, index);
+        one.vmsave.system_call = SystemCallRegisters::default();
+        one.vmsave.gs = Segment::new(0x30, 0xC93.into(), u32::MAX, 0);
+        one.vmsave.tr = Segment::new(0, 0x08B.into(), 0xFFFF, 0);
+        let guest = one.guest.as_mut().unwrap();
+        guest.efer = 0x1D00.into();
+        guest.cpl = 0;
+    }
+    snapshot
+}
+
+#[test]
+fn what_goes_with_syscall_says_nothing_where_it_is_not_enabled() {
+    let snapshot = firmware();
+    assert_eq!(check(&snapshot).findings, []);
+    for rule in [
+        FindingId::LstarOutsideKernel,
+        FindingId::CstarOutsideKernel,
+        FindingId::StarInvalid,
+        FindingId::SfmaskWeak,
+        FindingId::GsBaseOutsideKernel,
+        FindingId::GsBaseShared,
+    ] {
+        let disabled = Extent::Not(Reason::SyscallDisabled);
+        assert_eq!(extent(&snapshot, rule, 0), disabled, "{rule}");
+    }
+    for rule in [FindingId::TssInvalid, FindingId::TrBaseShared] {
+        let at_reset = Extent::Not(Reason::TrAtReset);
+        assert_eq!(extent(&snapshot, rule, 0), at_reset, "{rule}");
+    }
+    let findings = Judge::default().as_windows().judge(&snapshot).findings;
+    for id in [
+        FindingId::EferUnprotected,
+        FindingId::LstarOutsideKernel,
+        FindingId::TssInvalid,
+    ] {
+        assert!(findings.iter().any(|finding| finding.id == id), "{id}");
+    }
+    // Another task state segment than that of reset is one that was loaded.
+    for (limit, base) in [(0x67, 0), (0xFFFF, 0xFFFF_C480_0001_0000)] {
+        let mut snapshot = firmware();
+        let tr = &mut capture(&mut snapshot, 2).vmsave.tr;
+        (tr.limit, tr.base) = (limit, base);
+        finding(&snapshot, FindingId::TssInvalid);
+    }
+}
+
+#[test]
+fn a_processor_that_its_system_has_not_set_up_is_not_compared_with_the_others() {
+    let mut snapshot = guests();
+    let one = capture(&mut snapshot, 2);
+    one.vmsave.system_call = SystemCallRegisters::default();
+    one.guest.as_mut().unwrap().efer = 0x1500.into();
+    assert_eq!(check(&snapshot).findings, []);
+    assert!(!check(&snapshot).is_complete());
+    for rule in [FindingId::LstarDiffers, FindingId::EferDiffers] {
+        assert_eq!(
+            extent(&snapshot, rule, 2),
+            Extent::Not(Reason::SyscallDisabled)
+        );
+        assert_eq!(extent(&snapshot, rule, 1), Extent::Judged);
+    }
+    // With SCE the same values are what a hook would leave.
+    let one = capture(&mut snapshot, 2);
+    one.guest.as_mut().unwrap().efer = 0x1D01.into();
+    let found = finding(&snapshot, FindingId::LstarDiffers);
+    assert_eq!(named(&found), [(Field::Lstar, vec![2])]);
+}
+
+#[test]
+fn what_sysenter_goes_by_is_the_same_on_all_but_for_its_stack() {
+    let mut snapshot = guests();
+    for index in 0..4 {
+        let registers = &mut capture(&mut snapshot, index).vmsave.system_call;
+        registers.sysenter_cs = 0x10;
+        registers.sysenter_eip = 0xFFFF_F803_1A42_0000;
+        registers.sysenter_esp = 0xFFFF_FE00_0000_3000 + (u64::try_from(index).unwrap() << 12);
+    }
+    assert_eq!(check(&snapshot).findings, []);
+    let registers = &mut capture(&mut snapshot, 3).vmsave.system_call;
+    registers.sysenter_eip = 0xFFFF_F803_1A42_0040;
+    let found = finding(&snapshot, FindingId::SysenterDiffers);
+    assert_eq!(named(&found), [(Field::SysenterEip, vec![3])]);
+    assert_eq!(
+        found.sentence,
+        "SYSENTER_EIP has 2 values; not with the majority: processor 3"
+    );
+}
+
+#[test]
+fn cstar_may_be_zero_outside_windows() {
+    let mut snapshot = guests();
+    for index in 0..4 {
+        capture(&mut snapshot, index).vmsave.system_call.cstar = 0;
+    }
+    assert_eq!(check(&snapshot).findings, []);
+    let findings = Judge::default().as_windows().judge(&snapshot).findings;
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:?}");
+    };
+    assert_eq!(finding.id, FindingId::CstarOutsideKernel);
+}
+
+#[test]
+fn what_a_page_lacks_of_a_snapshot_of_the_driver_is_said_for_what_it_is() {
+    let snapshot = guests();
+    let verdict = Judge::default().as_windows().judge(&snapshot);
+    for rule in [FindingId::EferNotRestored, FindingId::SvmInUse] {
+        let mut coverage = verdict.coverage.iter();
+        let one = coverage.find(|one| one.rule == rule).unwrap();
+        assert_eq!(one.extent, Extent::Not(Reason::NotFromDriver));
+    }
+    let rule = FindingId::TrLimitWide;
+    assert_eq!(extent(&snapshot, rule, 0), Extent::Not(Reason::NotWindows));
+}
+
 /// Pages by the bytes at their offsets.
 fn page(parts: &[(usize, &[u8])]) -> Vec<u8> {
     let mut page = vec![0; 4096];
@@ -244,7 +366,7 @@ fn a_save_area_of_an_encrypted_guest_is_told_by_name_and_nothing_of_it_is_judged
         std::fs::write(&path, page(&parts)).unwrap();
         let ran = run(&["check", "--from", &path], &mut Driver::with_processors(1));
         assert_eq!(ran.exit, 7, "{name}: {}", ran.stdout);
-        let told = "not judged (a SEV-ES save area (VMSA)): lstar-differs";
+        let told = "not judged (an SEV-ES save area (VMSA)): lstar-differs";
         assert!(ran.stdout.contains(told), "{name}: {}", ran.stdout);
         assert!(!ran.stdout.contains("alarm"), "{name}: {}", ran.stdout);
         let ran = run(
@@ -258,7 +380,7 @@ fn a_save_area_of_an_encrypted_guest_is_told_by_name_and_nothing_of_it_is_judged
         assert!(
             shown
                 .stdout
-                .contains("processor 0: the page is a SEV-ES save area (VMSA)"),
+                .contains("processor 0: the page is an SEV-ES save area (VMSA)"),
             "{}",
             shown.stdout
         );

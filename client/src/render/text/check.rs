@@ -96,7 +96,7 @@ fn findings_with_values(text: &mut String, selected: &Selected, palette: Palette
             let _ = writeln!(text, "  {}", line(evidence));
         }
         for evidence in &finding.others {
-            let _ = writeln!(text, "  most have {}", line(evidence));
+            let _ = writeln!(text, "  {}{}", finding.others_have(), line(evidence));
         }
     }
 }

@@ -44,6 +44,22 @@ pub const RULES: &[Rule] = &[
         blinds: Some(refused),
     },
     Rule {
+        id: FindingId::SysenterDiffers,
+        breaks: |s| capture(s, 2).vmsave.system_call.sysenter_eip = 0xFFFF_F803_1A42_0000,
+        also: &[],
+        keeps: |s| {
+            // Each processor may have a stack of its own.
+            capture(s, 2).vmsave.system_call.sysenter_esp = 0xFFFF_C480_0001_1000;
+            every(s, |one| {
+                one.vmsave.system_call.sysenter_cs = 0x10;
+                one.vmsave.system_call.sysenter_eip = 0xFFFF_F803_1A42_0000;
+            });
+        },
+        blinds: Some(|s| {
+            hide(s, Field::SysenterEip);
+        }),
+    },
+    Rule {
         id: FindingId::LstarOutsideKernel,
         breaks: |s| {
             every(s, |one| {
@@ -105,9 +121,9 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: FindingId::SysenterIncomplete,
-        breaks: |s| capture(s, 1).vmsave.system_call.sysenter_cs = 0x10,
+        breaks: |s| every(s, |one| one.vmsave.system_call.sysenter_cs = 0x10),
         also: &[],
-        keeps: |s| capture(s, 1).vmsave.system_call.sysenter_cs = 0x3,
+        keeps: |s| every(s, |one| one.vmsave.system_call.sysenter_cs = 0x3),
         blinds: Some(refused),
     },
     Rule {
