@@ -11,7 +11,7 @@ use super::field::redactable;
 use super::{Field, KernelModule, Snapshot, sort};
 
 /// Bytes below which no system maps anything: such numbers are no addresses.
-const LOWEST: u64 = 0x1_0000;
+pub(crate) const LOWEST: u64 = 0x1_0000;
 
 /// What addresses and made-up regions are rounded to, and keep their offset in.
 const PAGE: u64 = 0x1000;
@@ -30,6 +30,9 @@ enum Half {
     UpperOfFive,
     /// The kernel, with four.
     Upper,
+    /// Nothing, with any: an address that no processor could hold, most of whose bits may be those of
+    /// one that it does.
+    Neither,
 }
 
 impl Half {
@@ -42,7 +45,7 @@ impl Half {
             (-1, _) => Some(Self::Upper),
             (_, 0) => Some(Self::LowerOfFive),
             (_, -1) => Some(Self::UpperOfFive),
-            _ => None,
+            _ => Some(Self::Neither),
         }
     }
 
@@ -53,6 +56,7 @@ impl Half {
             Self::LowerOfFive => 0x0010_0000_0000_0000,
             Self::UpperOfFive => 0xFF10_0000_0000_0000,
             Self::Upper => 0xFFFF_8000_0000_0000,
+            Self::Neither => 0x4010_0000_0000_0000,
         }
     }
 
@@ -63,6 +67,7 @@ impl Half {
             Self::LowerOfFive => 0x0001_0000_0000_0000,
             Self::UpperOfFive => 0xFF00_1000_0000_0000,
             Self::Upper => 0xFFFF_F000_0000_0000,
+            Self::Neither => 0x4000_1000_0000_0000,
         }
     }
 }

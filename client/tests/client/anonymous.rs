@@ -131,6 +131,50 @@ fn every_command_that_shows_a_machine_can_keep_it_to_itself() {
     assert_eq!(decoded, again);
 }
 
+#[test]
+fn an_address_that_no_processor_could_hold_gives_no_other_away() {
+    // One that is right, but for its upper bits; one in a program's half; and the list of the images.
+    for flipped in [0x7FFF << 48, 1 << 63, 1 << 62, 0xFF << 56] {
+        let mut before = example("healthy");
+        let address = before.modules[0].base + 0x3_3D62;
+        for processor in &mut before.processors {
+            let capture = processor.result.as_mut().unwrap();
+            let state = &mut capture.vmsave;
+            state.system_call.lstar = address ^ flipped;
+            state.fs.base = 0x7FF6_1234_5000 ^ flipped;
+            let Some(Ok(witness)) = &mut capture.witness else {
+                panic!("no witness");
+            };
+            witness.system_call.lstar = address ^ flipped ^ 1;
+        }
+        let mut after = before.clone();
+        after.make_anonymous();
+        let verdict = client::check(&before);
+        let ids: Vec<_> = verdict.findings.iter().map(|one| one.id).collect();
+        assert!(ids.contains(&FindingId::AddressNoncanonical), "{ids:?}");
+        assert_eq!(outcome(verdict), outcome(client::check(&after)));
+        let text = after.to_json().unwrap();
+        for secret in [address, address ^ 1, 0x7FF6_1234_5000] {
+            // Neither all of it nor its lower bits but for the offset in the page.
+            for bits in [64, 48, 40] {
+                let digits = format!(
+                    "{:0width$x}",
+                    secret << (64 - bits) >> (64 - bits),
+                    width = bits / 4
+                );
+                assert!(!text.contains(&digits), "{digits}");
+            }
+        }
+        after.make_anonymous();
+        assert_eq!(after.to_json().unwrap(), text);
+    }
+    let mut noncanonical = example("healthy");
+    noncanonical.modules[0].base ^= 1 << 62;
+    let base = noncanonical.modules[0].base;
+    noncanonical.make_anonymous();
+    assert_ne!(noncanonical.modules[0].base, base);
+}
+
 proptest! {
     #[test]
     fn any_snapshot_is_judged_as_before(before in snapshot()) {
