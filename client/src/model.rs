@@ -22,8 +22,8 @@ mod timestamp;
 mod unavailable;
 
 pub use driver::{Driver, DriverVersion};
-pub(crate) use error::LARGEST_FILE;
 pub use error::{DeviceError, Error, FileError};
+pub(crate) use error::{LARGEST_FILE, printable_path};
 pub use field::{Field, PageField, UnknownField};
 pub use format::{Format, UnknownFormat};
 pub use kernel_module::KernelModule;

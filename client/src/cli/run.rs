@@ -94,14 +94,15 @@ pub(crate) fn complain(stderr: &mut dyn Write, complaint: &str) {
     let _ = writeln!(stderr, "client: {}", in_one_line(complaint));
 }
 
-/// Arguments and files have a say in complaints: whatever a terminal would act on is spelt out.
+/// Arguments and files have a say in complaints: whatever a terminal would act on, and what is not
+/// seen or turns the direction of text, is spelt out. Letters of the system's language are left.
 fn in_one_line(complaint: &str) -> String {
     let mut line = String::with_capacity(complaint.len());
     for character in complaint.chars() {
-        if character.is_control() {
-            line.extend(character.escape_debug());
-        } else {
+        if character.is_ascii_graphic() {
             line.push(character);
+        } else {
+            line.extend(character.escape_debug());
         }
     }
     line

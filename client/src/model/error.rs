@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use amd_svm::vmcb::VMCB_SIZE;
 use protocol::MalformedReply;
 
+use super::kernel_module::printable;
 use super::{Driver, Format, OLDEST_SCHEMA, ProcessorId, ProcessorModel, SCHEMA, UnknownProcessor};
 
 /// Five times what 4096 processors take.
@@ -57,7 +58,7 @@ pub enum Error {
     #[error("--json prints one snapshot: --jsonl prints lines for any number of them")]
     OneSnapshot,
     /// A file was not read or written.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", printable_path(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -73,6 +74,11 @@ impl Error {
             reason: reason.into(),
         }
     }
+}
+
+/// A file's name in printable ASCII.
+pub(crate) fn printable_path(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 /// Why a device was not opened or did not carry out a request.
@@ -367,7 +373,7 @@ fn json_in_words(error: &serde_json::Error) -> String {
         ),
         ("expected a borrowed string", "expected a string"),
     ];
-    let mut message = error.to_string();
+    let mut message = printable(&error.to_string());
     for (name, words) in RANGES {
         // Longer names begin with shorter ones.
         if let Some(at) = message.find(name)

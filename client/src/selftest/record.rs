@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Kind, System};
 use super::outcome::{Counts, Outcome, Value};
 use crate::model::Driver;
+use crate::model::kernel_module::printable;
 
 /// Version of the file's form: changes when a program that reads it has to change too. New members
 /// do not count.
@@ -62,7 +63,7 @@ pub(crate) enum NotRecord {
     Io(#[from] io::Error),
     #[error("it is larger than {} MiB: no self-test is", LARGEST_FILE >> 20)]
     TooLarge,
-    #[error("it is no self-test: {0}")]
+    #[error("it is no self-test: {}", printable(&.0.to_string()))]
     NotJson(#[from] serde_json::Error),
     #[error(
         "its `selftest` is {0}, and this client reads {SCHEMA}: use the client of a newer release"

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::DriverVersion;
+use crate::model::{DriverVersion, printable_path};
 
 /// A step or a question that failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub(crate) enum Failure {
         reason: io::Error,
     },
     /// A file or folder of this installation was not read, written or removed.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", printable_path(path))]
     File { path: PathBuf, reason: io::Error },
     /// The driver does not stop, because its device is open.
     #[error(
@@ -54,7 +54,7 @@ pub(crate) enum Failure {
     #[error(
         "{}: it does not say what was installed ({reason}): remove this file; a certificate that was \
          installed then stays, which `certutil -delstore` removes",
-        path.display()
+        printable_path(path)
     )]
     Record {
         path: PathBuf,

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::package::Certificate;
 use super::processor::Processor;
 use super::record::{Record, Slot, Store};
-use crate::model::DriverVersion;
+use crate::model::{DriverVersion, printable_path};
 
 /// A machine.
 ///
@@ -165,7 +165,9 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record(_) => f.write_str("note what is done"),
-            Self::Keep { from, .. } => write!(f, "copy the package in {}", from.display()),
+            Self::Keep { from, .. } => {
+                write!(f, "copy the package in {}", printable_path(from))
+            }
             Self::Discard(_) => f.write_str("delete a copy of the package"),
             Self::Forget => write!(f, "delete the folder {NAME} in Program Files"),
             Self::TestSigning(true) => {
@@ -193,7 +195,7 @@ impl fmt::Display for Action {
             Self::AddPackage(_) => write!(f, "add the package {NAME}.inf"),
             Self::RemovePackage(inf) => write!(f, "remove the package {inf}"),
             Self::DeleteService => write!(f, "delete the service {NAME}, if the package left it"),
-            Self::DeleteImage(path) => write!(f, "delete {}", path.display()),
+            Self::DeleteImage(path) => write!(f, "delete {}", printable_path(path)),
             Self::Start => write!(f, "start the service {NAME}"),
             Self::Stop => write!(f, "stop the service {NAME}"),
         }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::NAME;
-use crate::model::DriverVersion;
+use crate::model::{DriverVersion, printable_path};
 
 pub(super) use self::inf::is_ours;
 pub(crate) use self::signer::{Certificate, Signer};
@@ -39,14 +39,14 @@ pub(crate) enum NoPackage {
         "there is no {} in {}: take all files of the package along, or name their folder with \
          --package",
         .missing.join(", "),
-        .folder.display()
+        printable_path(.folder)
     )]
     Missing {
         missing: Vec<&'static str>,
         folder: PathBuf,
     },
     /// A file was not read.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", printable_path(path))]
     File {
         path: PathBuf,
         reason: std::io::Error,

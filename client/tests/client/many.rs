@@ -228,3 +228,97 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     );
     assert_eq!(String::from_utf8(stderr).unwrap(), "");
 }
+
+#[test]
+fn standard_input_is_named_once() {
+    let fleet = Fleet::new();
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_client"))
+        .args(["check", "-", "-"])
+        .stdin(fs::File::open(fleet.path("a.json")).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(8));
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stderr),
+        "client: -: standard input can be read but once: give one of the snapshots as a file\n"
+    );
+}
+
+/// What a terminal acts on, what is not seen, and a letter that is taken for another.
+const DECEPTIVE: &str = "x\u{202e}y\u{1b}[31m\nq\u{430}\u{2066}";
+
+#[cfg(unix)]
+#[test]
+fn no_name_of_a_file_reaches_the_terminal_as_it_is() {
+    let folder = Folder::new();
+    let path = folder.path(&format!("{DECEPTIVE}.json"));
+    fs::write(&path, "{}").unwrap();
+    let absent = folder.path(&format!("{DECEPTIVE}.none"));
+    let all = folder.path("");
+    for arguments in [
+        ["check", &all].as_slice(),
+        &["check", &path],
+        &["check", "--from", &path],
+        &["check", &absent],
+        &["show", &all],
+        &["show", "--jsonl", &all],
+        &["check", "--jsonl", &all],
+        &["diff", &path, &absent],
+        &["decode", &path],
+        &["report", &absent, "--from", &path],
+        &[
+            "save",
+            &format!("{absent}/no"),
+            "--from",
+            "examples/healthy.json",
+        ],
+        &["selftest", "--compare", &path],
+    ] {
+        let ran = run(arguments, &mut Driver::new(1, 1));
+        assert_ne!(ran.exit, 0, "{arguments:?}");
+        let told = ran.stdout + &ran.stderr;
+        let is_plain = |letter: char| letter.is_ascii_graphic() || " \n".contains(letter);
+        assert!(!told.is_empty() && told.chars().all(is_plain), "{told:?}");
+    }
+    // What was typed is told as it was, as far as it is harmless.
+    let ran = run(
+        &["check", &format!("--\u{e9}{DECEPTIVE}")],
+        &mut Driver::new(1, 1),
+    );
+    assert!(ran.stderr.contains("\\u{202e}") && ran.stderr.contains('\u{e9}'));
+    assert!(
+        !ran.stderr.contains(['\u{202e}', '\u{1b}', '\u{2066}']),
+        "{:?}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn no_text_of_a_file_reaches_the_terminal_as_it_is() {
+    let fleet = Fleet::new();
+    let text = fs::read_to_string(fleet.path("a.json")).unwrap();
+    let path = fleet.path("wrong.json");
+    for pointer in [
+        "/taken_at",
+        "/driver/version",
+        "/machine/host",
+        "/processors/0/vmsave",
+        "/processors/0/vmsave/lstar",
+        "/processors/0/witness",
+        "/processors/0/index",
+    ] {
+        let mut document: Value = serde_json::from_str(&text).unwrap();
+        *document.pointer_mut(pointer).unwrap() = match pointer {
+            "/machine/host" => DECEPTIVE.repeat(300).into(),
+            _ => DECEPTIVE.into(),
+        };
+        fs::write(&path, document.to_string()).unwrap();
+        let ran = run(&["check", &path], &mut Driver::new(1, 1));
+        assert_eq!((ran.exit, ran.stderr.lines().count()), (8, 1), "{pointer}");
+        let line = ran.stderr.trim_end();
+        assert!(
+            line.chars().all(|one| one.is_ascii_graphic() || one == ' '),
+            "{line:?}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use crate::cli::advice;
 use crate::cli::command_line::Files;
 use crate::cli::run::{Streams, complain};
 use crate::cli::terminal::CLEAR_LINE;
-use crate::input::listing;
+use crate::input::{STANDARD_INPUT, listing};
 use crate::model::{Error, FileError, Format, Snapshot};
 use crate::render::json;
 
@@ -41,11 +41,16 @@ pub(super) fn each(
     mut each: impl FnMut(&Path, Snapshot, &mut Streams) -> Result<(), Error>,
 ) -> Result<usize, Error> {
     let mut unread = 0;
+    let mut has_read_input = false;
     for (count, path) in listing::files(&input.files.paths).enumerate() {
         if count.is_multiple_of(STRIDE) {
             show(count, streams);
         }
         let done = path.and_then(|path| {
+            let is_input = path.as_os_str() == STANDARD_INPUT;
+            if is_input && std::mem::replace(&mut has_read_input, true) {
+                return Err(Error::file(&path, FileError::ReadTwice));
+            }
             let snapshot = Snapshot::open_as(&path, input.format)?;
             each(&path, snapshot, streams).map_err(|error| match error {
                 // These say themselves where it was.

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
 use crate::driver_io::Device;
 use crate::model::kernel_module::printable;
-use crate::model::{DeviceError, Error};
+use crate::model::{DeviceError, Error, printable_path};
 use crate::selftest::{self, Counts, Options, Record};
 
 pub(super) fn selftest<'device>(
@@ -38,7 +38,8 @@ pub(super) fn selftest<'device>(
     let path = &options.file;
     let page_path = path.with_extension("html");
     if page_path == *path {
-        let complaint = format!("{}: the page goes there; name another file", path.display());
+        let path = printable_path(path);
+        let complaint = format!("{path}: the page goes there; name another file");
         return Ok(failure(complaint));
     }
     let (mut file, mut page) = new_files(path, &page_path)?;
@@ -69,8 +70,8 @@ pub(super) fn selftest<'device>(
             counts.passed,
             counts.failed,
             counts.not_done,
-            path.display(),
-            page_path.display()
+            printable_path(path),
+            printable_path(&page_path)
         ))
     })
 }
@@ -114,7 +115,7 @@ fn compare(paths: &[PathBuf]) -> Answer {
     for path in paths {
         match Record::open(path) {
             Ok(record) => records.push((path.display().to_string(), record)),
-            Err(reason) => return failure(format!("{}: {reason}", path.display())),
+            Err(reason) => return failure(format!("{}: {reason}", printable_path(path))),
         }
     }
     let (text, counts) = selftest::compare(&records);
