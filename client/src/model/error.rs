@@ -7,7 +7,9 @@ use amd_svm::vmcb::VMCB_SIZE;
 use protocol::MalformedReply;
 
 use super::kernel_module::printable;
-use super::{Driver, Format, OLDEST_SCHEMA, ProcessorId, ProcessorModel, SCHEMA, UnknownProcessor};
+use super::{
+    Driver, Field, Format, OLDEST_SCHEMA, ProcessorId, ProcessorModel, SCHEMA, UnknownProcessor,
+};
 
 /// Five times what 4096 processors take.
 pub(crate) const LARGEST_FILE: u64 = 64 << 20;
@@ -306,6 +308,17 @@ pub enum FileError {
     /// It lists a disagreement about something else than a field.
     #[error("`disagreements` names `{}`, which is no field", .0.escape_default())]
     UnknownField(String),
+    /// It lists a disagreement that its own values do not have.
+    #[error(
+        "what `disagreements` says of `{field}` of processor {id} is not what the values say: remove \
+         the entry, and the values are judged"
+    )]
+    NoDisagreement {
+        /// The processor.
+        id: ProcessorId,
+        /// The field.
+        field: Field,
+    },
     /// It says nothing, or two contrary things, about a processor.
     #[error("it has neither `vmsave` nor `error` about processor {0}, or both")]
     Ambiguous(ProcessorId),

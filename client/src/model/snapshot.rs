@@ -175,6 +175,29 @@ impl Capture {
             })
     }
 
+    /// Whether a disagreement that is listed beside the values can be one of them: of a field that is
+    /// read twice, with the values that are here, unless the driver hid them. What an older client
+    /// took for one is.
+    pub(crate) fn may_have(&self, listed: &Disagreement, redacted: &[Field]) -> bool {
+        let Disagreement {
+            field,
+            vmsave,
+            witness,
+        } = *listed;
+        let hidden_part = [Field::LdtrAttrib, Field::LdtrLimit, Field::LdtrBase];
+        let is_read_twice = field.is_stored() && !hidden_part.contains(&field);
+        let known = self.witness().and_then(|witness| {
+            let mut compared = witness::compare(&self.vmsave, witness);
+            compared.find(|one| Field::from(one.field) == field)
+        });
+        let is_hidden = |value| value == 0 && redacted.contains(&field);
+        let is_it = |value, listed| value == listed || is_hidden(value);
+        is_read_twice
+            && vmsave != witness
+            && field.of(self).is_some_and(|value| is_it(value, vmsave))
+            && known.is_none_or(|known| is_it(known.witness, witness))
+    }
+
     /// What was read without VMSAVE, if it was.
     pub(crate) fn witness(&self) -> Option<&Witness> {
         self.witness.as_ref()?.as_ref().ok()

@@ -213,6 +213,57 @@ fn what_was_read_without_vmsave_is_there_or_the_value_is_not_hidden() {
 }
 
 #[test]
+fn a_list_that_contradicts_the_values_is_refused() {
+    let mut snapshot = healthy();
+    let capture = snapshot.processors[1].result.as_mut().unwrap();
+    let was = capture.vmsave.system_call.lstar;
+    capture.vmsave.system_call.lstar = was + 0x40;
+    let whole: Value = serde_json::from_str(&snapshot.to_json().unwrap()).unwrap();
+    let entry = |field: &str, vmsave: u64, witness: u64| {
+        let [vmsave, witness] = [vmsave, witness].map(|value| format!("{value:#x}"));
+        json!({"field": field, "vmsave": vmsave, "witness": witness})
+    };
+    let right = entry("lstar", was + 0x40, was);
+    let read = |listed: Value, has_witness: bool| {
+        let mut document = whole.clone();
+        document["processors"][1]["disagreements"] = listed;
+        if !has_witness {
+            let processor = document["processors"][1].as_object_mut().unwrap();
+            processor.remove("witness");
+        }
+        parse(&document)
+    };
+    for has_witness in [true, false] {
+        let found = check(&read(json!([right]), has_witness).unwrap()).findings;
+        assert!(
+            found
+                .iter()
+                .any(|one| one.id.name() == "vmsave-contradicted")
+        );
+        assert!(read(json!([]), has_witness).is_ok());
+        for (field, listed) in [
+            ("lstar", json!([entry("lstar", was + 0x40, was + 0x40)])),
+            ("lstar", json!([entry("lstar", 1, 1)])),
+            ("lstar", json!([entry("lstar", 1, was)])),
+            ("lstar", json!([right, right])),
+            ("star", json!([right, entry("star", 1, 2)])),
+            ("tsc", json!([entry("tsc", 1, 2)])),
+            ("efer_found", json!([entry("efer_found", 0xD01, 0x1D01)])),
+            ("ldtr.base", json!([entry("ldtr.base", 0, 1)])),
+        ] {
+            let error = read(listed, has_witness).unwrap_err().to_string();
+            let told =
+                format!("what `disagreements` says of `{field}` of processor 1 (0:1) is not");
+            assert!(error.starts_with(&told), "{error}");
+        }
+    }
+    // What was read without VMSAVE is in the file, or is not.
+    let other = json!([entry("lstar", was + 0x40, 2)]);
+    assert!(read(other.clone(), true).is_err());
+    assert!(read(other, false).is_ok());
+}
+
+#[test]
 fn a_snapshot_of_some_processors_says_that_it_lacks_the_others() {
     let folder = Folder::new();
     let mut driver = Driver::with_processors(4);
@@ -289,11 +340,10 @@ fn what_the_schema_forbids_is_refused() {
         capture.witness = Some(Err(client::Unavailable::NotReached));
         capture.guest = Some(client::Guest::default());
         snapshot.processors[2] = page;
-        let mut whole: Value = serde_json::from_str(&snapshot.to_json().unwrap()).unwrap();
-        whole["processors"][0]["disagreements"] = json!([{
-            "field": "lstar", "vmsave": "0x1", "witness": "0x2",
-        }]);
-        whole
+        // So that there is a disagreement to list.
+        let hooked = snapshot.processors[0].result.as_mut().unwrap();
+        hooked.vmsave.system_call.lstar += 0x40;
+        serde_json::from_str(&snapshot.to_json().unwrap()).unwrap()
     };
     assert!(schema.is_valid(&whole) && parse(&whole).is_ok());
     let mut all = Vec::new();

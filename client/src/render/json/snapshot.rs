@@ -20,8 +20,8 @@ use self::processor::{ProcessorMembers, read_list};
 use super::Hex;
 use crate::model::field::redactable;
 use crate::model::{
-    Disagreement, Driver, Error, FileError, KernelModule, ProcessorId, ProcessorSnapshot, SCHEMA,
-    Snapshot, Timestamp, sort,
+    Disagreement, Driver, Error, Field, FileError, KernelModule, ProcessorId, ProcessorSnapshot,
+    SCHEMA, Snapshot, Timestamp, sort,
 };
 
 /// More processors than any system that the driver runs on can have: a longer list is hostile.
@@ -141,6 +141,12 @@ impl TryFrom<SnapshotMembers> for Snapshot {
     type Error = FileError;
 
     fn try_from(members: SnapshotMembers) -> Result<Self, FileError> {
+        let redacted = members.redacted.into_iter().map(|name| {
+            redactable()
+                .find(|field| field.name() == name)
+                .ok_or(FileError::NotRedactable(name))
+        });
+        let redacted: Vec<Field> = redacted.collect::<Result<_, _>>()?;
         let mut processors = Vec::with_capacity(members.processors.len());
         let mut listed = BTreeMap::new();
         for mut members in members.processors {
@@ -151,7 +157,7 @@ impl TryFrom<SnapshotMembers> for Snapshot {
                 let Ok(capture) = &processor.result else {
                     return Err(FileError::ValuesBesideError(processor.id));
                 };
-                let list = read_list(list)?;
+                let list = read_list(list, processor.id, capture, &redacted)?;
                 let is_seen = |one: &Disagreement| capture.disagreements().any(|seen| seen == *one);
                 // What follows from the values need not be kept beside them.
                 if !has_witness || !list.iter().all(is_seen) {
@@ -175,18 +181,13 @@ impl TryFrom<SnapshotMembers> for Snapshot {
         if let Some(id) = twice {
             return Err(FileError::Repeated(id));
         }
-        let redacted = members.redacted.into_iter().map(|name| {
-            redactable()
-                .find(|field| field.name() == name)
-                .ok_or(FileError::NotRedactable(name))
-        });
         Ok(Self {
             driver: members.driver,
             client: members.client.map(ClientMembers::into_version),
             machine: members.machine.map(Into::into).unwrap_or_default(),
             taken_at: members.taken_at,
             anonymous: members.anonymous,
-            redacted: redacted.collect::<Result<_, _>>()?,
+            redacted,
             modules: members.modules.into_iter().map(Into::into).collect(),
             active_processors: members.active_processors,
             processors,

@@ -240,19 +240,31 @@ fn some_at_most<'de, D: Deserializer<'de>>(
     }
 }
 
-/// Reads what a file lists of a processor.
-pub(super) fn read_list(list: Vec<DisagreementMembers>) -> Result<Vec<Disagreement>, FileError> {
-    list.into_iter()
-        .map(|one| {
-            Ok(Disagreement {
-                field: Field::all()
-                    .find(|field| field.name() == one.field)
-                    .ok_or(FileError::UnknownField(one.field))?,
-                vmsave: one.vmsave.0,
-                witness: one.witness.0,
-            })
-        })
-        .collect()
+/// Reads what a file lists of a processor: each entry says what the values beside it say, as far as
+/// they are there, and no field has two.
+pub(super) fn read_list(
+    list: Vec<DisagreementMembers>,
+    id: ProcessorId,
+    capture: &Capture,
+    redacted: &[Field],
+) -> Result<Vec<Disagreement>, FileError> {
+    let mut read: Vec<Disagreement> = Vec::with_capacity(list.len());
+    for one in list {
+        let field = Field::all()
+            .find(|field| field.name() == one.field)
+            .ok_or(FileError::UnknownField(one.field))?;
+        let disagreement = Disagreement {
+            field,
+            vmsave: one.vmsave.0,
+            witness: one.witness.0,
+        };
+        let is_repeated = read.iter().any(|known| known.field == field);
+        if is_repeated || !capture.may_have(&disagreement, redacted) {
+            return Err(FileError::NoDisagreement { id, field });
+        }
+        read.push(disagreement);
+    }
+    Ok(read)
 }
 
 impl From<Disagreement> for DisagreementMembers {
