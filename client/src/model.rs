@@ -1,7 +1,7 @@
 //! What is known: snapshots, statuses, their fields, and what can go wrong in getting them. Knows
 //! nothing of devices, of judgement or of output.
 
-mod anonymous;
+pub(crate) mod anonymous;
 pub(crate) mod cost;
 mod driver;
 mod error;

@@ -3,23 +3,26 @@
 //! Compared is what says something: not what changes with every thread, not the forms in which
 //! processors store the same state, and not where a kernel happens to be loaded.
 
-use std::collections::BTreeMap;
+mod images;
+mod processors;
+mod subject;
+
 use std::fmt;
 
-use amd_svm::witness;
-
-use super::coverage::Kernel;
-use super::{is_upper_half, modules};
+use self::images::Images;
+use self::processors::{Pair, capture, line_up};
+use self::subject::{Outcome, Subject};
 use crate::model::field::Kind;
 use crate::model::fold;
-use crate::model::{Capture, Field, KernelModule, ProcessorId, ProcessorSnapshot, Snapshot};
+use crate::model::{Field, ProcessorId, Snapshot};
 
 /// What is compared, and how.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Comparison {
     /// These fields alone; empty for those that say something of the machine.
     pub fields: Vec<Field>,
-    /// What belongs to a thread or a moment too: FS base, `KernelGsBase`, time stamps.
+    /// What belongs to a thread or a moment too: FS base, `KernelGsBase`, time stamps; of a guest's
+    /// pages also its general registers, why it exited, and FS, GS and LDTR.
     pub all: bool,
     /// The numbers as they are: neither canonical forms nor places.
     pub raw: bool,
@@ -82,24 +85,39 @@ pub struct Form {
     pub processors: Vec<ProcessorId>,
 }
 
-/// A field that was not compared.
+/// What was not compared.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NotCompared {
-    /// The field.
-    pub field: Field,
+    /// The field; none if it is all that a processor has, or that the reason is about.
+    pub field: Option<Field>,
     /// Why.
     pub lack: Lack,
     /// Where.
     pub processors: Vec<ProcessorId>,
 }
 
-/// Why a field was not compared.
+/// Why something was not compared.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
 pub enum Lack {
+    /// Neither snapshot has a capture of the processor, for the same reason.
+    NotCaptured,
+    /// The machine has the processor, and both snapshots were saved without it.
+    NotInSnapshot,
+    /// The registers of both guests are encrypted: what a page has is not theirs.
+    Encrypted,
+    /// Both pages have nothing but zeros where VMSAVE stores.
+    Empty,
+    /// Both pages are save areas of encrypted guests, which have no control area.
+    Vmsa,
     /// A driver hid it.
     Hidden,
+    /// Neither source has what others of its kind have.
+    NotRecorded,
     /// One of the snapshots has it.
     OneSided,
+    /// It is an address outside all modules, and one of the snapshots is anonymous.
+    Anonymous,
 }
 
 impl Lack {
@@ -107,8 +125,25 @@ impl Lack {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
+            Self::NotCaptured => "not-captured",
+            Self::NotInSnapshot => "not-in-snapshot",
+            Self::Encrypted => "encrypted",
+            Self::Empty => "empty",
+            Self::Vmsa => "vmsa",
             Self::Hidden => "hidden",
+            Self::NotRecorded => "not-recorded",
             Self::OneSided => "in-one-snapshot-only",
+            Self::Anonymous => "anonymous",
+        }
+    }
+
+    /// What is meant where it is about no field in particular: nothing more than the processors, if
+    /// it is all that they have.
+    pub(crate) const fn subject(self) -> &'static str {
+        match self {
+            Self::Encrypted | Self::Empty => "registers on ",
+            Self::Vmsa => "control area on ",
+            _ => "",
         }
     }
 }
@@ -116,18 +151,32 @@ impl Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::NotCaptured => "there is no capture",
+            Self::NotInSnapshot => "in neither snapshot",
+            Self::Encrypted => "the guest's state is encrypted",
+            Self::Empty => "nothing is stored",
+            Self::Vmsa => "the page is a SEV-ES save area (VMSA)",
             Self::Hidden => "hidden by the driver",
+            Self::NotRecorded => "not in what the source prints",
             Self::OneSided => "in one snapshot only",
+            Self::Anonymous => "made up in an anonymous snapshot",
         })
     }
 }
 
 impl Comparison {
-    fn compares(&self, field: Field) -> bool {
-        if !self.fields.is_empty() {
-            return self.fields.contains(&field);
+    /// Whether the user wants everything, or this field by name.
+    fn insists_on(&self, field: Field) -> bool {
+        match self.fields.as_slice() {
+            [] => self.all,
+            fields => fields.contains(&field),
         }
-        self.all || matches!(field.kind(), Kind::Shared | Kind::Own)
+    }
+
+    /// Whether a field is compared, given the one whose part it plays.
+    fn compares(&self, field: Field, role: Field) -> bool {
+        let lasts = || matches!(role.kind(), Kind::Shared | Kind::Own) || role.passing_bits() != 0;
+        self.insists_on(field) || self.fields.is_empty() && lasts()
     }
 }
 
@@ -142,22 +191,24 @@ impl Diff {
     #[must_use]
     pub fn compare(before: &Snapshot, after: &Snapshot, comparison: &Comparison) -> Self {
         let pairs = line_up(before, after);
+        let sides = [before, after];
         let mut diff = Self {
-            processors: processor_changes(&pairs),
+            processors: processors::changes(&pairs),
+            not_compared: processors::lacks(sides, &pairs, comparison),
             ..Self::default()
         };
-        let images = Images::of(before, after, comparison);
-        diff.is_relocated = images.is_relocated;
-        diff.kernel = images.other_kernel();
-        let sides = [before, after];
+        let images = Images::of(before, after);
+        if !comparison.raw {
+            diff.is_relocated = images.is_relocated;
+            diff.kernel = images.other_kernel();
+        }
         diff.lacks_modules = before.modules.is_empty() != after.modules.is_empty();
         let mut has_pages = sides.iter().flat_map(|side| side.captures());
         let parts = has_pages
             .any(|(_, capture)| capture.pages.is_some())
             .then(Field::of_pages);
-        let fields = Field::all().chain(parts.into_iter().flatten());
-        for field in fields.filter(|field| comparison.compares(*field)) {
-            diff.add(field, sides, &pairs, &images, comparison.raw);
+        for field in Field::all().chain(parts.into_iter().flatten()) {
+            diff.add(field, sides, &pairs, &images, comparison);
         }
         diff
     }
@@ -169,37 +220,25 @@ impl Diff {
         sides: [&Snapshot; 2],
         pairs: &[(ProcessorId, Pair)],
         images: &Images,
-        raw: bool,
+        comparison: &Comparison,
     ) {
-        let [before, after] = sides;
-        let mut pairs_of_values = Vec::new();
+        let mut changes = Vec::new();
         let mut forms = Vec::new();
         let mut lacks = Vec::new();
         for (id, [one, other]) in pairs {
             let (Some(one), Some(other)) = (capture(*one), capture(*other)) else {
                 continue;
             };
-            match [before.value(field, one), after.value(field, other)] {
-                [Some(one), Some(other)] if one == other => {}
-                [Some(value), Some(changed_to)] => {
-                    if !raw && canonical(field, one) == canonical(field, other) {
-                        forms.push(*id);
-                    } else if raw || !images.means_the_same(field, value, changed_to) {
-                        pairs_of_values.push(((value, changed_to), *id));
-                    }
-                }
-                _ if before.hides(field, one) || after.hides(field, other) => {
-                    lacks.push((Lack::Hidden, *id));
-                }
-                [None, None] => {}
-                // Zero says nothing if the other side has no page at all.
-                [Some(0), None] | [None, Some(0)]
-                    if matches!(field, Field::Page(_))
-                        && one.pages.is_some() != other.pages.is_some() => {}
-                _ => lacks.push((Lack::OneSided, *id)),
+            let captures = [one, other];
+            let subject = Subject::new(field, sides, captures, comparison);
+            match subject.compare(sides, captures, images, comparison) {
+                Outcome::Same => {}
+                Outcome::SameForm => forms.push(*id),
+                Outcome::Changed(values) => changes.push((values, *id)),
+                Outcome::NotCompared(lack) => lacks.push((lack, *id)),
             }
         }
-        self.tell(field, sides, pairs_of_values);
+        self.tell(field, sides, changes);
         if !forms.is_empty() {
             self.same_in_canonical_form.push(Form {
                 field,
@@ -209,7 +248,7 @@ impl Diff {
         let lacks = fold::by_value(lacks).into_iter();
         self.not_compared
             .extend(lacks.map(|(lack, processors)| NotCompared {
-                field,
+                field: Some(field),
                 lack,
                 processors,
             }));
@@ -220,11 +259,11 @@ impl Diff {
         &mut self,
         field: Field,
         [before, after]: [&Snapshot; 2],
-        pairs: Vec<((u64, u64), ProcessorId)>,
+        changes: Vec<([u64; 2], ProcessorId)>,
     ) {
-        let changes = fold::by_value(pairs).into_iter();
+        let changes = fold::by_value(changes).into_iter();
         self.changes
-            .extend(changes.map(|((value, changed_to), processors)| Change {
+            .extend(changes.map(|([value, changed_to], processors)| Change {
                 field,
                 processors,
                 before: value,
@@ -232,6 +271,20 @@ impl Diff {
                 before_place: field.place(value, before),
                 after_place: field.place(changed_to, after),
             }));
+    }
+
+    /// Leaves out the differences that are about none of these processors, and says how many those
+    /// were.
+    pub(crate) fn narrow(&mut self, shown: &[ProcessorId]) -> usize {
+        let all = self.count();
+        let is_shown = |ids: &[ProcessorId]| {
+            let mut ids = ids.iter();
+            ids.any(|id| shown.iter().any(|one| one.index == id.index))
+        };
+        self.changes.retain(|change| is_shown(&change.processors));
+        self.processors
+            .retain(|change| is_shown(&change.processors));
+        all - self.count()
     }
 
     /// Whether nothing differs.
@@ -250,134 +303,5 @@ impl Diff {
     #[must_use]
     pub fn count(&self) -> usize {
         self.changes.len() + self.processors.len() + usize::from(self.kernel.is_some())
-    }
-}
-
-/// Where the kernels of both snapshots are.
-struct Images<'a> {
-    sides: [&'a [KernelModule]; 2],
-    kernels: Option<[&'a KernelModule; 2]>,
-    is_relocated: bool,
-}
-
-impl<'a> Images<'a> {
-    fn of(before: &'a Snapshot, after: &'a Snapshot, comparison: &Comparison) -> Self {
-        let kernels = match [before, after].map(|one| modules::kernel(&one.modules)) {
-            [Kernel::Known(before), Kernel::Known(after)] if !comparison.raw => {
-                Some([before, after])
-            }
-            _ => None,
-        };
-        Self {
-            sides: [&before.modules, &after.modules],
-            kernels,
-            is_relocated: kernels.is_some_and(|[before, after]| before.base != after.base),
-        }
-    }
-
-    /// The two kernels, if they are not of one build.
-    fn other_kernel(&self) -> Option<[String; 2]> {
-        let [before, after] = self.kernels?;
-        let name = |kernel: &KernelModule| {
-            format!("{} of {:#x} bytes", kernel.printable_name(), kernel.size)
-        };
-        is_other_build(before, after).then(|| [name(before), name(after)])
-    }
-
-    /// Whether two numbers mean the same: the same place of a module, or, on a machine that was
-    /// started again, an address of the same shape.
-    fn means_the_same(&self, field: Field, before: u64, after: u64) -> bool {
-        let Some(kernels) = self.kernels else {
-            return false;
-        };
-        if field.is_entry_point() {
-            let [one, other] = kernels;
-            if is_other_build(one, other) {
-                return one.contains(before) && other.contains(after);
-            }
-            let [modules, modules_after] = self.sides;
-            return match (place(modules, before), place(modules_after, after)) {
-                (Some(before), Some(after)) => before == after,
-                _ => false,
-            };
-        }
-        let is_placed_at_boot = matches!(
-            field,
-            Field::GsBase | Field::TrBase | Field::LdtrBase | Field::SysenterEsp
-        );
-        is_placed_at_boot && self.is_relocated && shape(before) == shape(after)
-    }
-}
-
-fn is_other_build(before: &KernelModule, after: &KernelModule) -> bool {
-    before.size != after.size || !before.name.eq_ignore_ascii_case(&after.name)
-}
-
-fn place(modules: &[KernelModule], address: u64) -> Option<(String, u64)> {
-    let module = modules.iter().find(|module| module.contains(address))?;
-    Some((module.name.to_ascii_lowercase(), address - module.base))
-}
-
-/// What is the same of an address that is chosen anew with each start: whether it is there, in
-/// which half, and how it lies in its page.
-fn shape(address: u64) -> (bool, bool, u64) {
-    (address == 0, is_upper_half(address), address & 0xFFF)
-}
-
-fn canonical(field: Field, capture: &Capture) -> Option<u64> {
-    if matches!(field, Field::Page(_)) {
-        return field.of(capture);
-    }
-    field.of(&Capture {
-        vmsave: witness::canonical(&capture.vmsave),
-        pages: None,
-        ..capture.clone()
-    })
-}
-
-type Pair<'a> = [Option<&'a ProcessorSnapshot>; 2];
-
-fn capture(processor: Option<&ProcessorSnapshot>) -> Option<&Capture> {
-    processor?.result.as_ref().ok()
-}
-
-/// The processors of both by index.
-fn line_up<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<(ProcessorId, Pair<'a>)> {
-    let mut pairs: BTreeMap<u32, (ProcessorId, Pair)> = BTreeMap::new();
-    for processor in &before.processors {
-        pairs.insert(processor.id.index, (processor.id, [Some(processor), None]));
-    }
-    for processor in &after.processors {
-        let entry = pairs.entry(processor.id.index);
-        let (_, [_, after]) = entry.or_insert((processor.id, [None, None]));
-        *after = Some(processor);
-    }
-    pairs.into_values().collect()
-}
-
-fn processor_changes(pairs: &[(ProcessorId, Pair)]) -> Vec<ProcessorChange> {
-    let changed = pairs.iter().filter(|(_, [before, after])| {
-        !matches!((capture(*before), capture(*after)), (Some(_), Some(_)))
-    });
-    let told = changed.filter_map(|(id, [before, after])| {
-        let words = (standing(*before), standing(*after));
-        (words.0 != words.1).then_some((words, *id))
-    });
-    fold::by_value(told)
-        .into_iter()
-        .map(|((before, after), processors)| ProcessorChange {
-            processors,
-            before,
-            after,
-        })
-        .collect()
-}
-
-/// What is said of a processor instead of its values.
-fn standing(processor: Option<&ProcessorSnapshot>) -> String {
-    match processor.map(|processor| &processor.result) {
-        None => "absent".to_owned(),
-        Some(Ok(_)) => "captured".to_owned(),
-        Some(Err(reason)) => format!("not captured: {reason}"),
     }
 }

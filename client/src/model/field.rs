@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use amd_svm::descriptor::Descriptor;
-use amd_svm::fields::{FieldKind, SegmentPart, VmsaveField};
+use amd_svm::fields::{FieldKind, SegmentPart, SegmentRegister, VmsaveField};
 use amd_svm::msr::Msr;
 use amd_svm::segment::SegmentAttributes;
 use amd_svm::vmcb::{SAVE_AREA_OFFSET, VmsaveState};
@@ -296,11 +296,55 @@ impl Field {
     }
 
     pub(crate) fn kind(self) -> Kind {
-        self.entry().map_or(Kind::Own, |entry| entry.kind)
+        match self.entry() {
+            Ok(entry) => entry.kind,
+            Err(part) if part.is_passing() => Kind::Passing,
+            Err(_) => Kind::Own,
+        }
+    }
+
+    /// The bits that change with what runs, of a field the rest of which does not.
+    ///
+    /// Source: APM volume 2, sections 3.1.1 (CR0), 3.1.3 (CR4) and 15.21.1 (virtual interrupts), and
+    /// appendix B.
+    pub(crate) fn passing_bits(self) -> u64 {
+        const PASSING: [(&str, u64); 5] = [
+            // TS, until the thread uses floating point.
+            ("cr0", 1 << 3),
+            // TSD and PCE are given to a thread; PGE is cleared for a moment to flush the TLB.
+            ("cr4", 1 << 2 | 1 << 7 | 1 << 8),
+            // VINTR and IRET, while an interrupt or an NMI waits for the guest to take it.
+            ("intercepts_1", 1 << 4 | 1 << 20),
+            // CLEAR_RAP, for one entry.
+            ("return_predictor", 1 << 1),
+            // All but what switches masking, virtual GIF, virtual NMI, x2AVIC and AVIC on.
+            (
+                "virtual_interrupt",
+                !(1 << 24 | 1 << 25 | 1 << 26 | 1 << 30 | 1 << 31),
+            ),
+        ];
+        let known = PASSING.iter().find(|(name, _)| *name == self.name());
+        known.map_or(0, |(_, bits)| *bits)
+    }
+
+    /// Whether VMSAVE stores it.
+    pub(crate) fn is_stored(self) -> bool {
+        self.stored_kind().is_some()
+    }
+
+    /// Whether it is of FS, GS or LDTR.
+    pub(crate) fn is_of_fs_gs_or_ldtr(self) -> bool {
+        matches!(
+            self.stored_kind(),
+            Some(FieldKind::Segment(
+                SegmentRegister::Fs | SegmentRegister::Gs | SegmentRegister::Ldtr,
+                _
+            ))
+        )
     }
 
     /// Whether only a VMCB page has it.
-    fn is_guests(self) -> bool {
+    pub(crate) fn is_guests(self) -> bool {
         matches!(self, Self::Cpl | Self::Efer | Self::Cr0 | Self::Cr4)
     }
 

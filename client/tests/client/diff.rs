@@ -1,5 +1,9 @@
 //! `diff`: what changed, processors lined up.
 
+mod guests;
+mod lacks;
+mod places;
+
 use amd_svm::support::Refusal;
 use amd_svm::witness;
 use client::{Capture, Comparison, Diff, Field, Lack, Snapshot};
@@ -58,7 +62,55 @@ fn equal_changes_are_told_once_and_others_by_themselves() {
         &["diff", &before, "--columns", "star,gs", "-p", "0-5"],
         &mut driver,
     );
-    assert_eq!((ran.exit, ran.stdout.as_str()), (0, "no difference\n"));
+    assert_eq!(
+        (ran.exit, ran.stdout.as_str()),
+        (
+            6,
+            "no difference there; 2 differences about other processors\n"
+        )
+    );
+}
+
+#[test]
+fn a_choice_of_processors_narrows_what_is_shown_and_not_what_is_compared() {
+    let example = |name| format!("{}/examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let [healthy, tampered] = ["healthy", "tampered"].map(example);
+    let diff = |options: &[&str]| {
+        let arguments = [&["diff", &healthy, &tampered], options].concat();
+        run(&arguments, &mut Driver::with_processors(1))
+    };
+    let ran = diff(&["-p", "0"]);
+    assert_eq!(
+        (ran.exit, ran.stdout.as_str()),
+        (
+            6,
+            "no difference there; 3 differences about other processors\n"
+        )
+    );
+    let ran = diff(&["-p", "1,2"]);
+    assert_eq!((ran.exit, ran.stdout.lines().count()), (6, 3));
+    assert!(
+        ran.stdout
+            .ends_with("\n2 differences; 1 difference about other processors\n"),
+        "{}",
+        ran.stdout
+    );
+    let ran = diff(&["-p", "0", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (ran.exit, &document["differences_elsewhere"]),
+        (6, &serde_json::json!(3))
+    );
+    let ran = diff(&["-p", "0-3"]);
+    assert!(ran.stdout.ends_with("\n3 differences\n"), "{}", ran.stdout);
+    assert_eq!(diff(&["-p", "0", "-q"]).stdout, "");
+    let ran = diff(&["-p", "4"]);
+    assert_eq!(
+        (ran.exit, ran.stderr.lines().count()),
+        (2, 1),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

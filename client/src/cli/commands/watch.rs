@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use std::{io, thread};
 
 use super::Origin;
-use crate::checks::{self, Comparison, Diff, Verdict};
+use crate::checks::{self, Comparison, Diff, Lack, Verdict};
 use crate::cli::command_line::WatchOptions;
 use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
@@ -28,6 +28,14 @@ pub(super) fn watch(
         fields: field::listed(&options.columns),
         ..Comparison::default()
     };
+    let has_choice = !options.source.processors.is_empty();
+    let compare = |before: &Snapshot, after: &Snapshot| {
+        let mut diff = Diff::compare(before, after, &comparison);
+        // Processors that were not asked for are not missed.
+        diff.not_compared
+            .retain(|one| !(has_choice && one.lack == Lack::NotInSnapshot));
+        diff
+    };
     interrupt::listen();
     let mut log = Log::new(options);
     let (mut latest, machine) = origin.whole()?;
@@ -38,7 +46,7 @@ pub(super) fn watch(
         origin.owner(),
     )?;
     // What cannot be compared with itself will never be compared.
-    let itself = Diff::compare(&latest, &latest, &comparison);
+    let itself = compare(&latest, &latest);
     let mut outcome = log
         .begin(&latest, machine.processors, &verdict, streams)
         .and_then(|()| log.tell_lacks(&itself, streams));
@@ -63,7 +71,7 @@ pub(super) fn watch(
                 return Err(error);
             }
         };
-        outcome = log.add(&Diff::compare(&latest, &next, &comparison), streams);
+        outcome = log.add(&compare(&latest, &next), streams);
         latest = next;
     }
     match outcome.and_then(|()| log.end(streams)) {

@@ -20,6 +20,7 @@ struct Part {
     width: usize,
     /// Offsets in a VMCB and in a save area.
     offsets: [Option<usize>; 2],
+    is_passing: bool,
 }
 
 /// The longest piece, in bytes.
@@ -31,7 +32,7 @@ fn parts() -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for (side, layout) in [Layout::Vmcb, Layout::Vmsa].into_iter().enumerate() {
-        for (name, name_in_manual, range) in pieces(layout) {
+        for (name, name_in_manual, range, is_passing) in pieces(layout) {
             let place = *places.entry(name.clone()).or_insert(parts.len());
             if place == parts.len() {
                 parts.push(Part {
@@ -39,6 +40,7 @@ fn parts() -> Vec<Part> {
                     name_in_manual,
                     width: range.len(),
                     offsets: [None; 2],
+                    is_passing,
                 });
             }
             parts[place].offsets[side] = Some(range.start);
@@ -47,8 +49,52 @@ fn parts() -> Vec<Part> {
     parts
 }
 
-/// The pieces of a layout, with their names.
-fn pieces(layout: Layout) -> Vec<(String, &'static str, Range<usize>)> {
+/// What each instruction, each thread and each exit leaves different, of groups of which not all is
+/// so: counters and requests of a moment, the registers of the program that runs, and what the
+/// processor writes anew whenever it runs the guest.
+const PASSING: [&str; 24] = [
+    "pause_filter_count",
+    "bus_lock_threshold",
+    "tlb_control",
+    "interrupt_shadow",
+    "event_injection",
+    "clean_bits",
+    "vmgexit_rax",
+    "vmgexit_cpl",
+    "update_irr",
+    "requested_irr",
+    "register_protection_nonce",
+    "tlb_id",
+    "physical_processor",
+    "cr2",
+    "cr3",
+    "dr6",
+    "u_cet",
+    "ssp",
+    "pl0_ssp",
+    "pl1_ssp",
+    "pl2_ssp",
+    "pl3_ssp",
+    "spec_ctrl",
+    "pkru",
+];
+
+/// Whether a field is of what happens to run: the rest is how the hypervisor and the guest's kernel
+/// set the processor up.
+fn is_passing(field: &fields::Field) -> bool {
+    use fields::Group;
+    match field.group() {
+        // The VMPL is given to a processor for good.
+        Group::GeneralRegisters => field.name() != "vmpl",
+        Group::Exit | Group::Branches | Group::Performance | Group::FloatingPoint => true,
+        // Of the segments that are no fields of VMSAVE's, the tables alone are not a thread's.
+        Group::Segments => !matches!(field.name().get(..4), Some("gdtr" | "idtr")),
+        _ => PASSING.contains(&field.name()),
+    }
+}
+
+/// The pieces of a layout, with their names, and whether they are of what happens to run.
+fn pieces(layout: Layout) -> Vec<(String, &'static str, Range<usize>, bool)> {
     let mut pieces = Vec::new();
     for field in layout.fields() {
         if field.is_number() {
@@ -58,13 +104,14 @@ fn pieces(layout: Layout) -> Vec<(String, &'static str, Range<usize>)> {
                     field.name().to_owned(),
                     field.name_in_manual(),
                     field.range(),
+                    is_passing(field),
                 ));
             }
             continue;
         }
         for (at, piece) in split(field.range()).enumerate() {
             let name = format!("{}.{at}", field.name());
-            pieces.push((name, field.name_in_manual(), piece));
+            pieces.push((name, field.name_in_manual(), piece, is_passing(field)));
         }
     }
     let prefix = match layout {
@@ -73,7 +120,8 @@ fn pieces(layout: Layout) -> Vec<(String, &'static str, Range<usize>)> {
     };
     for gap in fields::gaps(layout.fields(), VMCB_SIZE) {
         for piece in split(gap) {
-            pieces.push((format!("{prefix}.{:#05x}", piece.start), "reserved", piece));
+            let name = format!("{prefix}.{:#05x}", piece.start);
+            pieces.push((name, "reserved", piece, false));
         }
     }
     pieces
@@ -112,6 +160,11 @@ impl PageField {
     #[must_use]
     pub fn width(self) -> usize {
         self.part().width
+    }
+
+    /// Whether it is of what happens to run.
+    pub(super) fn is_passing(self) -> bool {
+        self.part().is_passing
     }
 
     /// The number, if the pages have it.

@@ -4,11 +4,14 @@ use serde::Serialize;
 
 use super::{indices, number};
 use crate::checks::{Diff, NotCompared};
-use crate::model::Error;
+use crate::model::{Error, Field};
 
 #[derive(Serialize)]
 struct DiffMembers<'a> {
     changes: Vec<ChangeMembers<'a>>,
+    /// How many are left out, because they are about processors that were not asked for.
+    #[serde(skip_serializing_if = "is_zero")]
+    differences_elsewhere: usize,
     processors: Vec<ProcessorMembers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<KernelMembers<'a>>,
@@ -52,14 +55,27 @@ struct FormMembers {
 
 #[derive(Serialize)]
 pub(super) struct LackMembers {
-    field: &'static str,
+    /// None if it is all that the reason is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
     reason: &'static str,
     processors: Vec<u32>,
 }
 
 /// The differences as a document.
-pub(crate) fn diff(diff: &Diff) -> Result<String, Error> {
-    super::document(&DiffMembers::from(diff))
+pub(crate) fn diff(diff: &Diff, elsewhere: usize) -> Result<String, Error> {
+    super::document(&DiffMembers {
+        differences_elsewhere: elsewhere,
+        ..DiffMembers::from(diff)
+    })
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl<'a> From<&'a Diff> for DiffMembers<'a> {
@@ -83,6 +99,7 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
         });
         Self {
             changes: changes.collect(),
+            differences_elsewhere: 0,
             processors: processors.collect(),
             kernel: diff
                 .kernel
@@ -99,7 +116,7 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
 impl From<&NotCompared> for LackMembers {
     fn from(lack: &NotCompared) -> Self {
         Self {
-            field: lack.field.name(),
+            field: lack.field.map(Field::name),
             reason: lack.lack.code(),
             processors: indices(&lack.processors),
         }

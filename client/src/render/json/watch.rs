@@ -50,7 +50,7 @@ pub(crate) fn baseline(
     })
 }
 
-/// A line for each field that cannot be compared, with the reason.
+/// A line for each field, or for each reason, that cannot be compared.
 pub(crate) fn lacks(moment: &Moment, diff: &Diff) -> Result<String, Error> {
     let mut lines = String::new();
     for lack in &diff.not_compared {

@@ -8,21 +8,32 @@ use crate::render::{count, value};
 /// Fields that are named of those that were not compared: more than VMSAVE stores.
 const MOST_NAMED: usize = 32;
 
-/// All that differs, what was not compared, and a closing line that counts the lines of changes.
-pub(crate) fn diff(diff: &Diff, palette: Palette) -> String {
+/// All that differs, what was not compared, and a closing line that counts the lines of changes, and
+/// those that are left out because they are about other processors.
+pub(crate) fn diff(diff: &Diff, elsewhere: usize, palette: Palette) -> String {
     let mut lines = change_lines(diff, palette);
     let notes = notes(diff).into_iter();
     lines.extend(notes.map(|note| palette.paint(Paint::Faint, note).to_string()));
-    lines.push(match diff.count() {
-        0 if diff.is_complete() => palette.paint(Paint::Good, "no difference").to_string(),
-        0 => {
+    let (paint, closing) = match (diff.count(), elsewhere) {
+        (0, 0) if diff.is_complete() => (Paint::Good, "no difference".to_owned()),
+        (0, 0) => {
             let closing = "no difference in what was compared";
-            palette.paint(Paint::Doubtful, closing).to_string()
+            (Paint::Doubtful, closing.to_owned())
         }
-        some => palette
-            .paint(Paint::Bad, count::plural(some, "difference"))
-            .to_string(),
-    });
+        (some, 0) => (Paint::Bad, count::plural(some, "difference")),
+        (some, elsewhere) => {
+            let here = match some {
+                0 => "no difference there".to_owned(),
+                some => count::plural(some, "difference"),
+            };
+            let elsewhere = count::plural(elsewhere, "difference");
+            (
+                Paint::Bad,
+                format!("{here}; {elsewhere} about other processors"),
+            )
+        }
+    };
+    lines.push(palette.paint(paint, closing).to_string());
     lines.join("\n") + "\n"
 }
 
@@ -66,7 +77,10 @@ pub(crate) fn lack_lines(diff: &Diff) -> Vec<String> {
             .iter()
             .map(|lack| {
                 let place = fold::processors(lack.processors.iter().copied());
-                format!("{} on {place}", lack.field)
+                match lack.field {
+                    Some(field) => format!("{field} on {place}"),
+                    None => format!("{}{place}", lack.lack.subject()),
+                }
             })
             .collect();
         if let Some(more) = fields

@@ -117,8 +117,17 @@ fn pages_differ_in_any_field() {
     page[0x1A0] = 5;
     page[0xA78] = 9;
     fs::write(&paths[1], page).unwrap();
+    let diff = ["diff", &paths[0], &paths[1]];
+    // Why it exited and where it branched passes; what no field has does not.
+    let ran = run(&diff, &mut Driver::with_processors(1));
+    assert_eq!(ran.exit, 6);
+    assert!(
+        ran.stdout.starts_with("reserved.0x1a0") && ran.stdout.ends_with("\n1 difference\n"),
+        "{}",
+        ran.stdout
+    );
     let ran = run(
-        &["diff", &paths[0], &paths[1]],
+        &[&diff[..], &["--all"]].concat(),
         &mut Driver::with_processors(1),
     );
     assert_eq!(ran.exit, 6);
