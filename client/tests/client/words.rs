@@ -251,7 +251,7 @@ fn a_list_that_contradicts_the_values_is_refused() {
             ("efer_found", json!([entry("efer_found", 0xD01, 0x1D01)])),
             ("ldtr.base", json!([entry("ldtr.base", 0, 1)])),
         ] {
-            let error = read(listed, has_witness).unwrap_err().to_string();
+            let error = read(listed, has_witness).unwrap_err();
             let told =
                 format!("what `disagreements` says of `{field}` of processor 1 (0:1) is not");
             assert!(error.starts_with(&told), "{error}");
