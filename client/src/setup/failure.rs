@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     #[error("{function} failed with error {code}{}", meaning(*code))]
     System { function: &'static str, code: u32 },
     /// A program of the system ended with an exit code that is none of its successes.
-    #[error("{program} ended with {}{}", exit_code(*code), meaning(*code))]
+    #[error("{program} ended with {}{}", exit_code(*code), program_meaning(program, *code))]
     Program { program: &'static str, code: u32 },
     /// A program of the system was not started.
     #[error("{program} cannot be run: {reason}")]
@@ -108,11 +108,37 @@ fn exit_code(code: u32) -> String {
     }
 }
 
+/// What a program's exit code means. Those of these two say no more than that there was an error, and
+/// what they print is in the user's language.
+fn program_meaning(program: &str, code: u32) -> &'static str {
+    match (program, meaning(code)) {
+        ("bcdedit.exe", "") => {
+            ": Windows keeps test signing from being changed, as it does under Secure Boot: turn Secure \
+             Boot off in the firmware's setup; the same command in a terminal prints the reason"
+        }
+        ("manage-bde.exe", "") => {
+            ": whether BitLocker is on is not known: `manage-bde -status` prints the reason"
+        }
+        (_, meaning) => meaning,
+    }
+}
+
+/// A code as the headers define it: `HRESULT_FROM_WIN32` of `winerror.h` and `HRESULT_FROM_SETUPAPI` of
+/// `setupapi.h` are taken back.
+fn plain(code: u32) -> u32 {
+    match code >> 16 {
+        0x8007 => code & 0xFFFF,
+        0x800F => 0xE000_0000 | code & 0xFFFF,
+        _ => code,
+    }
+}
+
 /// What the errors mean that are met on the way, and what to do about them.
 ///
-/// Source: "System Error Codes" of Windows' documentation, and `winerror.h` for the `HRESULT`s.
+/// Source: "System Error Codes" of Windows' documentation, `winerror.h` for those that begin with 8,
+/// and `setupapi.h` for those that begin with E: `ERROR_NO_CATALOG_FOR_OEM_INF` and so on.
 fn meaning(code: u32) -> &'static str {
-    match code {
+    match plain(code) {
         5 => {
             ": access is denied: run this from a terminal that was started with \"Run as \
              administrator\""
@@ -125,7 +151,8 @@ fn meaning(code: u32) -> &'static str {
              restart Windows first"
         }
         1072 => ": the service is marked for deletion: restart Windows",
-        1275 => {
+        1058 => ": the service is disabled: run `sc.exe config svmsave start= demand`",
+        1275 | 4551 => {
             ": a policy blocks the driver: the vulnerable driver blocklist, Smart App Control, or \
              memory integrity; event 3023, 3033 or 3077 of the CodeIntegrity log names it"
         }
@@ -140,8 +167,19 @@ fn meaning(code: u32) -> &'static str {
         0xE000_024B => {
             ": a file is not as it was when the catalog was signed: take the whole package again"
         }
+        // ERROR_AUTHENTICODE_TRUST_NOT_ESTABLISHED and ERROR_AUTHENTICODE_PUBLISHER_NOT_TRUSTED
+        0xE000_0242 | 0xE000_0243 => {
+            ": Windows does not trust the package's publisher: have the signer's certificate installed \
+             in TrustedPublisher, and its root certificate in Root"
+        }
+        // ERROR_DRIVER_STORE_ADD_FAILED, which says no more
         0xE000_0247 => {
-            ": Windows does not trust the package's publisher, or was told not to install it"
+            ": the package was not added to the driver store: the end of \
+             C:\\Windows\\INF\\setupapi.dev.log says why"
+        }
+        // ERROR_DEVICE_INSTALL_BLOCKED and ERROR_DRIVER_INSTALL_BLOCKED
+        0xE000_0248 | 0xE000_0249 => {
+            ": a policy of this machine forbids to install the package: ask its administrator"
         }
         _ => "",
     }
@@ -157,6 +195,41 @@ mod tests {
         let failed = |code| Failure::Program { program, code }.to_string();
         assert_eq!(failed(2), "pnputil.exe ended with 2");
         assert!(failed(0x800B_0109).starts_with("pnputil.exe ended with 0x800B0109: the root "));
+    }
+
+    #[test]
+    fn the_errors_of_setupapi_are_told_by_what_its_header_calls_them() {
+        let program = "pnputil.exe";
+        let failed = |code| Failure::Program { program, code }.to_string();
+        for (code, words) in [
+            (0xE000_022F, "no signed catalog"),
+            (0xE000_0242, "does not trust the package's publisher"),
+            (0xE000_0243, "does not trust the package's publisher"),
+            (0xE000_0247, "not added to the driver store"),
+            (0xE000_0248, "a policy"),
+            (0xE000_0249, "a policy"),
+            (0xE000_024B, "not as it was when the catalog was signed"),
+        ] {
+            assert!(failed(code).contains(words), "{}", failed(code));
+            // The same as an HRESULT.
+            let result = 0x800F_0000 | code & 0xFFFF;
+            assert!(failed(result).contains(words), "{}", failed(result));
+        }
+        assert_eq!(
+            failed(0xE000_0244),
+            "pnputil.exe ended with 0xE0000244",
+            "a code that is not known is not explained"
+        );
+        assert!(failed(0x8007_0005).contains("access is denied"));
+    }
+
+    #[test]
+    fn a_program_that_says_no_more_than_that_it_failed_has_words_of_its_own() {
+        let failed = |program, code| Failure::Program { program, code }.to_string();
+        assert!(failed("bcdedit.exe", 1).contains("Secure Boot"));
+        assert!(failed("manage-bde.exe", u32::MAX).contains("`manage-bde -status`"));
+        assert!(failed("bcdedit.exe", 5).contains("access is denied"));
+        assert_eq!(failed("pnputil.exe", 1), "pnputil.exe ended with 1");
     }
 
     #[test]
