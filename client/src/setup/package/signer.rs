@@ -19,15 +19,21 @@ const TIME_STAMPS: [ObjectIdentifier; 2] = [
 
 /// Parts of a name that are shown, by the letters of RFC 4514.
 const NAME_PARTS: [(ObjectIdentifier, &str); 4] = [
-    (ObjectIdentifier::new_unwrap("2.5.4.3"), "CN"),
+    (COMMON_NAME, "CN"),
     (ObjectIdentifier::new_unwrap("2.5.4.6"), "C"),
     (ORGANIZATION, "O"),
     (ObjectIdentifier::new_unwrap("2.5.4.11"), "OU"),
 ];
 const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 
-/// The organisation whose certificates sign drivers for every Windows.
+/// The organisation whose certificates sign drivers for every Windows. It issues certificates for
+/// others' programs, too, which count for no driver: its own signers have names that begin so.
+///
+/// Source: "Attestation signing" of Windows' documentation names "Microsoft Windows Hardware
+/// Compatibility Publisher".
 const MICROSOFT: &str = "Microsoft Corporation";
+const MICROSOFT_SIGNER: &str = "Microsoft Windows";
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
 /// Why a catalog does not tell who signed it.
 #[derive(Debug, thiserror::Error)]
@@ -101,9 +107,11 @@ impl Signer {
         let subject = name_parts(certificate.subject)?;
         let issuer = name_parts(certificate.issuer)?;
         let is_microsoft = |(part, name): &(_, String)| *part == ORGANIZATION && name == MICROSOFT;
+        let is_signer =
+            |(part, name): &(_, String)| *part == COMMON_NAME && name.starts_with(MICROSOFT_SIGNER);
         let kind = if certificate.subject == certificate.issuer {
             Kind::SelfSigned
-        } else if issuer.iter().any(is_microsoft) {
+        } else if issuer.iter().any(is_microsoft) && subject.iter().any(is_signer) {
             Kind::Microsoft
         } else {
             Kind::Other

@@ -30,6 +30,19 @@ fn the_signer_is_read_from_the_catalog() {
     }
 }
 
+/// Microsoft issues certificates for others' programs, too, and no Windows takes a driver for those.
+#[test]
+fn a_certificate_that_microsoft_issued_to_another_is_not_microsofts() {
+    let mut catalog = MICROSOFT.to_vec();
+    let (own, other) = (b"Microsoft Windows Hardware", b"Contoso Laboratories, Inc.");
+    let at = catalog.windows(own.len()).position(|bytes| bytes == own);
+    let at = at.unwrap();
+    catalog[at..at + own.len()].copy_from_slice(other);
+    let signer = Signer::of_catalog(&catalog).unwrap();
+    assert!(signer.certificate.subject.contains("Contoso"));
+    assert_eq!(signer.kind, Kind::Other);
+}
+
 #[test]
 fn what_is_no_signed_catalog_is_refused_and_never_a_panic() {
     assert!(matches!(
