@@ -4,7 +4,9 @@
 //! All of it is plain code over the [`Machine`] trait. Windows is one implementation of it, a machine
 //! in the tests another, on which every step can be made to fail.
 
+mod boot_configuration;
 pub(crate) mod failure;
+mod home;
 pub(crate) mod image_path;
 mod install;
 pub(crate) mod machine;
@@ -14,6 +16,7 @@ mod plan;
 mod processor;
 mod record;
 mod refusal;
+pub(crate) mod security;
 #[cfg(test)]
 mod tests;
 mod uninstall;

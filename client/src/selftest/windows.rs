@@ -15,7 +15,8 @@ use crate::driver_io::windows::{open_for_reading, open_for_writing, registry, sy
 use crate::driver_io::{self, Device};
 use crate::model::DeviceError;
 use crate::setup::failure::Failure;
-use crate::setup::machine::{Facts, Service, Switch};
+use crate::setup::machine::{Facts, Service};
+use crate::setup::security::Switch;
 use crate::setup::windows::{service, system};
 use crate::setup::{self, image_path};
 
@@ -141,8 +142,8 @@ impl Machine for ThisMachine {
         let switch = |switch| {
             match switch {
                 Switch::Off => "off",
-                Switch::On => "on",
-                Switch::Locked => "locked",
+                Switch::On(_) => "on",
+                Switch::Locked(_) => "locked",
             }
             .to_owned()
         };
@@ -156,6 +157,10 @@ impl Machine for ThisMachine {
                 yes(facts.processor.switched_on),
             ),
             ("test_signing", yes(facts.signing.takes_tests)),
+            (
+                "test_signing_from_next_start",
+                (facts.signing.takes_tests_next).map_or_else(|| "unknown".to_owned(), yes),
+            ),
             ("secure_boot", yes(facts.signing.secure_boot)),
             ("memory_integrity", switch(facts.security.memory_integrity)),
             ("credential_guard", switch(facts.security.credential_guard)),

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::package::{Package, of_image};
 use super::plan::{Installation, Plan, Previous};
 use super::record::Store;
-use super::refusal::{self, Refusal};
+use super::refusal::{self, Refusal, needs_test_signing};
 
 /// Installs the driver, and starts it.
 ///
@@ -69,7 +69,11 @@ pub(super) fn install_package(
             take(machine, &steps, said).map_err(|failure| failed(&failure, None))?;
             tell(
                 said,
-                "restart Windows, then run `client.exe install` again: test signing is on from then",
+                if facts.signing.takes_tests {
+                    "run `client.exe install` again: test signing stays on"
+                } else {
+                    "restart Windows, then run `client.exe install` again: test signing is on from then"
+                },
             );
             Ok(())
         }
@@ -88,7 +92,8 @@ fn carry_out(
     if let Err(failure @ Failure::Busy { .. }) = done {
         return Err(Trouble::Failed(vec![
             failure.to_string(),
-            "nothing else was changed".to_owned(),
+            "nothing else was changed; the driver was told to stop, and does so once its device is closed"
+                .to_owned(),
         ]));
     }
     if let Err(failure) = done {
@@ -187,7 +192,16 @@ fn announce(facts: &Facts, package: &Package, plan: &Plan, said: &mut dyn Write)
     let line = match (plan, old) {
         (Plan::Nothing, _) => format!("{new} is installed and runs already: nothing to do"),
         (Plan::Start, _) => format!("{new} is installed already"),
-        (Plan::TestSigning(_), _) => format!("{new} needs test signing, which is off"),
+        (Plan::TestSigning(steps), _) => {
+            let since = if facts.signing.takes_tests {
+                " from the next start of Windows"
+            } else if steps.is_empty() {
+                " until the next start of Windows"
+            } else {
+                ""
+            };
+            format!("{new} needs test signing, which is off{since}")
+        }
         (Plan::Install(_), None) => format!("{new} is to be installed"),
         (Plan::Install(_), Some(old)) if old == package.version => {
             format!("{new} is to be installed, in place of another build of that version")
@@ -202,8 +216,22 @@ fn announce(facts: &Facts, package: &Package, plan: &Plan, said: &mut dyn Write)
         }
     };
     tell(said, &line);
+    if needs_test_signing(facts, package) && facts.signing.takes_tests_next.is_none() {
+        tell(said, not_known(plan));
+    }
     if facts.service == Service::Absent && !facts.signing.is_checked {
         tell(said, "this is Wine, which looks at no signature");
+    }
+}
+
+/// What follows from a boot configuration that is not readable.
+fn not_known(plan: &Plan) -> &'static str {
+    if let Plan::TestSigning(_) = plan {
+        "whether test signing was set for the next start before is not known, since the boot \
+         configuration is not readable: `client.exe uninstall` turns it off in any case"
+    } else {
+        "whether test signing stays on after the next start is not known, since the boot configuration \
+         is not readable: `bcdedit /enum {current}` shows it"
     }
 }
 

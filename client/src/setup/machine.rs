@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::package::Certificate;
 use super::processor::Processor;
 use super::record::{Record, Slot, Store};
+use super::security::Security;
 use crate::model::{DriverVersion, printable_path};
 
 /// A machine.
@@ -59,7 +60,7 @@ pub(crate) struct Facts {
     pub(crate) installed: Option<Installed>,
     /// What the installation noted of itself.
     pub(crate) record: Record,
-    /// Whether anything is in the folder for the record and the copies of packages.
+    /// Whether there is a record or a copy of a package.
     pub(crate) has_folder: bool,
 }
 
@@ -91,25 +92,8 @@ pub(crate) enum Service {
     Running,
     /// It was told to stop, and a handle to its device is open.
     Stopping,
-}
-
-/// What this machine is set to do with virtualization-based security.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Security {
-    pub(crate) memory_integrity: Switch,
-    pub(crate) credential_guard: Switch,
-    /// The security as a whole, whatever it is for.
-    pub(crate) virtualization_based: Switch,
-}
-
-/// How something is switched.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Switch {
-    #[default]
-    Off,
-    On,
-    /// On, and kept on by a variable of the firmware.
-    Locked,
+    /// It is stopped and deleted, and stays until the last handle to it is closed.
+    Deleting,
 }
 
 /// What the system demands of a driver's signature.
@@ -119,6 +103,8 @@ pub(crate) struct Signing {
     pub(crate) is_checked: bool,
     /// Whether test signing is on now, not only from the next start.
     pub(crate) takes_tests: bool,
+    /// Whether test signing is set for the next start; none if that is not readable.
+    pub(crate) takes_tests_next: Option<bool>,
     /// Whether Secure Boot is on.
     pub(crate) secure_boot: bool,
 }
@@ -132,7 +118,7 @@ pub(crate) enum Action {
     Keep { from: PathBuf, slot: Slot },
     /// Deletes such a copy.
     Discard(Slot),
-    /// Deletes the record, and the folder for it and for copies.
+    /// Deletes the record and all copies, and their folder if nothing else is in it.
     Forget,
     /// Turns test signing on or off, from the next start of the system.
     TestSigning(bool),

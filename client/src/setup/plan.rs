@@ -6,6 +6,7 @@ use super::package::{Package, of_image};
 use super::record::{Placed, Record, Slot, Store};
 use super::refusal::needs_test_signing;
 use crate::model::DriverVersion;
+
 /// What an installation comes to.
 #[derive(Debug)]
 pub(super) enum Plan {
@@ -13,7 +14,8 @@ pub(super) enum Plan {
     Nothing,
     /// This very driver is installed.
     Start,
-    /// Test signing is turned on, and the system has to be restarted before anything else.
+    /// Test signing is turned on from the next start, which comes before anything else where it is off
+    /// now. There are no steps if it is set already.
     TestSigning(Vec<Action>),
     /// The package is installed, in place of another or of none.
     Install(Installation),
@@ -48,7 +50,9 @@ pub(super) struct Previous {
 impl Plan {
     /// The plan for a package, of whose certificate these stores have none.
     pub(super) fn new(facts: &Facts, package: &Package, lacking: &[Store]) -> Self {
-        if needs_test_signing(facts, package) && !facts.signing.takes_tests {
+        let signing = facts.signing;
+        let is_on = signing.takes_tests && signing.takes_tests_next != Some(false);
+        if needs_test_signing(facts, package) && !is_on {
             return Self::TestSigning(test_signing(facts));
         }
         let placed = placed(package, lacking);
@@ -64,7 +68,11 @@ impl Plan {
     }
 }
 
+/// The steps that set test signing on. One that is set is left to whoever set it.
 fn test_signing(facts: &Facts) -> Vec<Action> {
+    if facts.signing.takes_tests_next == Some(true) {
+        return Vec::new();
+    }
     let mut record = facts.record.clone();
     record.test_signing = true;
     vec![Action::Record(record), Action::TestSigning(true)]
@@ -158,6 +166,29 @@ impl Previous {
     }
 }
 
+/// What becomes of test signing in a removal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum TestSigning {
+    /// Nothing: no installation turned it on, or it is set to be off already.
+    AsItIs,
+    /// It is turned off.
+    TurnedOff,
+    /// It stays set, since Secure Boot lets nothing change it, and is noted until that is done.
+    Left,
+}
+
+/// What becomes of test signing in a removal from this machine.
+pub(super) fn test_signing_after_removal(facts: &Facts) -> TestSigning {
+    let signing = facts.signing;
+    if !facts.record.test_signing || signing.takes_tests_next == Some(false) {
+        TestSigning::AsItIs
+    } else if signing.secure_boot {
+        TestSigning::Left
+    } else {
+        TestSigning::TurnedOff
+    }
+}
+
 /// What a removal does, in an order in which each step leaves the system whole.
 pub(super) fn removal(facts: &Facts) -> Vec<Action> {
     let mut steps = Vec::new();
@@ -170,8 +201,17 @@ pub(super) fn removal(facts: &Facts) -> Vec<Action> {
         certificates
             .map(|Placed { store, certificate }| Action::RemoveCertificate(store, certificate)),
     );
-    if facts.record.test_signing {
-        steps.push(Action::TestSigning(false));
+    match test_signing_after_removal(facts) {
+        TestSigning::Left => {
+            steps.extend(Slot::ALL.map(Action::Discard));
+            steps.push(Action::Record(Record {
+                test_signing: true,
+                certificates: Vec::new(),
+            }));
+            return steps;
+        }
+        TestSigning::TurnedOff => steps.push(Action::TestSigning(false)),
+        TestSigning::AsItIs => {}
     }
     if facts.has_folder {
         steps.push(Action::Forget);

@@ -4,11 +4,13 @@
 use std::io;
 
 use super::failure::Failure;
-use super::machine::{Facts, Machine, Service, Switch};
+use super::machine::{Facts, Machine, Service};
 use super::options::Options;
 use super::package::signer::Kind;
 use super::package::{NoPackage, Package};
+use super::plan::{self, TestSigning};
 use super::processor::Hypervisor;
+use super::security::{SetBy, Switch};
 
 /// The first build of Windows with every routine that the driver imports: Windows 10, version 2004.
 const OLDEST_BUILD: u32 = 19041;
@@ -36,12 +38,12 @@ pub(crate) enum Refusal {
     NoSvm,
     #[error("SVM is off: switch on SVM Mode (AMD-V) in the firmware's setup")]
     FirmwareSwitch,
-    #[error("{}", memory_integrity(*locked))]
-    MemoryIntegrity { locked: bool },
-    #[error("{}", credential_guard(*locked))]
-    CredentialGuard { locked: bool },
-    #[error("{}", virtualization_based_security(*locked))]
-    VirtualizationBasedSecurity { locked: bool },
+    #[error("{}", virtualization(*guard, *locked, *by))]
+    Virtualization {
+        guard: Guard,
+        locked: bool,
+        by: SetBy,
+    },
     #[error(
         "Hyper-V runs beneath this Windows and hides SVM: run `bcdedit /set hypervisorlaunchtype \
          off`, then restart (`auto` brings Hyper-V, WSL 2 and Windows Sandbox back)"
@@ -56,15 +58,25 @@ pub(crate) enum Refusal {
     #[error("the hypervisor \"{0}\" hides SVM: allow nested virtualization in its settings")]
     Hypervisor(String),
     #[error(
-        "Secure Boot is on, and Windows then loads no driver with a test certificate: turn Secure Boot \
-         off in the firmware's setup, or take a package that Microsoft signed"
+        "Secure Boot is on, and Windows then loads no driver that Microsoft did not sign: turn Secure \
+         Boot off in the firmware's setup, or take a package that Microsoft signed"
     )]
     SecureBoot,
     #[error(
-        "test signing is off, and Windows then loads no driver with a test certificate: run \
+        "test signing is off, and Windows then loads no driver that Microsoft did not sign: run \
          `client.exe install --test-signing`, then restart"
     )]
     NoTestSigning,
+    #[error(
+        "test signing is off until the next start of Windows, from which it is set to be on: restart \
+         Windows, then run `client.exe install` again"
+    )]
+    TestSigningBegins,
+    #[error(
+        "test signing is off from the next start of Windows, which then loads no driver that Microsoft \
+         did not sign: run `client.exe install --test-signing`, which leaves it on"
+    )]
+    TestSigningEnds,
     #[error(
         "BitLocker is on, and would ask for the recovery key after {change}: note the key, which \
          `manage-bde -protectors -get C:` prints, then suspend protection for one start with \
@@ -89,6 +101,17 @@ pub(crate) enum Refusal {
          Windows"
     )]
     Stopping,
+    #[error("{}", Failure::MarkedForDeletion)]
+    Deleting,
+}
+
+/// What virtualization-based security is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Guard {
+    MemoryIntegrity,
+    Credentials,
+    /// Another use, or none: the security as a whole.
+    Whole,
 }
 
 impl From<NoPackage> for Refusal {
@@ -120,8 +143,10 @@ pub(super) fn to_install(
         found.extend(to_svm(facts));
     }
     found.extend(to_signature(machine, facts, package, options)?);
-    if facts.service == Service::Stopping {
-        found.push(Refusal::Stopping);
+    match facts.service {
+        Service::Stopping => found.push(Refusal::Stopping),
+        Service::Deleting => found.push(Refusal::Deleting),
+        _ => {}
     }
     Ok(found)
 }
@@ -132,7 +157,8 @@ pub(super) fn to_uninstall(
     facts: &Facts,
 ) -> Result<Vec<Refusal>, Failure> {
     let mut found = to_anything(facts);
-    if facts.elevated && facts.record.test_signing && machine.is_bit_locker_on()? {
+    let turns_off = plan::test_signing_after_removal(facts) == TestSigning::TurnedOff;
+    if facts.elevated && turns_off && machine.is_bit_locker_on()? {
         found.push(Refusal::BitLocker {
             change: "turning test signing off again",
         });
@@ -171,21 +197,17 @@ fn to_svm(facts: &Facts) -> Vec<Refusal> {
 fn to_svm_here(facts: &Facts) -> Vec<Refusal> {
     let security = facts.security;
     let mut found = Vec::new();
-    for (switch, refusal) in [
-        (
-            security.memory_integrity,
-            (|locked| Refusal::MemoryIntegrity { locked }) as fn(bool) -> Refusal,
-        ),
-        (security.credential_guard, |locked| {
-            Refusal::CredentialGuard { locked }
-        }),
-        (security.virtualization_based, |locked| {
-            Refusal::VirtualizationBasedSecurity { locked }
-        }),
+    for (guard, switch) in [
+        (Guard::MemoryIntegrity, security.memory_integrity),
+        (Guard::Credentials, security.credential_guard),
+        (Guard::Whole, security.virtualization_based),
     ] {
-        if switch != Switch::Off {
-            found.push(refusal(switch == Switch::Locked));
-        }
+        let (locked, by) = match switch {
+            Switch::Off => continue,
+            Switch::On(by) => (false, by),
+            Switch::Locked(by) => (true, by),
+        };
+        found.push(Refusal::Virtualization { guard, locked, by });
     }
     found.push(Refusal::OwnHyperV);
     found
@@ -213,57 +235,110 @@ fn to_signature(
     if !needs_test_signing(facts, package) {
         return Ok(found);
     }
-    let wants_change = options.test_signing && !facts.signing.takes_tests;
-    let protected = facts.elevated
-        && (facts.signing.secure_boot || wants_change)
-        && machine.is_bit_locker_on()?;
-    if facts.signing.secure_boot {
+    found.extend(to_test_signing(machine, facts, options)?);
+    Ok(found)
+}
+
+/// What keeps Windows from loading a driver that Microsoft did not sign, now and after the next start.
+fn to_test_signing(
+    machine: &mut dyn Machine,
+    facts: &Facts,
+    options: &Options,
+) -> Result<Vec<Refusal>, Failure> {
+    let signing = facts.signing;
+    let unless_wanted = |refusal| (!options.test_signing).then_some(refusal);
+    let (refusal, is_changed) = match (signing.takes_tests, signing.takes_tests_next) {
+        (true, Some(false)) => (
+            unless_wanted(Refusal::TestSigningEnds),
+            options.test_signing,
+        ),
+        (true, _) => (None, false),
+        // Secure Boot keeps test signing off, though it is set.
+        (false, Some(true)) if signing.secure_boot => (None, false),
+        (false, Some(true)) => (unless_wanted(Refusal::TestSigningBegins), true),
+        (false, _) => (unless_wanted(Refusal::NoTestSigning), options.test_signing),
+    };
+    let mut found = Vec::new();
+    let asks = facts.elevated && (signing.secure_boot || is_changed);
+    let protected = asks && machine.is_bit_locker_on()?;
+    if signing.secure_boot {
         found.push(Refusal::SecureBoot);
     }
     if protected {
         found.push(Refusal::BitLocker {
-            change: if facts.signing.secure_boot {
+            change: if signing.secure_boot {
                 "turning Secure Boot off"
             } else {
                 "turning test signing on"
             },
         });
     }
-    if !facts.signing.takes_tests && !options.test_signing {
-        found.push(Refusal::NoTestSigning);
-    }
+    found.extend(refusal);
     Ok(found)
 }
 
-fn memory_integrity(locked: bool) -> &'static str {
-    if locked {
-        "memory integrity is on and locked in the firmware, and its hypervisor hides SVM: turn off its \
-         policy, then follow \"Disable virtualization-based security with UEFI lock\" of Microsoft's \
-         documentation"
+/// What is on, by what, and how it is turned off.
+///
+/// Source of the documents and the policy that are named: "Configure Credential Guard" and "Enable
+/// virtualization-based protection of code integrity" of Windows' documentation.
+fn virtualization(guard: Guard, locked: bool, by: SetBy) -> String {
+    let (name, option, document) = match guard {
+        Guard::MemoryIntegrity => (
+            "memory integrity",
+            "its \"Virtualization Based Protection of Code Integrity\"",
+            "virtualization-based security",
+        ),
+        Guard::Credentials => (
+            "Credential Guard",
+            "its \"Credential Guard Configuration\"",
+            "Credential Guard",
+        ),
+        Guard::Whole => (
+            "virtualization-based security",
+            "it",
+            "virtualization-based security",
+        ),
+    };
+    let (cause, how) = match by {
+        SetBy::Policy => (
+            " by a policy, which overrides the settings of this machine",
+            format!(
+                "have the administrator of the policy \"Turn On Virtualization Based Security\" (Group \
+                 Policy: Computer Configuration > Administrative Templates > System > Device Guard; or \
+                 device management) set {option} to Disabled, then "
+            ),
+        ),
+        SetBy::Default => (
+            ", as it is by default since Windows 11 22H2 Enterprise",
+            switched_here(guard).to_owned(),
+        ),
+        // A setting of the machine goes with the lock.
+        SetBy::Machine if locked => ("", String::new()),
+        SetBy::Machine => ("", switched_here(guard).to_owned()),
+    };
+    let (lock, end) = if locked {
+        let end =
+            format!("follow \"Disable {document} with UEFI lock\" of Microsoft's documentation");
+        (" and locked in the firmware", end)
     } else {
-        "memory integrity is on, and its hypervisor hides SVM: turn it off (Windows Security > Device \
-         security > Core isolation), then restart"
-    }
+        ("", "restart".to_owned())
+    };
+    format!("{name} is on{lock}{cause}, and its hypervisor hides SVM: {how}{end}")
 }
 
-fn credential_guard(locked: bool) -> &'static str {
-    if locked {
-        "Credential Guard is on and locked in the firmware, and its hypervisor hides SVM: follow \
-         \"Disable Credential Guard with UEFI lock\" of Microsoft's documentation"
-    } else {
-        "Credential Guard is on, as it is by default since Windows 11 22H2 Enterprise, and its \
-         hypervisor hides SVM: run `reg add HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa /v \
-         LsaCfgFlags /t REG_DWORD /d 0 /f`, then restart"
-    }
-}
-
-fn virtualization_based_security(locked: bool) -> &'static str {
-    if locked {
-        "virtualization-based security is on and locked in the firmware, and its hypervisor hides SVM: \
-         follow \"Disable virtualization-based security with UEFI lock\" of Microsoft's documentation"
-    } else {
-        "virtualization-based security is on, and its hypervisor hides SVM: run `reg add \
-         HKLM\\SYSTEM\\CurrentControlSet\\Control\\DeviceGuard /v EnableVirtualizationBasedSecurity /t \
-         REG_DWORD /d 0 /f`, then restart"
+/// How something that no policy switches is turned off.
+fn switched_here(guard: Guard) -> &'static str {
+    match guard {
+        Guard::MemoryIntegrity => {
+            "turn it off (Windows Security > Device security > Core isolation), then "
+        }
+        Guard::Credentials => {
+            "run `reg add HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa /v LsaCfgFlags /t REG_DWORD /d \
+             0 /f`, then "
+        }
+        Guard::Whole => {
+            "run `reg add HKLM\\SYSTEM\\CurrentControlSet\\Control\\DeviceGuard /v \
+             EnableVirtualizationBasedSecurity /t REG_DWORD /d 0 /f`, then "
+        }
     }
 }

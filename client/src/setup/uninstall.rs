@@ -4,13 +4,21 @@ use std::io::Write;
 
 use super::install::tell;
 use super::machine::{Action, Machine, Service};
-use super::{Trouble, plan, refusal};
+use super::plan::{self, TestSigning};
+use super::{Trouble, refusal};
+
+/// What is said of test signing that Secure Boot keeps set.
+const LEFT: &str = "test signing stays set in the boot configuration: Secure Boot is on, under which \
+    Windows ignores the setting and lets nothing change it; to delete it, turn Secure Boot off in the \
+    firmware's setup and run `client.exe uninstall` again, for which installed.json stays in Program \
+    Files\\svmsave";
 
 /// Removes the driver and what was installed with it.
 ///
 /// A driver that can't be stopped stays with all that belongs to it. After that every step is tried,
 /// whatever became of the one before; the record of what there is to do is deleted last, and only if
-/// nothing else is left.
+/// nothing else is left. Under Secure Boot, which lets nothing change test signing, it is kept for that
+/// alone.
 pub(crate) fn uninstall(
     machine: &mut dyn Machine,
     dry_run: bool,
@@ -26,9 +34,13 @@ pub(crate) fn uninstall(
         tell(said, "nothing of svmsave is installed");
         return Ok(());
     }
+    let test_signing = plan::test_signing_after_removal(&facts);
     if dry_run {
-        for step in &steps {
+        for step in steps.iter().filter(|step| step.is_shown()) {
             tell(said, &format!("would: {step}"));
+        }
+        if test_signing == TestSigning::Left {
+            tell(said, LEFT);
         }
         return Ok(());
     }
@@ -41,6 +53,14 @@ pub(crate) fn uninstall(
         return Err(Trouble::Failed(vec![
             "the system still lists the driver: restart Windows, then run this again".to_owned(),
         ]));
+    }
+    if test_signing == TestSigning::Left {
+        tell(
+            said,
+            "nothing of svmsave is left but test signing and the folder that it was installed from",
+        );
+        tell(said, LEFT);
+        return Ok(());
     }
     tell(
         said,
@@ -56,11 +76,13 @@ pub(crate) fn uninstall(
 fn take_all(machine: &mut dyn Machine, steps: &[Action], said: &mut dyn Write) -> Vec<String> {
     let mut failures = Vec::new();
     for step in steps {
-        if *step == Action::Forget && !failures.is_empty() {
+        let closes = matches!(step, Action::Forget | Action::Record(_));
+        if closes && !failures.is_empty() {
             break;
         }
         match machine.perform(step) {
-            Ok(()) => tell(said, &format!("done: {step}")),
+            Ok(()) if step.is_shown() => tell(said, &format!("done: {step}")),
+            Ok(()) => {}
             Err(failure) => {
                 failures.push(failure.to_string());
                 if *step == Action::Stop {

@@ -4,7 +4,6 @@
 //! language.
 
 mod certificates;
-mod home;
 mod processes;
 mod program;
 pub(crate) mod service;
@@ -16,19 +15,21 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
-use self::home::Home;
+use windows_sys::Wdk::System::SystemInformation::SYSTEM_INFORMATION_CLASS;
+
 use self::program::Program;
+use super::boot_configuration;
 use super::failure::Failure;
-use super::machine::{
-    Action, Facts, Installed, Machine, PackageCopy, Security, Service, Signing, Switch,
-};
+use super::home::Home;
+use super::machine::{Action, Facts, Installed, Machine, PackageCopy, Service, Signing};
 use super::package::{Certificate, FILES, is_ours};
 use super::processor::Processor;
 use super::record::{Slot, Store};
+use super::security::Security;
 use super::{NAME, image_path};
 use crate::driver_io;
-use crate::driver_io::windows::registry;
 use crate::driver_io::windows::system::{CodeIntegrity, code_integrity, secure_boot, version};
+use crate::driver_io::windows::{registry, system_information};
 use crate::model::{DriverVersion, Status};
 
 /// Exit codes of pnputil that are no failures: done, done but for devices of which there are none,
@@ -36,6 +37,10 @@ use crate::model::{DriverVersion, Status};
 ///
 /// Source: "`PnPUtil` return values" of Windows' documentation.
 const PNPUTIL_DONE: [u32; 4] = [0, 259, 3010, 1641];
+
+/// The class `SystemBootEnvironmentInformation`, whose answer begins with the identifier of the boot
+/// loader's object.
+const SYSTEM_BOOT_ENVIRONMENT_INFORMATION: SYSTEM_INFORMATION_CLASS = 90;
 
 /// The machine that this runs on.
 #[derive(Debug)]
@@ -54,6 +59,7 @@ impl ThisMachine {
         Ok(Signing {
             is_checked: !self.is_wine,
             takes_tests: asked_code_integrity()?.test_signing,
+            takes_tests_next: stored_test_signing(),
             secure_boot: secure_boot() == Some(true),
         })
     }
@@ -105,6 +111,7 @@ impl ThisMachine {
         }
         match service::state()? {
             Service::Absent => Err(Failure::NoService),
+            Service::Deleting => Err(Failure::MarkedForDeletion),
             _ => Ok(()),
         }
     }
@@ -112,7 +119,7 @@ impl ThisMachine {
 
 impl Machine for ThisMachine {
     fn facts(&mut self) -> Result<Facts, Failure> {
-        let home = Home::find()?;
+        let home = home()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Facts {
             // Wine limits no program, whatever it says of its token.
@@ -127,7 +134,7 @@ impl Machine for ThisMachine {
             packages: packages()?,
             installed: self.installed(&home)?,
             record: home.record()?,
-            has_folder: home.exists(),
+            has_folder: home.is_used(),
         })
     }
 
@@ -171,10 +178,10 @@ impl Machine for ThisMachine {
 
     fn perform(&mut self, action: &Action) -> Result<(), Failure> {
         match action {
-            Action::Record(record) => Home::find()?.write(record),
-            Action::Keep { from, slot } => Home::find()?.keep(from, *slot),
-            Action::Discard(slot) => Home::find()?.discard(*slot),
-            Action::Forget => Home::find()?.delete(),
+            Action::Record(record) => home()?.write(record),
+            Action::Keep { from, slot } => home()?.keep(from, *slot),
+            Action::Discard(slot) => home()?.discard(*slot),
+            Action::Forget => home()?.delete(),
             Action::TestSigning(on) => Program::of_system("bcdedit.exe")?
                 .argument("/set")
                 .argument("testsigning")
@@ -185,7 +192,7 @@ impl Machine for ThisMachine {
             Action::RemoveCertificate(store, certificate) => {
                 certificates::remove(*store, certificate)
             }
-            Action::AddPackage(slot) => self.add_package(&Home::find()?.slot(*slot)),
+            Action::AddPackage(slot) => self.add_package(&home()?.slot(*slot)),
             Action::RemovePackage(inf) => remove_package(inf),
             Action::DeleteService => service::delete(),
             Action::DeleteImage(file) => delete_image(file),
@@ -215,9 +222,13 @@ fn packages() -> Result<Vec<String>, Failure> {
             .is_some_and(|number| number.parse::<u32>().is_ok());
         if is_stored {
             let path = folder.join(&name);
-            let inf = fs::read(&path).map_err(|error| Failure::file(&path, error))?;
-            if is_ours(&inf) {
-                names.insert(name);
+            match fs::read(&path) {
+                Ok(inf) if is_ours(&inf) => drop(names.insert(name)),
+                // A package of another driver may be removed meanwhile.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::file(path, error));
+                }
+                _ => {}
             }
         }
     }
@@ -251,41 +262,37 @@ fn delete_image(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The folder for the record and for copies: the registry is asked, and not the environment, which a
+/// user may set.
+fn home() -> Result<Home, Failure> {
+    let key = r"SOFTWARE\Microsoft\Windows\CurrentVersion";
+    let programs = registry::text(key, "ProgramFilesDir").map_err(|code| Failure::System {
+        function: "RegGetValueW",
+        code,
+    })?;
+    Ok(Home::below(&path(&programs)))
+}
+
 /// What is set up to start a hypervisor.
-///
-/// Source: "Enable virtualization-based protection of code integrity" and "Configure Credential
-/// Guard" of Windows' documentation, which name these values.
 fn security() -> Result<Security, Failure> {
-    const GUARD: &str = r"SYSTEM\CurrentControlSet\Control\DeviceGuard";
-    const INTEGRITY: &str =
-        r"SYSTEM\CurrentControlSet\Control\DeviceGuard\Scenarios\HypervisorEnforcedCodeIntegrity";
-    const AUTHORITY: &str = r"SYSTEM\CurrentControlSet\Control\Lsa";
     // It is there where Credential Guard was switched on by default.
     const DEFAULT: &str = r"SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0";
-    let is_set = |key, name| registry::number(key, name) == Some(1);
-    let switch = |on, locked| match (on, locked) {
-        (false, _) => Switch::Off,
-        (true, false) => Switch::On,
-        (true, true) => Switch::Locked,
-    };
-    let flags = registry::number(AUTHORITY, "LsaCfgFlags");
-    let by_default = registry::exists(DEFAULT, "IsolatedCredentialsRootSecret");
-    Ok(Security {
-        memory_integrity: switch(
-            asked_code_integrity()?.memory_integrity || is_set(INTEGRITY, "Enabled"),
-            is_set(INTEGRITY, "Locked"),
-        ),
-        credential_guard: match flags {
-            Some(0) => Switch::Off,
-            Some(1) => Switch::Locked,
-            Some(_) => Switch::On,
-            None => switch(by_default, false),
-        },
-        virtualization_based: switch(
-            is_set(GUARD, "EnableVirtualizationBasedSecurity"),
-            is_set(GUARD, "Locked"),
-        ),
-    })
+    Ok(Security::of(
+        registry::number,
+        asked_code_integrity()?.memory_integrity,
+        registry::exists(DEFAULT, "IsolatedCredentialsRootSecret"),
+    ))
+}
+
+/// Whether test signing is set for the next start; none if the boot configuration is not readable.
+///
+/// `bcdedit /set` without an identifier changes the object of the loader that started this Windows,
+/// which need not be the boot manager's default. No documented function names it. The class has been
+/// the same since Windows 7, and the object that it leads to has to be a loader's.
+fn stored_test_signing() -> Option<bool> {
+    let environment = system_information::query(SYSTEM_BOOT_ENVIRONMENT_INFORMATION).ok()?;
+    let byte = |key: &str, name: &str| registry::bytes(key, name).map(|[byte]| byte);
+    boot_configuration::test_signing(*environment.first_chunk()?, registry::number, byte)
 }
 
 /// What code integrity demands now.

@@ -56,7 +56,7 @@ pub(crate) fn text(key: &str, name: &str) -> Result<Vec<u16>, u32> {
 }
 
 /// Bytes of exactly this length, if there are such.
-pub(super) fn bytes<const LENGTH: usize>(key: &str, name: &str) -> Option<[u8; LENGTH]> {
+pub(crate) fn bytes<const LENGTH: usize>(key: &str, name: &str) -> Option<[u8; LENGTH]> {
     let mut bytes = [0; LENGTH];
     let (error, length) = get(key, name, RRF_RT_REG_BINARY, &mut bytes);
     (error == ERROR_SUCCESS && length == LENGTH).then_some(bytes)

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::super::failure::{Failure, Process};
-use super::super::machine::{
-    Action, Facts, Installed, Machine, PackageCopy, Security, Service, Signing,
-};
+use super::super::machine::{Action, Facts, Installed, Machine, PackageCopy, Service, Signing};
 use super::super::package::signer::Kind;
 use super::super::package::{Certificate, Package, Signer, of_image};
 use super::super::processor::Processor;
 use super::super::record::{Record, Slot, Store};
+use super::super::security::Security;
 use crate::model::DriverVersion;
 
 /// The moment at which everything happens, in the middle of each certificate's time.
@@ -45,11 +44,23 @@ pub(super) enum How {
 
 /// The machine.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is switched by itself in some test"
+)]
 pub(super) struct TestMachine {
     pub(super) state: State,
     /// What it is, but for what follows from the state.
     pub(super) facts: Facts,
     pub(super) bit_locker: bool,
+    /// The boot configuration is readable.
+    pub(super) reads_boot: bool,
+    /// The firmware's setup has Secure Boot on, which it is from the next start.
+    pub(super) secure_boot_next: bool,
+    /// A handle to the service is open, which keeps it after its deletion.
+    pub(super) service_held: bool,
+    /// The service is deleted, and held.
+    pub(super) service_deleted: bool,
     /// Builds that do not start.
     pub(super) broken: BTreeSet<u8>,
     /// Builds that Microsoft signed; the others have a certificate of their own each.
@@ -84,6 +95,7 @@ impl TestMachine {
                 signing: Signing {
                     is_checked: true,
                     takes_tests: true,
+                    takes_tests_next: None,
                     secure_boot: false,
                 },
                 now: NOW,
@@ -94,6 +106,10 @@ impl TestMachine {
                 has_folder: false,
             },
             bit_locker: false,
+            reads_boot: true,
+            secure_boot_next: false,
+            service_held: false,
+            service_deleted: false,
             broken: BTreeSet::new(),
             attested: BTreeSet::new(),
             busy: false,
@@ -135,9 +151,15 @@ impl TestMachine {
         self.state.service = Some((build, true));
     }
 
-    /// Test signing takes effect, and no driver runs.
+    /// Test signing and Secure Boot take effect, deleted services go, and no driver runs.
     pub(super) fn restart(&mut self) {
-        self.facts.signing.takes_tests = self.state.test_signing;
+        let signing = &mut self.facts.signing;
+        signing.secure_boot = self.secure_boot_next;
+        signing.takes_tests = self.state.test_signing && !signing.secure_boot;
+        self.service_held = false;
+        if self.service_deleted {
+            (self.service_deleted, self.state.service) = (false, None);
+        }
         if let Some((_, runs)) = &mut self.state.service {
             *runs = false;
         }
@@ -170,6 +192,12 @@ impl TestMachine {
             }
             Action::Discard(slot) => drop(state.kept.remove(slot)),
             Action::Forget => (state.record, state.kept) = (None, BTreeMap::new()),
+            Action::TestSigning(_) if self.facts.signing.secure_boot => {
+                return Err(Failure::Program {
+                    program: "bcdedit.exe",
+                    code: 1,
+                });
+            }
             Action::TestSigning(on) => state.test_signing = *on,
             Action::AddCertificate(store, certificate) => {
                 state.certificates.insert((*store, certificate.der.clone()));
@@ -184,15 +212,20 @@ impl TestMachine {
                 let removed = state.packages.get(inf).copied();
                 match state.service {
                     Some((_, true)) => return Err(Self::failure(1051)),
-                    Some((build, false)) if removed == Some(build) => state.service = None,
+                    Some((build, false)) if removed == Some(build) => self.delete_service(),
                     _ => {}
                 }
-                state.packages.remove(inf);
+                self.state.packages.remove(inf);
             }
-            Action::DeleteService => match state.service {
-                Some((_, true)) => return Err(Self::failure(1051)),
-                _ => state.service = None,
-            },
+            Action::DeleteService => {
+                if let Some((_, true)) = state.service {
+                    return Err(Self::failure(1051));
+                }
+                self.delete_service();
+                if self.service_deleted {
+                    return Err(Failure::MarkedForDeletion);
+                }
+            }
             Action::DeleteImage(path) => panic!("{}: all is in the driver store", path.display()),
             Action::Start => return self.start(),
             Action::Stop => match &mut state.service {
@@ -207,6 +240,13 @@ impl TestMachine {
             },
         }
         Ok(())
+    }
+
+    fn delete_service(&mut self) {
+        self.service_deleted = self.service_held && self.state.service.is_some();
+        if !self.service_deleted {
+            self.state.service = None;
+        }
     }
 
     fn add_package(&mut self, slot: Slot) -> Result<(), Failure> {
@@ -232,6 +272,9 @@ impl TestMachine {
         let Some((build, runs)) = &mut self.state.service else {
             return Err(Self::failure(1060));
         };
+        if self.service_deleted {
+            return Err(Self::failure(1072));
+        }
         let signed = self.facts.signing.takes_tests || self.attested.contains(build);
         if self.broken.contains(build) || !signed {
             return Err(Failure::System {
@@ -276,7 +319,12 @@ impl Machine for TestMachine {
             service: match state.service {
                 None => Service::Absent,
                 Some((_, true)) => Service::Running,
+                Some((_, false)) if self.service_deleted => Service::Deleting,
                 Some((_, false)) => Service::Stopped,
+            },
+            signing: Signing {
+                takes_tests_next: self.reads_boot.then_some(state.test_signing),
+                ..self.facts.signing
             },
             packages: state.packages.keys().cloned().collect(),
             installed,

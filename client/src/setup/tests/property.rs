@@ -24,7 +24,12 @@ enum Event {
     Uninstall {
         fail: Option<(usize, How)>,
     },
-    Restart,
+    /// With Secure Boot or without.
+    Restart {
+        secure_boot: bool,
+    },
+    /// A process holds the service, up to a restart.
+    Held,
     /// A process opens the device, or closes it.
     Busy(bool),
 }
@@ -45,18 +50,20 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Install { build, test_signing, fail }
         }),
         2 => failure().prop_map(|fail| Event::Uninstall { fail }),
-        1 => Just(Event::Restart),
+        2 => any::<bool>().prop_map(|secure_boot| Event::Restart { secure_boot }),
+        1 => Just(Event::Held),
         1 => any::<bool>().prop_map(Event::Busy),
     ]
 }
 
 prop_compose! {
-    /// A machine on which some certificates are trusted already, and some builds don't start.
+    /// A machine on which some certificates are trusted already, some builds don't start, and test
+    /// signing may be set for the next start to what it is not now.
     fn machine()(
         trusted in proptest::collection::btree_set((proptest::sample::select(&Store::ALL[..]), 1..=3_u8), 0..3),
         broken in proptest::collection::btree_set(1..=3_u8, 0..2),
         attested in proptest::collection::btree_set(1..=3_u8, 0..2),
-        test_signing in any::<bool>(),
+        (test_signing, takes_tests) in any::<(bool, bool)>(),
     ) -> TestMachine {
         let mut machine = TestMachine::new();
         let certificates = trusted.into_iter().map(|(store, build)| (store, vec![build]));
@@ -64,7 +71,7 @@ prop_compose! {
         machine.broken = broken;
         machine.attested = attested;
         machine.state.test_signing = test_signing;
-        machine.facts.signing.takes_tests = test_signing;
+        machine.facts.signing.takes_tests = takes_tests;
         machine
     }
 }
@@ -89,7 +96,11 @@ fn happens(machine: &mut TestMachine, event: &Event) {
             machine.fail = fail;
             let _ = uninstall(machine, false, &mut Vec::new());
         }
-        Event::Restart => machine.restart(),
+        Event::Restart { secure_boot } => {
+            machine.secure_boot_next = secure_boot;
+            machine.restart();
+        }
+        Event::Held => machine.service_held = true,
         Event::Busy(busy) => machine.busy = busy,
     }
 }
@@ -107,8 +118,28 @@ proptest! {
             happens(&mut machine, event);
         }
         (machine.fail, machine.busy) = (None, false);
+        if machine.service_held {
+            // The restart that the removal asks for, with Secure Boot as it is.
+            let _ = uninstall(&mut machine, false, &mut Vec::new());
+            machine.secure_boot_next = machine.facts.signing.secure_boot;
+            machine.restart();
+        }
         let result = uninstall(&mut machine, false, &mut Vec::new());
         prop_assert!(result.is_ok(), "{result:?}");
+        if machine.facts.signing.secure_boot && machine.state.test_signing != before.test_signing {
+            // Left is what can't be changed, and its record.
+            let left = State {
+                test_signing: true,
+                record: Some(Record { test_signing: true, ..Record::default() }),
+                ..before.clone()
+            };
+            prop_assert_eq!(&machine.state, &left);
+            prop_assert!(uninstall(&mut machine, false, &mut Vec::new()).is_ok());
+            prop_assert_eq!(&machine.state, &left);
+            machine.secure_boot_next = false;
+            machine.restart();
+            prop_assert!(uninstall(&mut machine, false, &mut Vec::new()).is_ok());
+        }
         prop_assert_eq!(&machine.state, &before);
         // Twice.
         prop_assert!(uninstall(&mut machine, false, &mut Vec::new()).is_ok());

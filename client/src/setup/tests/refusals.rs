@@ -2,16 +2,17 @@
 
 use std::fmt::Write;
 
-use super::super::machine::{Security, Switch};
 use super::super::options::Options;
 use super::super::processor::Hypervisor;
+use super::super::record::Record;
+use super::super::security::{Security, SetBy, Switch};
 use super::machine::{NOW, TestMachine};
 use super::{assert_text, install, remove};
 
 /// A machine with something in the way.
 type Change = fn(&mut TestMachine);
 
-const IN_THE_WAY: [(&str, Change); 24] = [
+const IN_THE_WAY: [(&str, Change); 35] = [
     ("no administrator", |machine| machine.facts.elevated = false),
     ("an old Windows", |machine| machine.facts.build = 18363),
     ("ARM64", |machine| machine.facts.x64 = false),
@@ -36,46 +37,111 @@ const IN_THE_WAY: [(&str, Change); 24] = [
         security(
             machine,
             |security| &mut security.memory_integrity,
-            Switch::On,
+            Switch::On(SetBy::Machine),
         );
     }),
     ("memory integrity, locked", |machine| {
         security(
             machine,
             |security| &mut security.memory_integrity,
-            Switch::Locked,
+            Switch::Locked(SetBy::Machine),
         );
     }),
     ("Credential Guard", |machine| {
         security(
             machine,
             |security| &mut security.credential_guard,
-            Switch::On,
+            Switch::On(SetBy::Machine),
         );
     }),
     ("Credential Guard, locked", |machine| {
         security(
             machine,
             |security| &mut security.credential_guard,
-            Switch::Locked,
+            Switch::Locked(SetBy::Machine),
         );
     }),
     ("other use of virtualization", |machine| {
         security(
             machine,
             |security| &mut security.virtualization_based,
-            Switch::On,
+            Switch::On(SetBy::Machine),
         );
     }),
     ("other use of virtualization, locked", |machine| {
         security(
             machine,
             |security| &mut security.virtualization_based,
-            Switch::Locked,
+            Switch::Locked(SetBy::Machine),
+        );
+    }),
+    ("Credential Guard, by default", |machine| {
+        security(
+            machine,
+            |security| &mut security.credential_guard,
+            Switch::On(SetBy::Default),
+        );
+    }),
+    ("memory integrity, by a policy", |machine| {
+        security(
+            machine,
+            |security| &mut security.memory_integrity,
+            Switch::On(SetBy::Policy),
+        );
+    }),
+    ("Credential Guard, by a policy", |machine| {
+        security(
+            machine,
+            |security| &mut security.credential_guard,
+            Switch::On(SetBy::Policy),
+        );
+    }),
+    ("Credential Guard, by a policy and locked", |machine| {
+        security(
+            machine,
+            |security| &mut security.credential_guard,
+            Switch::Locked(SetBy::Policy),
+        );
+    }),
+    ("other use of virtualization, by a policy", |machine| {
+        security(
+            machine,
+            |security| &mut security.virtualization_based,
+            Switch::On(SetBy::Policy),
         );
     }),
     ("no test signing", |machine| {
+        machine.state.test_signing = false;
         machine.facts.signing.takes_tests = false;
+    }),
+    (
+        "no test signing, and a boot configuration that is not read",
+        |machine| {
+            machine.facts.signing.takes_tests = false;
+            machine.reads_boot = false;
+        },
+    ),
+    ("test signing from the next start", |machine| {
+        machine.facts.signing.takes_tests = false;
+    }),
+    (
+        "test signing from the next start, and BitLocker",
+        |machine| {
+            machine.facts.signing.takes_tests = false;
+            machine.bit_locker = true;
+        },
+    ),
+    ("test signing until the next start", |machine| {
+        machine.state.test_signing = false;
+    }),
+    ("test signing that Secure Boot keeps off", |machine| {
+        machine.facts.signing.takes_tests = false;
+        machine.facts.signing.secure_boot = true;
+    }),
+    ("a service that is deleted and held", |machine| {
+        machine.install_plainly(1);
+        machine.restart();
+        machine.service_deleted = true;
     }),
     ("Secure Boot", |machine| {
         machine.facts.signing.secure_boot = true;
@@ -105,6 +171,7 @@ const IN_THE_WAY: [(&str, Change); 24] = [
         machine.facts.elevated = false;
         machine.facts.build = 10240;
         hidden(machine, Hypervisor::HyperV);
+        machine.state.test_signing = false;
         machine.facts.signing.takes_tests = false;
         machine.facts.now = NOW + 2;
     }),
@@ -199,10 +266,131 @@ fn test_signing_is_changed_only_when_that_is_wanted_and_never_under_bit_locker()
 fn an_attested_package_needs_no_test_signing_and_no_certificate() {
     let mut machine = TestMachine::new();
     machine.attested.insert(1);
-    machine.facts.signing.secure_boot = true;
-    machine.facts.signing.takes_tests = false;
+    machine.secure_boot_next = true;
+    machine.restart();
     let before = machine.state.clone();
     install(&mut machine, 1, &Options::default());
     assert_eq!(machine.state.service, Some((1, true)));
     assert_eq!(machine.state.certificates, before.certificates);
+}
+
+/// A removal that comes before a restart is taken back by an installation, if that is wanted.
+#[test]
+fn test_signing_that_ends_with_the_next_start_is_set_anew() {
+    let wanted = Options {
+        test_signing: true,
+        ..Options::default()
+    };
+    let mut machine = TestMachine::new();
+    machine.state.test_signing = false;
+    machine.restart();
+    let before = machine.state.clone();
+    install(&mut machine, 1, &wanted);
+    machine.restart();
+    install(&mut machine, 1, &wanted);
+    remove(&mut machine);
+    assert_eq!(machine.state, before);
+    assert!(machine.facts.signing.takes_tests);
+    let mut text = install(&mut machine, 1, &Options::default());
+    assert_eq!(machine.state, before);
+    text += &install(&mut machine, 1, &wanted);
+    text += &install(&mut machine, 1, &wanted);
+    machine.restart();
+    text += &install(&mut machine, 1, &wanted);
+    assert_eq!(machine.state.service, Some((1, true)));
+    remove(&mut machine);
+    assert_eq!(machine.state, before);
+    assert_text("test_signing_ends", &text);
+}
+
+/// What a user has set before the restart is the user's.
+#[test]
+fn test_signing_that_a_user_has_set_stays_after_a_removal() {
+    let wanted = Options {
+        test_signing: true,
+        ..Options::default()
+    };
+    for reads_boot in [true, false] {
+        let mut machine = TestMachine::new();
+        machine.facts.signing.takes_tests = false;
+        machine.reads_boot = reads_boot;
+        let before = machine.state.clone();
+        let mut text = install(&mut machine, 1, &wanted);
+        machine.restart();
+        text += &install(&mut machine, 1, &wanted);
+        assert_eq!(machine.state.service, Some((1, true)));
+        text += &remove(&mut machine);
+        assert_eq!(machine.state.test_signing, reads_boot, "{text}");
+        assert_eq!(machine.state.record, before.record);
+        let name = if reads_boot {
+            "test_signing_of_a_user"
+        } else {
+            "test_signing_not_known"
+        };
+        assert_text(name, &text);
+    }
+}
+
+/// The usual order: done, Secure Boot on again, removed.
+#[test]
+fn under_secure_boot_a_removal_leaves_nothing_but_test_signing_and_says_so() {
+    let wanted = Options {
+        test_signing: true,
+        ..Options::default()
+    };
+    let mut machine = TestMachine::new();
+    machine.state.test_signing = false;
+    machine.restart();
+    let before = machine.state.clone();
+    install(&mut machine, 1, &wanted);
+    machine.restart();
+    install(&mut machine, 1, &wanted);
+    machine.secure_boot_next = true;
+    machine.restart();
+    // Nothing that it seals is changed.
+    machine.bit_locker = true;
+    let mut text = remove(&mut machine);
+    let left = machine.state.clone();
+    assert!(left.service.is_none() && left.kept.is_empty() && left.packages.is_empty());
+    assert_eq!(left.certificates, before.certificates);
+    text += "\n";
+    text += &remove(&mut machine);
+    assert_eq!(machine.state, left);
+    machine.bit_locker = false;
+    machine.secure_boot_next = false;
+    machine.restart();
+    text += "\n";
+    text += &remove(&mut machine);
+    assert_eq!(machine.state, before);
+    assert_text("secure_boot", &text);
+}
+
+/// What was turned off by hand needs no change, which Secure Boot would refuse.
+#[test]
+fn test_signing_that_is_set_to_be_off_is_no_reason_to_keep_the_record() {
+    let mut machine = TestMachine::new();
+    machine.state.record = Some(Record {
+        test_signing: true,
+        ..Record::default()
+    });
+    machine.state.test_signing = false;
+    machine.secure_boot_next = true;
+    machine.restart();
+    machine.bit_locker = true;
+    remove(&mut machine);
+    assert_eq!(machine.state.record, None);
+}
+
+#[test]
+fn a_service_that_is_held_is_removed_after_a_restart() {
+    let mut machine = TestMachine::new();
+    let before = machine.state.clone();
+    install(&mut machine, 1, &Options::default());
+    machine.service_held = true;
+    let text = remove(&mut machine);
+    assert!(text.contains("as soon as the last handle to it is closed"));
+    assert!(machine.service_deleted && machine.state.record.is_some());
+    machine.restart();
+    remove(&mut machine);
+    assert_eq!(machine.state, before);
 }

@@ -12,10 +12,11 @@ use windows_sys::Win32::Foundation::{
 };
 use windows_sys::Win32::Storage::FileSystem::DELETE;
 use windows_sys::Win32::System::Services::{
-    CloseServiceHandle, ControlService, DeleteService, OpenSCManagerW, OpenServiceW,
-    QUERY_SERVICE_CONFIGW, QueryServiceConfigW, QueryServiceStatus, SC_HANDLE, SC_MANAGER_CONNECT,
-    SERVICE_CONTROL_STOP, SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_RUNNING,
-    SERVICE_START, SERVICE_STATUS, SERVICE_STOP, SERVICE_STOPPED, StartServiceW,
+    ChangeServiceConfigW, CloseServiceHandle, ControlService, DeleteService, OpenSCManagerW,
+    OpenServiceW, QUERY_SERVICE_CONFIGW, QueryServiceConfigW, QueryServiceStatus, SC_HANDLE,
+    SC_MANAGER_CONNECT, SERVICE_CHANGE_CONFIG, SERVICE_CONTROL_STOP, SERVICE_NO_CHANGE,
+    SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_START, SERVICE_STATUS,
+    SERVICE_STOP, SERVICE_STOPPED, StartServiceW,
 };
 use windows_sys::w;
 
@@ -37,10 +38,43 @@ pub(crate) fn state() -> Result<Service, Failure> {
         return Ok(Service::Absent);
     };
     Ok(match service.state()? {
+        SERVICE_STOPPED if is_deleted() => Service::Deleting,
         SERVICE_STOPPED => Service::Stopped,
         SERVICE_RUNNING => Service::Running,
         _ => Service::Stopping,
     })
+}
+
+/// Whether the service was deleted, and a handle to it is open. Only an administrator gets to know.
+///
+/// No query tells it. A change of nothing does, and changes nothing.
+fn is_deleted() -> bool {
+    let Ok(Some(service)) = open(SERVICE_CHANGE_CONFIG) else {
+        return false;
+    };
+    // SAFETY: the handle is open for this; each number stands for no change, as does each null.
+    let changed = unsafe {
+        ChangeServiceConfigW(
+            service.0,
+            SERVICE_NO_CHANGE,
+            SERVICE_NO_CHANGE,
+            SERVICE_NO_CHANGE,
+            ptr::null(),
+            ptr::null(),
+            ptr::null_mut(),
+            ptr::null(),
+            ptr::null(),
+            ptr::null(),
+            ptr::null(),
+        )
+    };
+    matches!(
+        accept("ChangeServiceConfigW", changed, 0),
+        Err(Failure::System {
+            code: ERROR_SERVICE_MARKED_FOR_DELETE,
+            ..
+        })
+    )
 }
 
 /// The file that the service runs, as it is noted; none if there is no service.
