@@ -22,6 +22,39 @@ use crate::render::json;
 /// What stands for standard input.
 pub(crate) const STANDARD_INPUT: &str = "-";
 
+/// What was read, and what is good to know about it.
+pub(crate) struct Reading {
+    pub(crate) snapshot: Snapshot,
+    /// A line each: what the source does not say, and what else it has.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Reading {
+    /// Says that the source has something else, too.
+    fn note_on(other: Format) -> String {
+        format!(
+            "the file also has {}, which is not shown: --format {other} reads that",
+            other.title()
+        )
+    }
+}
+
+impl From<Snapshot> for Reading {
+    fn from(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Reads a file, as [`Snapshot::open_as`] does.
+pub(crate) fn open(path: &Path, format: Option<Format>) -> Result<Reading, Error> {
+    read(path)
+        .and_then(|bytes| parse(&bytes, format))
+        .map_err(|reason| Error::file(path, reason))
+}
+
 impl Snapshot {
     /// Reads a file that [`to_json`](Self::to_json) or [`to_pages`](Self::to_pages) made, on this
     /// machine or another, or anything else of a [`Format`]. `-` stands for standard input.
@@ -39,10 +72,7 @@ impl Snapshot {
     ///
     /// As of [`open`](Self::open).
     pub fn open_as(path: impl AsRef<Path>, format: Option<Format>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        read(path)
-            .and_then(|bytes| Self::parse_as(&bytes, format))
-            .map_err(|reason| Error::file(path, reason))
+        Ok(open(path.as_ref(), format)?.snapshot)
     }
 
     /// Reads what such a file contains.
@@ -60,24 +90,28 @@ impl Snapshot {
     ///
     /// As of [`parse`](Self::parse).
     pub fn parse_as(bytes: &[u8], format: Option<Format>) -> Result<Self, FileError> {
-        match format {
-            None => recognise(bytes),
-            Some(Format::Vmcb) => pages::read_as(bytes, Layout::Vmcb),
-            Some(Format::Vmsa) => pages::read_as(bytes, Layout::Vmsa),
-            Some(format) => {
-                let text = encoding::text(bytes).ok_or(FileError::NotText)?;
-                match format {
-                    Format::Json => parse_json(&text),
-                    Format::Hex => hex::read(&text.lossy())?.ok_or(FileError::NoDump(format)),
-                    dump => dumps::read(&text.lossy(), &[dump])?.ok_or(FileError::NoDump(format)),
-                }
+        Ok(parse(bytes, format)?.snapshot)
+    }
+}
+
+fn parse(bytes: &[u8], format: Option<Format>) -> Result<Reading, FileError> {
+    match format {
+        None => recognise(bytes),
+        Some(Format::Vmcb) => pages::read_as(bytes, Layout::Vmcb).map(Reading::from),
+        Some(Format::Vmsa) => pages::read_as(bytes, Layout::Vmsa).map(Reading::from),
+        Some(format) => {
+            let text = encoding::text(bytes).ok_or(FileError::NotText)?;
+            match format {
+                Format::Json => parse_json(&text).map(Reading::from),
+                Format::Hex => hex::read(&text.lossy())?.ok_or(FileError::NoDump(format)),
+                dump => dumps::read(&text.lossy(), &[dump])?.ok_or(FileError::NoDump(format)),
             }
         }
     }
 }
 
 /// Decides what the bytes are.
-fn recognise(bytes: &[u8]) -> Result<Snapshot, FileError> {
+fn recognise(bytes: &[u8]) -> Result<Reading, FileError> {
     if bytes.is_empty() {
         return Err(FileError::Empty);
     }
@@ -85,26 +119,30 @@ fn recognise(bytes: &[u8]) -> Result<Snapshot, FileError> {
         return Err(known);
     }
     let Some(text) = encoding::text(bytes) else {
-        return pages::read(bytes).map_err(|error| unrecognised::of_bytes(bytes, error));
+        let pages = pages::read(bytes).map(Reading::from);
+        return pages.map_err(|error| unrecognised::of_bytes(bytes, error));
     };
     let Some(first) = text.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else {
         return Err(FileError::Empty);
     };
     if *first == b'{' {
-        return parse_json(&text);
+        return parse_json(&text).map(Reading::from);
     }
     let lossy = text.lossy();
     if hex::is_all(&lossy)
-        && let Some(snapshot) = hex::read(&lossy)?
+        && let Some(reading) = hex::read(&lossy)?
     {
-        return Ok(snapshot);
+        return Ok(reading);
     }
     // A kernel's log begins with a bracket too.
-    if let Some(snapshot) = dumps::read(&lossy, &[Format::Kvm, Format::Xen, Format::Qemu])? {
-        return Ok(snapshot);
+    if let Some(mut reading) = dumps::read(&lossy, &[Format::Kvm, Format::Xen, Format::Qemu])? {
+        if !matches!(hex::read(&lossy), Ok(None)) {
+            reading.notes.push(Reading::note_on(Format::Hex));
+        }
+        return Ok(reading);
     }
-    if let Some(snapshot) = hex::read(&lossy)? {
-        return Ok(snapshot);
+    if let Some(reading) = hex::read(&lossy)? {
+        return Ok(reading);
     }
     Err(unrecognised::of_text(&lossy))
 }

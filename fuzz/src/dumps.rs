@@ -24,8 +24,8 @@ pub struct Tool<'a> {
     pub has_words: bool,
 }
 
-/// Runs a target of pages in hexadecimal on one input.
-pub fn hexadecimal(input: &[u8], forms: &[Form]) {
+/// Runs a target of pages in hexadecimal on one input. Each row of some forms says where it belongs.
+pub fn hexadecimal(input: &[u8], forms: &[Form], are_placed: bool) {
     run(
         input,
         &Tool {
@@ -33,7 +33,7 @@ pub fn hexadecimal(input: &[u8], forms: &[Form]) {
             print: &|page, _, way| (forms[way % forms.len()].print)(page),
             shown: |_| {},
             most_processors: 1,
-            has_words: false,
+            has_words: are_placed,
         },
     );
 }

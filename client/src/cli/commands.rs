@@ -88,7 +88,9 @@ fn answer(output: String, machine: &Machine, snapshot: &Snapshot, origin: &mut O
     } else {
         origin.hypervisor()
     };
-    machine.answer(output, reasons, hypervisor.as_deref())
+    let mut answer = machine.answer(output, reasons, hypervisor.as_deref());
+    answer.notes.extend_from_slice(origin.notes());
+    answer
 }
 
 /// The reasons that the user is going to hear of, each with the processors that it is met on.

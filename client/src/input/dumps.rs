@@ -12,6 +12,7 @@ mod xen;
 use amd_svm::vmcb::fields::{self, Field};
 
 use self::lines::{Number, Value};
+use super::Reading;
 use crate::model::{
     Capture, FileError, Format, Layout, Page, Pages, ProcessorId, ProcessorSnapshot, Snapshot, sort,
 };
@@ -25,20 +26,37 @@ const LARGEST_NUMBER: u32 = 4096;
 /// Fields that a text has to have if no heading says what it is.
 const FEWEST_FIELDS: usize = 4;
 
-/// Reads the dumps in a text by the format that finds most in it; none if there are none.
-pub(super) fn read(text: &str, formats: &[Format]) -> Result<Option<Snapshot>, FileError> {
+/// Reads the dumps in a text by the format that serves best, with a note on each other; none if there
+/// are none.
+pub(super) fn read(text: &str, formats: &[Format]) -> Result<Option<Reading>, FileError> {
     let mut best: Option<Found> = None;
+    let mut notes = Vec::new();
     for format in formats {
         let found = match format {
             Format::Kvm => kvm::read(text),
             Format::Xen => xen::read(text),
             _ => qemu::read(text),
         };
-        if found.is_dump() && best.as_ref().is_none_or(|best| best.fields < found.fields) {
-            best = Some(found);
+        if !found.is_dump() {
+            continue;
         }
+        let other = match best.take() {
+            Some(known) if known.worth() >= found.worth() => {
+                best = Some(known);
+                Some(found.source)
+            }
+            known => {
+                best = Some(found);
+                known.map(|known| known.source)
+            }
+        };
+        notes.extend(other.map(Reading::note_on));
     }
-    best.map(Found::into_snapshot).transpose()
+    let Some(best) = best else {
+        return Ok(None);
+    };
+    let snapshot = best.into_snapshot()?;
+    Ok(Some(Reading { snapshot, notes }))
 }
 
 /// What was found in a text.
@@ -96,6 +114,12 @@ impl Found {
 
     fn is_dump(&self) -> bool {
         self.has_heading && self.fields > 0 || self.is_own && self.fields >= FEWEST_FIELDS
+    }
+
+    /// How well it serves: a VMCB says more than registers do.
+    fn worth(&self) -> (bool, usize) {
+        let is_vmcb = self.source != Format::Qemu && self.fields >= FEWEST_FIELDS;
+        (is_vmcb, self.fields)
     }
 
     fn object(&mut self, objection: FileError) {
@@ -170,7 +194,7 @@ impl Found {
     }
 
     /// The number that stands first behind a word, read in a way, and what stands behind it. None if
-    /// the text is cut there, or if something else stands in its place.
+    /// the text is cut there; where something else stands in its place, the line is broken.
     fn number<'a>(
         &mut self,
         word: &str,
@@ -181,8 +205,8 @@ impl Found {
         let first = Number::first(rest, may_be_cut);
         let value = match first {
             Some((number, _)) => read(number),
-            None if rest.trim().is_empty() && !may_be_cut => Value::Broken,
-            None => Value::Cut,
+            None if may_be_cut && matches!(rest.trim(), "" | "-" | "0x") => Value::Cut,
+            None => Value::Broken,
         };
         match (value, first) {
             (Value::Number(value), Some((_, behind))) => Some((value, behind)),

@@ -20,9 +20,16 @@ impl Text<'_> {
         self.padding > MOST_PADDING
     }
 
-    /// The text, with replacements for what is no UTF-8.
+    /// The text, with replacements for what is no UTF-8, and with plain blanks for those that pages of
+    /// the web and word processors have.
     pub(super) fn lossy(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.bytes)
+        let text = String::from_utf8_lossy(&self.bytes);
+        let is_other = |letter: char| !letter.is_ascii() && letter.is_whitespace();
+        if text.contains(is_other) {
+            text.replace(is_other, " ").into()
+        } else {
+            text
+        }
     }
 }
 

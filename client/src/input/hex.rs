@@ -1,14 +1,17 @@
 //! Pages in hexadecimal: xxd, hexdump, od, the kernel's `print_hex_dump`, debuggers, or plain digits.
 
 mod rows;
+mod sequence;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use amd_svm::vmcb::VMCB_SIZE;
 
-use self::rows::{Item, Row};
-use super::pages;
+use self::rows::{Kind, Row, Rows};
+use self::sequence::Offsets;
+use super::{Reading, pages};
 use crate::model::{
     Capture, FileError, Format, Layout, Page, Pages, ProcessorId, ProcessorSnapshot, Snapshot,
 };
@@ -31,58 +34,132 @@ enum Order {
 
 /// Whether a text has nothing but rows of a hex dump: whatever the letters beside them spell, it is one.
 pub(super) fn is_all(text: &str) -> bool {
-    rows::are_all(text)
+    rows::are_all(&without_backticks(text))
 }
 
 /// Reads the pages of a hex dump; none if the text is none.
-pub(super) fn read(text: &str) -> Result<Option<Snapshot>, FileError> {
-    let Some(items) = rows::of(text)?.filter(|items| is_dump(items)) else {
+pub(super) fn read(text: &str) -> Result<Option<Reading>, FileError> {
+    let text = without_backticks(text);
+    let Some(mut rows) = rows::of(&text)?.filter(is_dump) else {
         return Ok(None);
     };
-    check_bare(&items)?;
-    let most = 4 + text.len() / 128;
-    let likely = likely_order(&items);
-    let other = match likely {
-        Order::Memory => Order::Number,
-        Order::Number => Order::Memory,
-    };
-    let first = assemble(&items, likely, most)?;
-    let objection = match layouts(&first) {
-        Ok(layouts) => return Ok(Some(snapshot(first, &layouts))),
-        Err(objection) => objection,
-    };
-    if items.iter().any(Item::has_groups) {
-        let second = assemble(&items, other, most)?;
-        if let Ok(layouts) = layouts(&second) {
-            return Ok(Some(snapshot(second, &layouts)));
+    let mut notes = Vec::new();
+    let mut radix = 16;
+    if is_binary(&rows) {
+        return Err(FileError::Unrecognised(BINARY));
+    }
+    if rows.usual.digits > 0 {
+        match sequence::offsets(&rows) {
+            Offsets::InRadix(found) => {
+                radix = found;
+                sequence::check(&rows, radix, text.ends_with(['\n', '\r']))?;
+            }
+            Offsets::Unrelated => {
+                let length = length(&rows);
+                if length < VMCB_SIZE / 2 {
+                    return Ok(None);
+                }
+                let is_even = rows.rows().all(|row| row.shape.is_beside(rows.usual));
+                if !is_even || !length.is_multiple_of(VMCB_SIZE) {
+                    return Err(FileError::UnrelatedRows { length });
+                }
+                sequence::check_unrelated(&rows)?;
+                rows.forget_offsets();
+                notes.push(IN_TURN.to_owned());
+            }
         }
     }
-    Err(objection)
+    check_bare(&rows)?;
+    let shift = shift(&rows, radix);
+    if shift > 0 {
+        notes.push(IN_TURN.to_owned());
+    }
+    let assembly = Assembly {
+        rows: &rows,
+        radix,
+        shift,
+        most: 4 + text.len() / 256,
+    };
+    let (snapshot, note) = assembly.in_likely_order()?;
+    notes.extend(note);
+    Ok(Some(Reading { snapshot, notes }))
 }
 
-/// Whether there is enough of it to be no accident.
-fn is_dump(items: &[Item]) -> bool {
-    let rows = items.iter().filter_map(Item::row);
-    let bytes: usize = rows.clone().map(|row| row.length).sum();
-    let placed = rows.clone().filter(|row| row.offset.is_some());
-    if placed.clone().count() >= FEWEST_ROWS {
-        return placed.map(|row| row.length).sum::<usize>() >= FEWEST_BYTES;
+/// What is said of rows whose offsets do not tell where they belong.
+const IN_TURN: &str = "the offsets of the hex dump do not say where in a page its rows belong: they were \
+                       taken one behind the other, from a page's beginning";
+
+/// What `xxd -b` prints.
+const BINARY: &str = "bytes in binary digits, as `xxd -b` prints them: take plain `xxd`";
+
+/// Windows' debuggers have a backtick in the middle of a number.
+fn without_backticks(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_some_and(u8::is_ascii_hexdigit)
+    };
+    let mut ticks = text.match_indices('`').peekable();
+    if ticks.peek().is_none() {
+        return text.into();
     }
-    bytes >= FEWEST_BARE_BYTES
+    let mut plain = String::with_capacity(text.len());
+    let mut start = 0;
+    for (at, _) in ticks {
+        if is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)) {
+            plain.push_str(&text[start..at]);
+            start = at + 1;
+        }
+    }
+    plain.push_str(&text[start..]);
+    plain.into()
+}
+
+/// Whether there is enough of it to be no accident, and most rows are of one length: those of a
+/// disassembly are not.
+fn is_dump(rows: &Rows) -> bool {
+    let (count, usual) = rows.rows().fold((0, 0), |(count, usual), row| {
+        (
+            count + 1,
+            usual + usize::from(row.length() == rows.usual.length),
+        )
+    });
+    if rows.usual.digits > 0 {
+        return count >= FEWEST_ROWS && length(rows) >= FEWEST_BYTES && 2 * usual >= count;
+    }
+    length(rows) >= FEWEST_BARE_BYTES
+}
+
+/// Bytes in all rows.
+fn length(rows: &Rows) -> usize {
+    rows.rows().map(Row::length).sum()
+}
+
+/// Whether each group of eight digits is a byte.
+fn is_binary(rows: &Rows) -> bool {
+    let mut pairs = rows.rows().zip(rows.rows().skip(1));
+    let is_step = |(one, next): (&Row, &Row)| {
+        let step = next.start(16).zip(one.start(16));
+        let step = step.and_then(|(next, one)| next.checked_sub(one));
+        step == Some(one.length() as u64 / 4)
+    };
+    rows.rows().all(Row::is_binary) && pairs.any(is_step)
 }
 
 /// Rows without offsets make up whole pages, and each has the same length but for the last of a page.
-fn check_bare(items: &[Item]) -> Result<(), FileError> {
+fn check_bare(rows: &Rows) -> Result<(), FileError> {
     let mut length = 0;
-    let mut first = None;
-    for row in items.iter().filter_map(Item::row) {
+    for item in &rows.items {
+        let Some(row) = item.row() else {
+            continue;
+        };
         if row.offset.is_some() {
             return Ok(());
         }
-        length += row.length;
-        let is_odd = *first.get_or_insert(row.length) != row.length;
+        length += row.length();
+        let is_odd = row.length() != rows.usual.length;
         if is_odd && !length.is_multiple_of(VMCB_SIZE) {
-            return Err(FileError::MixedDumps { line: row.line });
+            return Err(FileError::MixedDumps { line: item.line });
         }
     }
     if !length.is_multiple_of(VMCB_SIZE) {
@@ -91,51 +168,123 @@ fn check_bare(items: &[Item]) -> Result<(), FileError> {
     Ok(())
 }
 
-/// What the letters beside the rows say of the order. Where they say nothing, it is that of numbers, but
-/// for xxd.
-fn likely_order(items: &[Item]) -> Order {
-    let votes = |order| {
-        let rows = items.iter().filter_map(Item::row);
-        rows.map(|row| row.agreeing(order)).sum::<usize>()
+/// How far from a page's beginning whole pages begin, if it is one run of rows that they are in.
+fn shift(rows: &Rows, radix: u64) -> u64 {
+    let mut run = rows
+        .rows()
+        .filter_map(|row| row.start(radix).zip(row.end(radix)));
+    let Some((first, mut end)) = run.next() else {
+        return 0;
     };
-    let mut rows = items.iter().filter_map(Item::row);
-    match votes(Order::Memory).cmp(&votes(Order::Number)) {
-        Ordering::Greater => Order::Memory,
-        Ordering::Equal if rows.all(|row| row.is_xxd) => Order::Memory,
-        _ => Order::Number,
+    let mut is_one = rows.items.iter().all(|item| item.row().is_some());
+    for (start, behind) in run {
+        is_one &= start == end;
+        end = behind;
+    }
+    if is_one && (end - first).is_multiple_of(VMCB_SIZE as u64) {
+        first % VMCB_SIZE as u64
+    } else {
+        0
     }
 }
 
-/// The pages of the rows, in the order of the dumps and of their addresses.
-fn assemble(items: &[Item], order: Order, most: usize) -> Result<Vec<Page>, FileError> {
-    let is_octal = rows::are_octal(items);
-    let mut set = PageSet::new(most);
-    let mut next = None;
-    let mut latest: Option<&Row> = None;
-    let mut is_repeated = false;
-    for item in items {
-        let offset = match item {
-            Item::Row(row) => row.offset.map(|offset| offset.value(is_octal)),
-            Item::Repeated => {
-                is_repeated = true;
-                continue;
-            }
-            Item::End(offset) => Some(offset.value(is_octal)),
+/// Rows that pages are made of.
+struct Assembly<'a> {
+    rows: &'a Rows<'a>,
+    radix: u64,
+    /// What offsets are too large by.
+    shift: u64,
+    /// More pages than these are not made of so short a text.
+    most: usize,
+}
+
+impl Assembly<'_> {
+    /// The pages in the order that the letters beside the rows tell, or else in which they look most
+    /// like what they are, and a note if that is a guess.
+    fn in_likely_order(&self) -> Result<(Snapshot, Option<String>), FileError> {
+        let (likely, is_told) = self.likely_order();
+        let other = match likely {
+            Order::Memory => Order::Number,
+            Order::Number => Order::Memory,
         };
-        let mut at = offset.or(next).unwrap_or(0);
-        if let (true, Some(row), Some(start)) = (is_repeated, latest, next) {
-            set.repeat(row, order, start..at)?;
+        let first = self.pages(likely)?;
+        let judged = judge(&first);
+        if is_told || self.rows.rows().all(|row| row.shape.group == 1) {
+            return Ok((snapshot(first, &judged?.0), None));
         }
-        is_repeated = false;
-        if let Item::Row(row) = item {
-            set.begin(row, at)?;
-            set.put(at, row.bytes(order).as_slice())?;
-            at += row.length as u64;
-            latest = Some(row);
+        let second = self.pages(other)?;
+        let (strange, also) = match (&judged, judge(&second)) {
+            (Err(_), Ok((layouts, _))) => return Ok((snapshot(second, &layouts), None)),
+            (Ok((_, strange)), Ok(also)) => (*strange, also),
+            _ => return Ok((snapshot(first, &judged?.0), None)),
+        };
+        let (layouts, less) = also;
+        if less < strange {
+            return Ok((snapshot(second, &layouts), None));
         }
-        next = Some(at);
+        let note = (less == strange && first != second).then(|| {
+            let taken = match likely {
+                Order::Memory => "as they lie in memory, as xxd prints them",
+                Order::Number => "as numbers, the lowest byte last",
+            };
+            format!("nothing says in which order the bytes of a group are: they were taken {taken}")
+        });
+        Ok((snapshot(first, &judged?.0), note))
     }
-    Ok(set.into_pages())
+
+    /// What the letters beside the rows say of the order, and whether they do. Where they say nothing,
+    /// it is that of numbers, but for xxd.
+    fn likely_order(&self) -> (Order, bool) {
+        let votes = |order| {
+            self.rows
+                .rows()
+                .map(|row| row.agreeing(order))
+                .sum::<usize>()
+        };
+        let is_xxd = || {
+            let (xxd, others): (Vec<_>, Vec<_>) = self.rows.rows().partition(|row| row.is_xxd());
+            xxd.len() > others.len()
+        };
+        match votes(Order::Memory).cmp(&votes(Order::Number)) {
+            Ordering::Greater => (Order::Memory, true),
+            Ordering::Less => (Order::Number, true),
+            Ordering::Equal if is_xxd() => (Order::Memory, true),
+            Ordering::Equal => (Order::Number, false),
+        }
+    }
+
+    /// The pages of the rows, in the order of the dumps and of their addresses.
+    fn pages(&self, order: Order) -> Result<Vec<Page>, FileError> {
+        let mut set = PageSet::new(self.most);
+        let mut next = None;
+        let mut latest: Option<&Row> = None;
+        let mut is_repeated = false;
+        for item in &self.rows.items {
+            let offset = match &item.kind {
+                Kind::Row(row) => row.offset,
+                Kind::Repeated => {
+                    is_repeated = true;
+                    continue;
+                }
+                Kind::End(offset) => Some(*offset),
+            };
+            let offset =
+                offset.and_then(|offset| offset.value(self.radix)?.checked_sub(self.shift));
+            let mut at = offset.or(next).unwrap_or(0);
+            if let (true, Some(row), Some(start)) = (is_repeated, latest, next) {
+                set.repeat(row, order, start..at)?;
+            }
+            is_repeated = false;
+            if let Kind::Row(row) = &item.kind {
+                set.begin(item.line, row, at)?;
+                set.put(at, row.bytes(order).as_slice())?;
+                at += row.length() as u64;
+                latest = Some(row);
+            }
+            next = Some(at);
+        }
+        Ok(set.into_pages())
+    }
 }
 
 /// Pages that are put together from rows.
@@ -167,11 +316,11 @@ impl PageSet {
     }
 
     /// Sees which dump a row is of.
-    fn begin(&mut self, row: &Row, at: u64) -> Result<(), FileError> {
+    fn begin(&mut self, line: usize, row: &Row, at: u64) -> Result<(), FileError> {
         /// Offsets from here on are addresses: the same one is the same memory.
         const LOWEST_ADDRESS: u64 = 0x1_0000;
         let (address, within) = place(at);
-        let end = (within + row.length).min(VMCB_SIZE);
+        let end = (within + row.length()).min(VMCB_SIZE);
         let is_again = |part: &Part| {
             let mut known = part.page.runs();
             let is_known = known.any(|(run, _)| run.start < end && within < run.end);
@@ -181,7 +330,7 @@ impl PageSet {
             self.end_dump();
         }
         match self.open.get(&address) {
-            Some(open) if within >= *open => Err(FileError::MixedDumps { line: row.line }),
+            Some(open) if within >= *open => Err(FileError::MixedDumps { line }),
             _ => Ok(()),
         }
     }
@@ -252,15 +401,20 @@ fn place(at: u64) -> (u64, usize) {
     (at / size, usize::try_from(at % size).unwrap_or(0))
 }
 
-/// What each page is.
-fn layouts(pages: &[Page]) -> Result<Vec<Layout>, FileError> {
+/// What each page is, and how much of what is reserved is set in all of them.
+fn judge(pages: &[Page]) -> Result<(Vec<Layout>, usize), FileError> {
+    let mut strange = 0;
     let judged = (0..).zip(pages).map(|(index, page)| {
-        pages::layout(&page.filled()).map_err(|reason| FileError::NoVmcb {
+        let page = page.filled();
+        let layout = pages::layout(&page).map_err(|reason| FileError::NoVmcb {
             page: index,
             reason,
-        })
+        })?;
+        strange += pages::strangeness(&page, layout);
+        Ok(layout)
     });
-    judged.collect()
+    let layouts = judged.collect::<Result<_, FileError>>()?;
+    Ok((layouts, strange))
 }
 
 fn snapshot(pages: Vec<Page>, layouts: &[Layout]) -> Snapshot {

@@ -132,6 +132,16 @@ fn objection(page: &[u8; VMCB_SIZE]) -> Option<String> {
     (save.cpl > 3).then(|| format!("its privilege level is {}", save.cpl))
 }
 
+/// How much of what is reserved is set: bytes, and bits of segments' attributes.
+pub(super) fn strangeness(page: &[u8; VMCB_SIZE], layout: Layout) -> usize {
+    let attributes = layout
+        .fields()
+        .iter()
+        .filter(|field| field.name().ends_with(".attrib"));
+    let strange = attributes.filter_map(|field| field.read(page));
+    strange.filter(|bits| bits >> 12 != 0).count() + reserved(page, layout).0
+}
+
 /// How many reserved bytes are not zero, and the offset of the first.
 fn reserved(page: &[u8; VMCB_SIZE], layout: Layout) -> (usize, usize) {
     let gaps = fields::gaps(layout.fields(), VMCB_SIZE);

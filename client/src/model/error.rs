@@ -249,6 +249,43 @@ pub enum FileError {
         /// The line, from 1.
         line: usize,
     },
+    /// Where rows are missing, or beside an asterisk, is something else.
+    #[error(
+        "line {line} is no row of digits, and stands where rows are missing or repeated: what it stands \
+         for is not known; give the lines as they were printed"
+    )]
+    ForeignRow {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A row is not as its tool prints it.
+    #[error(
+        "line {line} is not printed as the rows beside it are: it was broken, cut or changed; give the \
+         lines as they were printed"
+    )]
+    BrokenRow {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A row would be one of those that an asterisk stands for.
+    #[error(
+        "line {line} has what the asterisk before it stands for: lines between them are missing; give \
+         the lines as they were printed"
+    )]
+    LostRows {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The offsets of rows say nothing, and the rows do not make up whole pages.
+    #[error(
+        "the offsets of its rows do not follow one another, as where Linux prints hashed addresses \
+         (DUMP_PREFIX_ADDRESS since 4.15), and the {length} bytes are no whole pages of {VMCB_SIZE}; \
+         give a dump with offsets (DUMP_PREFIX_OFFSET)"
+    )]
+    UnrelatedRows {
+        /// How many bytes there are.
+        length: usize,
+    },
     /// Rows without offsets do not make up whole pages.
     #[error(
         "it has {length} bytes in hexadecimal without offsets, which are no whole pages of {VMCB_SIZE}: \

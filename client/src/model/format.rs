@@ -19,7 +19,8 @@ pub enum Format {
     Xen,
     /// What QEMU's monitor prints by `info registers`.
     Qemu,
-    /// A page in hexadecimal: xxd, hexdump, the kernel's `print_hex_dump`, or plain digits.
+    /// A page in hexadecimal: xxd, hexdump, od, the kernel's `print_hex_dump`, debuggers, or plain
+    /// digits.
     Hex,
 }
 

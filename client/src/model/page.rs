@@ -161,10 +161,11 @@ impl Page {
         }
         for name in KEPT {
             let field = fields::named(self.layout.fields(), name);
-            if let Some((field, bytes)) =
-                field.and_then(|field| Some((field, self.bytes(field.range())?)))
-            {
-                page.put(field.offset(), bytes);
+            // Of some, a source tells but a part.
+            for at in field.into_iter().flat_map(fields::Field::range) {
+                if let Some(byte) = self.bytes(at..at + 1) {
+                    page.put(at, byte);
+                }
             }
         }
         page

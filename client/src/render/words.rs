@@ -6,7 +6,7 @@ mod page;
 
 use amd_svm::segment::SegmentAttributes;
 
-pub(crate) use page::field;
+pub(crate) use page::{field, has_exit};
 
 use crate::model::Field;
 

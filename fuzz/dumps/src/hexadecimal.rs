@@ -22,6 +22,17 @@ pub const XXD: &[Form] = &[
         print: |page| dump(page, 1, false, |at, row| format!("{at:08x}: {row}\n")),
     },
     Form {
+        name: "xxd -d",
+        print: |page| dump(page, 2, false, |at, row| format!("{at:08}: {row}\n")),
+    },
+    Form {
+        name: "xxd -c 40",
+        print: |page| {
+            let row = |at, row: &str| format!("{at:08x}: {row}\n");
+            lettered(page, 40, 2, false, row)
+        },
+    },
+    Form {
         name: "xxd in capitals, CRLF",
         print: |page| {
             dump(page, 2, false, |at, row| {
@@ -50,6 +61,42 @@ pub const HEXDUMP: &[Form] = &[
         name: "od -t x1",
         print: |page| bare(page, 1, false, |at, digits| format!("{at:07o} {digits}\n")),
     },
+    Form {
+        name: "od -A d -t x4",
+        print: |page| bare(page, 4, true, |at, digits| format!("{at:07} {digits}\n")),
+    },
+    Form {
+        name: "od -A x -t x1 -w64",
+        print: |page| {
+            let row = |at, digits: &str| format!("{at:06x} {digits}\n");
+            numbered(page, 64, 1, false, row)
+        },
+    },
+    Form {
+        name: "hexdump -x",
+        print: |page| {
+            bare(page, 2, true, |at, digits| {
+                format!("{at:07x}    {}\n", digits.replace(' ', "    "))
+            })
+        },
+    },
+    Form {
+        name: "hexdump -e, offsets as wide as groups",
+        print: |page| bare(page, 4, true, |at, digits| format!("{at:08x} {digits}\n")),
+    },
+    Form {
+        name: "dq of WinDbg",
+        print: |page| {
+            bare(page, 8, true, |at, digits| {
+                let halves = |number: &str| {
+                    let (high, low) = number.split_at_checked(8).unwrap_or_default();
+                    format!("{high}`{low}")
+                };
+                let numbers: Vec<_> = digits.split(' ').map(halves).collect();
+                format!("ffff9a80`{at:08x}  {}\n", numbers.join(" "))
+            })
+        },
+    },
 ];
 
 /// As it is printed by a kernel.
@@ -75,6 +122,16 @@ pub const PRINT_HEX_DUMP: &[Form] = &[
         print: |page| {
             bare(page, 8, true, |at, digits| {
                 format!("Nov 27 08:00:00 host kernel: {at:08x}: {digits}\n")
+            })
+        },
+    },
+    Form {
+        name: "print_hex_dump by hashed address",
+        print: |page| {
+            dump(page, 1, false, |at, row| {
+                let hash = u32::try_from(at).unwrap_or_default();
+                let hash = hash.wrapping_mul(0x9E37_79B1) ^ 0x5DBE_4409;
+                format!("[  912.104411] vmcb: 00000000{hash:08x}: {row}\n")
             })
         },
     },
@@ -130,14 +187,36 @@ fn grouped(bytes: &[u8], group: usize, is_number: bool) -> String {
 
 /// Rows with offsets.
 fn bare(page: &[u8], group: usize, is_number: bool, row: fn(usize, &str) -> String) -> String {
-    let rows = page.chunks(16).enumerate();
-    rows.map(|(at, bytes)| row(16 * at, &grouped(bytes, group, is_number)))
+    numbered(page, 16, group, is_number, row)
+}
+
+/// The same in rows of a length.
+fn numbered(
+    page: &[u8],
+    length: usize,
+    group: usize,
+    is_number: bool,
+    row: fn(usize, &str) -> String,
+) -> String {
+    let rows = page.chunks(length).enumerate();
+    rows.map(|(at, bytes)| row(length * at, &grouped(bytes, group, is_number)))
         .collect()
 }
 
 /// The same with letters behind two blanks.
 fn dump(page: &[u8], group: usize, is_number: bool, row: fn(usize, &str) -> String) -> String {
-    let rows = page.chunks(16).enumerate();
+    lettered(page, 16, group, is_number, row)
+}
+
+/// The same in rows of a length.
+fn lettered(
+    page: &[u8],
+    length: usize,
+    group: usize,
+    is_number: bool,
+    row: fn(usize, &str) -> String,
+) -> String {
+    let rows = page.chunks(length).enumerate();
     rows.map(|(at, bytes)| {
         let letter = |byte: &u8| match byte {
             0x20..0x7F => char::from(*byte),
@@ -145,7 +224,7 @@ fn dump(page: &[u8], group: usize, is_number: bool, row: fn(usize, &str) -> Stri
         };
         let letters: String = bytes.iter().map(letter).collect();
         let groups = grouped(bytes, group, is_number);
-        row(16 * at, &format!("{groups}  {letters}"))
+        row(length * at, &format!("{groups}  {letters}"))
     })
     .collect()
 }

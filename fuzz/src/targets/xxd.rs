@@ -6,5 +6,5 @@ use crate::dumps;
 
 /// Runs the target on one input.
 pub fn run(input: &[u8]) {
-    dumps::hexadecimal(input, XXD);
+    dumps::hexadecimal(input, XXD, true);
 }

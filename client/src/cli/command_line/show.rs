@@ -109,7 +109,11 @@ pub(crate) struct ShowOptions {
 #[derive(Args, Debug)]
 pub(crate) struct DecodeOptions {
     /// JSON, pages, or a dump of KVM, Xen or QEMU, or a hex dump; - is standard input
-    #[arg(required_unless_present = "from")]
+    ///
+    /// Hex dumps are those of xxd, hexdump and od, of Linux in its log, of
+    /// gdb by x/, of crash by rd, and of Windows' debuggers by db, dd and dq.
+    /// What xxd -i and xxd -b print is not read, nor base64.
+    #[arg(required_unless_present = "from", verbatim_doc_comment)]
     file: Option<PathBuf>,
     /// The same file, as other commands take it
     #[arg(long, value_name = "FILE", conflicts_with = "file")]

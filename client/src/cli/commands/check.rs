@@ -63,6 +63,7 @@ fn check(options: &CheckOptions, mut origin: Origin, streams: &Streams) -> Resul
         } else {
             Exit::Incomplete
         },
+        notes: origin.notes().to_vec(),
         ..Answer::text(output)
     })
 }

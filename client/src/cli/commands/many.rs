@@ -8,8 +8,8 @@ use crate::cli::advice;
 use crate::cli::command_line::Files;
 use crate::cli::run::{Streams, complain};
 use crate::cli::terminal::CLEAR_LINE;
-use crate::input::{STANDARD_INPUT, listing};
-use crate::model::{Error, FileError, Format, Snapshot};
+use crate::input::{self, STANDARD_INPUT, listing};
+use crate::model::{Error, FileError, Format, Snapshot, printable_path};
 use crate::render::json;
 
 /// How many snapshots lie between two signs of progress.
@@ -51,7 +51,17 @@ pub(super) fn each(
             if is_input && std::mem::replace(&mut has_read_input, true) {
                 return Err(Error::file(&path, FileError::ReadTwice));
             }
-            let snapshot = Snapshot::open_as(&path, input.format)?;
+            let reading = input::open(&path, input.format)?;
+            if !streams.quiet {
+                for note in reading.notes {
+                    clear(streams);
+                    complain(
+                        streams.stderr,
+                        &format!("{}: {note}", printable_path(&path)),
+                    );
+                }
+            }
+            let snapshot = reading.snapshot;
             each(&path, snapshot, streams).map_err(|error| match error {
                 // These say themselves where it was.
                 Error::Output(_) | Error::File { .. } => error,

@@ -22,6 +22,8 @@ pub(crate) enum Origin<'device> {
         format: Option<Format>,
         /// What standard input had, which can be read but once.
         piped: Option<Box<Snapshot>>,
+        /// What is good to know about what was read.
+        notes: Vec<String>,
     },
 }
 
@@ -42,6 +44,7 @@ impl<'device> Origin<'device> {
             path,
             format,
             piped: None,
+            notes: Vec::new(),
         }
     }
 
@@ -65,8 +68,11 @@ impl<'device> Origin<'device> {
                 path,
                 format,
                 piped,
+                notes,
             } => {
-                let snapshot = Snapshot::open_as(&*path, *format)?;
+                let reading = input::open(path, *format)?;
+                *notes = reading.notes;
+                let snapshot = reading.snapshot;
                 if path.as_os_str() == input::STANDARD_INPUT {
                     *piped = Some(Box::new(snapshot.clone()));
                 }
@@ -100,6 +106,14 @@ impl<'device> Origin<'device> {
         let machine = Machine::of(&snapshot.processors, Owner::Machine);
         processor_list::narrow(&mut snapshot.processors, list, Owner::Machine)?;
         Ok((snapshot, machine, Some(took)))
+    }
+
+    /// What is good to know about the file that was read, a line each.
+    pub(super) fn notes(&self) -> &[String] {
+        match self {
+            Self::Device(_) => &[],
+            Self::File { notes, .. } => notes,
+        }
     }
 
     /// The status of all processors, as far as it is known.

@@ -58,9 +58,21 @@ fn show(
     )?;
     let mut answer = answer(output, &machine, &snapshot, &mut origin);
     if layout.is_for_programs() {
-        answer.notes = absences(&snapshot, &fields);
+        answer.notes.extend(absences(&snapshot, &fields));
+    } else if !layout.json && layout.group_by.is_none() {
+        put_in_heading(&mut answer);
     }
     Ok(answer)
+}
+
+/// Moves what is good to know about the source behind the first line of a text.
+fn put_in_heading(answer: &mut Answer) {
+    let notes = std::mem::take(&mut answer.notes);
+    if let Some(end) = answer.output.find('\n') {
+        for note in notes.iter().rev() {
+            answer.output.insert_str(end, &format!("\n{note}"));
+        }
+    }
 }
 
 /// Each file below its name; as values or lines, all of them as one table.
@@ -161,6 +173,9 @@ pub(super) fn decode(
         }
     }
     let mut answer = answer(output, &machine, &snapshot, &mut origin);
+    if !layout.json {
+        put_in_heading(&mut answer);
+    }
     if options.vmrun && answer.exit == Exit::Done {
         answer.exit = vmrun_exit(&snapshot);
     }
@@ -168,10 +183,9 @@ pub(super) fn decode(
 }
 
 fn vmrun_exit(snapshot: &Snapshot) -> Exit {
-    let judged = snapshot.captures().map(|(_, capture)| {
-        let vmcb = capture.pages.as_ref()?.vmcb.as_ref()?;
-        Vmrun::of(vmcb)
-    });
+    let judged = snapshot
+        .captures()
+        .map(|(_, capture)| Vmrun::of(capture.pages.as_ref()?));
     let judged: Vec<Option<Vmrun>> = judged.collect();
     let is_refused = |vmrun: &Vmrun| !vmrun.refused.is_empty();
     let is_complete = |vmrun: &Vmrun| vmrun.not_judged.is_empty();

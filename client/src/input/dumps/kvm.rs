@@ -263,6 +263,10 @@ fn read_line(line: &Line, is_tagged: bool, found: &mut Found) {
     let Some(content) = content(line, is_tagged) else {
         return;
     };
+    // A tag stands once in a line: behind another is the line that followed.
+    if is_tagged && tagged(content).is_some_and(is_of_dump) {
+        found.object_to_order();
+    }
     for heading in headings(content) {
         let number = content
             .split_once(" vCPU")
@@ -309,9 +313,12 @@ fn read_number(
         Hex(digits) => number.fixed(digits),
         _ => number.fixed(16),
     });
-    let Some((value, _)) = number else {
+    let Some((value, behind)) = number else {
         return;
     };
+    if lines::has_more_digits(behind) {
+        found.object_to_number(word);
+    }
     match (name, form) {
         // The upper half was no part of what older kernels print: of the four negative codes it is
         // all ones, of all others zero.
@@ -354,18 +361,23 @@ fn read_intercepts(rest: &str, may_be_cut: bool, found: &mut Found) {
 /// `s: 0053 a: 04f3 l: 00003c00 b: 0000000000000000`, or some of it.
 fn read_segment(name: &str, mut rest: &str, may_be_cut: bool, found: &mut Found) {
     let mut parts = 0;
+    // An oops names segments, too, and has none of these behind them.
+    let is_segment = rest.contains(" b: ") || rest.contains(" l: ");
     while parts < PARTS.len() {
         rest = rest.trim_start_matches([' ', '\t', ',']);
         let mut letters = rest.chars();
         let letter = letters.next();
         let part = PARTS.iter().find(|(known, ..)| Some(*known) == letter);
         let Some((_, part, digits)) = part else {
-            if parts > 0 && rest.is_empty() && !may_be_cut {
+            if !may_be_cut && (parts > 0 || is_segment) {
                 found.object_to_number(name);
             }
             return;
         };
         let Some(behind) = letters.as_str().trim_start().strip_prefix([':', '=']) else {
+            if !may_be_cut && (parts > 0 || is_segment) {
+                found.object_to_number(name);
+            }
             return;
         };
         if parts == 0 {

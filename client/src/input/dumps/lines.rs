@@ -121,6 +121,24 @@ pub(super) fn word_before(text: &str, end: usize) -> &str {
     &before[start..]
 }
 
+/// Whether a text begins with two words at least that are as long as numbers are printed, whatever is
+/// wrong with them or with others.
+pub(super) fn are_numbers(text: &str) -> bool {
+    let words = text
+        .split_whitespace()
+        .take_while(|word| !word.contains([':', '=']));
+    let numbers = words.filter(|word| matches!(word.len(), 4 | 8 | 16));
+    numbers.take(2).count() == 2
+}
+
+/// Whether a text begins with a blank and more digits: what may be the rest of a number that was
+/// broken.
+pub(super) fn has_more_digits(text: &str) -> bool {
+    let next = text.split_whitespace().next();
+    let is_apart = text.starts_with([' ', '\t']);
+    is_apart && next.is_some_and(|word| word.bytes().all(|digit| digit.is_ascii_hexdigit()))
+}
+
 /// A number as it stands in a line.
 #[derive(Clone, Copy)]
 pub(super) struct Number<'a> {
@@ -153,7 +171,8 @@ impl<'a> Number<'a> {
             .find(|character: char| !character.is_ascii_hexdigit())
             .unwrap_or(text.len());
         let (digits, rest) = text.split_at(end);
-        let ends = !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+        let is_end = |next: char| next.is_whitespace() || ",:;()]<".contains(next);
+        let ends = rest.is_empty() || rest.starts_with(is_end);
         let number = Self {
             digits,
             is_negative,
@@ -197,6 +216,9 @@ impl<'a> Number<'a> {
     pub(super) fn decimal(self, bytes: usize) -> Value {
         if self.may_be_cut {
             return Value::Cut;
+        }
+        if self.digits.starts_with('0') && self.digits.len() > 1 {
+            return Value::Broken;
         }
         match self.parse(10) {
             Value::Number(value) if self.is_negative => {

@@ -16,9 +16,9 @@ enum Form {
     Heading,
     /// With this many hexadecimal digits.
     Hex(usize),
-    /// The lower half of a register, outside of 64-bit code.
+    /// The lower half of a register: of most outside of 64-bit code, of control registers always.
     Low,
-    /// With 16 digits in long mode, otherwise with eight.
+    /// With 16 digits in long mode, otherwise with eight; of debug registers by what QEMU was built for.
     Wide,
     /// One digit.
     Digit,
@@ -73,16 +73,16 @@ const KEYS: &[(&str, &str, Form)] = &[
     ("TR", "tr", Segment),
     ("GDT", "gdtr", Table),
     ("IDT", "idtr", Table),
-    ("CR0", "cr0", Hex(8)),
+    ("CR0", "cr0", Low),
     ("CR2", "cr2", Wide),
     ("CR3", "cr3", Wide),
-    ("CR4", "cr4", Hex(8)),
-    ("DR0", "dr0", Hex(16)),
-    ("DR1", "dr1", Hex(16)),
-    ("DR2", "dr2", Hex(16)),
-    ("DR3", "dr3", Hex(16)),
-    ("DR6", "dr6", Hex(16)),
-    ("DR7", "dr7", Hex(16)),
+    ("CR4", "cr4", Low),
+    ("DR0", "dr0", Wide),
+    ("DR1", "dr1", Wide),
+    ("DR2", "dr2", Wide),
+    ("DR3", "dr3", Wide),
+    ("DR6", "dr6", Wide),
+    ("DR7", "dr7", Wide),
     (END, "efer", Hex(16)),
     ("FCW", "x87_fcw", Hex(4)),
     ("FSW", "x87_fsw", Hex(4)),
@@ -196,6 +196,9 @@ fn read_segment(word: &str, name: &str, rest: &str, may_be_cut: bool, found: &mu
     });
     let count = numbers.take(4).count();
     if count < 2 && !may_be_cut {
+        if lines::are_numbers(rest) {
+            found.object_to_number(word);
+        }
         return;
     }
     found.step(ORDER.places(word));

@@ -203,9 +203,12 @@ fn read_number(
         Decimal => number.decimal(4),
         _ => number.free(),
     });
-    let Some((value, _)) = number else {
+    let Some((value, behind)) = number else {
         return;
     };
+    if lines::has_more_digits(behind) {
+        found.object_to_number(word);
+    }
     // Registers by themselves may be of anything.
     found.is_own |= word.contains('_') || matches!(form, Halves(_) | Event);
     if let Halves(upper) = form {
@@ -219,6 +222,7 @@ fn read_number(
 /// `0040 0089 00004087 fffffe0000003000`, with the columns' names perhaps.
 fn read_row(name: &str, rest: &str, may_be_cut: bool, found: &mut Found) {
     let mut values = Vec::new();
+    let is_row = lines::are_numbers(rest);
     let mut rest = rest;
     for (label, part, digits) in COLUMNS {
         rest = rest.trim_start_matches([' ', '\t', ',']);
@@ -230,7 +234,7 @@ fn read_row(name: &str, rest: &str, may_be_cut: bool, found: &mut Found) {
         match number.fixed(digits) {
             Value::Number(value) => values.push((part, value)),
             Value::Cut => break,
-            Value::Broken if values.is_empty() => return,
+            Value::Broken if values.is_empty() && !is_row => return,
             Value::Broken => {
                 found.object_to_number(name);
                 return;
@@ -241,7 +245,7 @@ fn read_row(name: &str, rest: &str, may_be_cut: bool, found: &mut Found) {
     let is_whole = values.len() == COLUMNS.len();
     if !is_whole && !may_be_cut {
         // Other tools have a selector alone behind such a name.
-        if values.len() > 1 {
+        if values.len() > 1 || is_row {
             found.object_to_number(name);
         }
         return;

@@ -3,51 +3,78 @@
 use super::Order;
 use crate::model::FileError;
 
-/// The most bytes in a row with an offset.
-const LONGEST: usize = 32;
-
 /// A line of a dump.
-pub(super) enum Item {
-    Row(Row),
+pub(super) struct Item<'a> {
+    /// Its number, from 1.
+    pub(super) line: usize,
+    /// The first line between the item before and this one that is no item.
+    pub(super) foreign: Option<usize>,
+    pub(super) kind: Kind<'a>,
+}
+
+/// What a line is.
+pub(super) enum Kind<'a> {
+    Row(Row<'a>),
     /// An asterisk: rows that are equal to the one before.
     Repeated,
     /// Where the dump ends.
     End(Offset),
 }
 
-/// Bytes of a row.
-pub(super) struct Row {
-    /// The line that it stands in, from 1.
-    pub(super) line: usize,
-    pub(super) offset: Option<Offset>,
-    /// As they are printed, group by group.
-    printed: Vec<u8>,
-    pub(super) length: usize,
-    /// Bytes in a group.
-    group: usize,
-    /// Whether it looks as xxd has it: nothing before the offset, numbers of four digits, and a letter
-    /// for each byte two blanks behind them.
-    pub(super) is_xxd: bool,
-    /// How many of the letters beside the row are those of its bytes, if the groups are as in
-    /// memory, and if they are numbers.
-    agreeing: [u8; 2],
+/// The lines of a dump.
+pub(super) struct Rows<'a> {
+    pub(super) items: Vec<Item<'a>>,
+    /// The first line behind the last item.
+    pub(super) behind: Option<usize>,
+    /// How most rows are printed.
+    pub(super) usual: Shape,
 }
 
-/// What is printed before a row: hexadecimal, or octal as `od` has it.
+/// How a row is printed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Shape {
+    /// Digits of its offset; none without one.
+    pub(super) digits: usize,
+    /// Whether the line begins with the offset.
+    is_first: bool,
+    /// Bytes in a group.
+    pub(super) group: usize,
+    /// Bytes in the row.
+    pub(super) length: usize,
+}
+
+impl Shape {
+    /// The same of a row that may be the last of a dump, and shorter.
+    pub(super) fn is_beside(self, other: Self) -> bool {
+        Self { length: 0, ..self } == Self { length: 0, ..other }
+    }
+}
+
+/// Bytes of a row.
+pub(super) struct Row<'a> {
+    pub(super) offset: Option<Offset>,
+    pub(super) shape: Shape,
+    /// As they are printed, group by group.
+    printed: Vec<u8>,
+    /// What stands behind the groups.
+    behind: &'a str,
+}
+
+/// What is printed before a row: hexadecimal, or in another radix as `od` and `xxd -d` have it.
 #[derive(Clone, Copy)]
 pub(super) struct Offset {
     /// How many digits it has.
-    digits: usize,
+    pub(super) digits: usize,
     hexadecimal: u64,
-    octal: Option<u64>,
 }
 
 impl Offset {
-    pub(super) fn value(self, is_octal: bool) -> u64 {
-        match self.octal {
-            Some(octal) if is_octal => octal,
-            _ => self.hexadecimal,
-        }
+    /// The number that its digits are in a radix, if they are one.
+    pub(super) fn value(self, radix: u64) -> Option<u64> {
+        let nibbles = (0..16).rev().map(|at| self.hexadecimal >> (4 * at) & 0xF);
+        nibbles.into_iter().try_fold(0_u64, |value, digit| {
+            (digit < radix).then_some(value.wrapping_mul(radix).wrapping_add(digit))
+        })
     }
 
     fn parse(word: &str) -> Option<Self> {
@@ -57,41 +84,49 @@ impl Offset {
         let digits = word.trim_end_matches([':', '|', '>']);
         let digits = digits.strip_prefix("0x").unwrap_or(digits);
         let digits = digits.trim_start_matches(['<', '[']).trim_end_matches(']');
-        let digits = digits.replace(['`', '_'], "");
+        let digits = digits.replace('_', "");
         let is_plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         if !is_plain || digits.len() < FEWEST_DIGITS {
             return None;
         }
         let hexadecimal = u64::from_str_radix(&digits, 16).ok()?;
-        (hexadecimal < LARGEST).then(|| Self {
+        (hexadecimal < LARGEST).then_some(Self {
             digits: digits.len(),
             hexadecimal,
-            octal: u64::from_str_radix(&digits, 8).ok(),
         })
     }
 }
 
-impl Item {
-    pub(super) fn row(&self) -> Option<&Row> {
-        match self {
-            Self::Row(row) => Some(row),
+impl<'a> Item<'a> {
+    pub(super) fn row(&self) -> Option<&Row<'a>> {
+        match &self.kind {
+            Kind::Row(row) => Some(row),
             _ => None,
         }
     }
-
-    /// Whether the order of bytes in a group matters.
-    pub(super) fn has_groups(&self) -> bool {
-        self.row().is_some_and(|row| row.group > 1)
-    }
 }
 
-impl Row {
+impl Row<'_> {
+    pub(super) fn length(&self) -> usize {
+        self.printed.len()
+    }
+
+    /// Where it begins, by an offset in a radix.
+    pub(super) fn start(&self, radix: u64) -> Option<u64> {
+        self.offset.and_then(|offset| offset.value(radix))
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self, radix: u64) -> Option<u64> {
+        self.start(radix)?.checked_add(self.length() as u64)
+    }
+
     /// The bytes in the order of memory.
     pub(super) fn bytes(&self, order: Order) -> Vec<u8> {
         match order {
             Order::Memory => self.printed.clone(),
             Order::Number => {
-                let groups = self.printed.chunks(self.group);
+                let groups = self.printed.chunks(self.shape.group);
                 groups
                     .flat_map(|group| group.iter().rev())
                     .copied()
@@ -100,30 +135,76 @@ impl Row {
         }
     }
 
+    /// How many of the letters beside the row are those of its bytes in an order.
     pub(super) fn agreeing(&self, order: Order) -> usize {
-        match order {
-            Order::Memory => self.agreeing[0].into(),
-            Order::Number => self.agreeing[1].into(),
-        }
+        let letters = self.letters();
+        let letters = letters.strip_prefix('|').unwrap_or(letters);
+        let agreeing = self.bytes(order).into_iter().zip(letters.bytes());
+        agreeing
+            .filter(|(byte, letter)| byte.is_ascii_graphic() && byte == letter)
+            .count()
     }
-}
 
-/// Whether offsets are octal: then those of neighbours are as far apart as the row is long.
-pub(super) fn are_octal(items: &[Item]) -> bool {
-    let mut votes = [0_usize; 2];
-    for pair in items.windows(2) {
-        let [Item::Row(one), Item::Row(next)] = pair else {
-            continue;
-        };
-        let (Some(start), Some(end)) = (one.offset, next.offset) else {
-            continue;
-        };
-        for (vote, is_octal) in votes.iter_mut().zip([false, true]) {
-            let distance = end.value(is_octal).checked_sub(start.value(is_octal));
-            *vote += usize::from(distance == Some(one.length as u64));
-        }
+    fn letters(&self) -> &str {
+        self.behind.trim_start()
     }
-    votes[1] > votes[0]
+
+    /// Whether it looks as xxd has it: nothing before the offset, numbers of four digits, and a
+    /// letter for each byte two blanks behind them.
+    pub(super) fn is_xxd(&self) -> bool {
+        let gap = self.behind.len() - self.letters().len();
+        self.shape.group == 2
+            && self.shape.is_first
+            && gap >= 2
+            && (1..=self.length()).contains(&self.letters().len())
+    }
+
+    /// Whether its digits are all 0 and 1, as `xxd -b` has a byte.
+    pub(super) fn is_binary(&self) -> bool {
+        self.shape.group == 4 && self.printed.iter().all(|byte| byte & 0xEE == 0)
+    }
+
+    /// Whether something that is no group stands where the next group would be.
+    pub(super) fn is_broken_off(&self) -> bool {
+        let gap = self.behind.len() - self.letters().len();
+        gap < 2 && !self.letters().is_empty()
+    }
+
+    /// Whether more stands behind its bytes than letters.
+    pub(super) fn is_joined(&self) -> bool {
+        /// Signs at either end of the letters.
+        const SIGNS: usize = 4;
+        self.letters().trim_end().chars().count() > self.length() + SIGNS
+    }
+
+    /// Whether it is plain digits, as many as the line has.
+    fn is_plain(&self) -> bool {
+        self.offset.is_none() && self.shape.group == 1 && self.behind.is_empty()
+    }
+
+    /// Takes the first group for the offset, if it has room for one and there is another.
+    fn split_offset(&mut self) {
+        let group = self.shape.group;
+        let Some((offset, _)) = self.first_group().filter(|(_, rest)| *rest > 0) else {
+            return;
+        };
+        self.printed.drain(..group);
+        self.offset = Some(Offset {
+            digits: 2 * group,
+            hexadecimal: offset,
+        });
+        self.shape.digits = 2 * group;
+        self.shape.length = self.printed.len();
+    }
+
+    /// The first group as a number, and the bytes behind it.
+    fn first_group(&self) -> Option<(u64, usize)> {
+        let (group, rest) = self.printed.split_at_checked(self.shape.group)?;
+        let value = group.iter().try_fold(0_u64, |value, byte| {
+            Some(value.checked_mul(256)? | u64::from(*byte))
+        })?;
+        (group.len() >= 2).then_some((value, rest.len()))
+    }
 }
 
 /// Whether a text has nothing but rows with offsets.
@@ -131,96 +212,213 @@ pub(super) fn are_all(text: &str) -> bool {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let mut is_repeated = false;
     lines.all(|line| {
-        let item = item(line, 0, is_repeated);
-        is_repeated = matches!(item, Some(Item::Repeated));
-        item.is_some_and(|item| item.row().is_none_or(|row| row.offset.is_some()))
+        let kind = kind(line, is_repeated, false);
+        is_repeated = matches!(kind, Some(Kind::Repeated));
+        kind.is_some_and(|kind| match kind {
+            Kind::Row(row) => row.offset.is_some(),
+            _ => true,
+        })
     })
 }
 
 /// The rows of a text: those with offsets if there are some, otherwise those without, if there is
 /// hardly anything else.
-pub(super) fn of(text: &str) -> Result<Option<Vec<Item>>, FileError> {
-    let mut items = Vec::new();
-    let (mut lines, mut rows, mut placed) = (0_usize, 0_usize, 0_usize);
-    // Lines that are no rows, before the latest row and behind it.
-    let (mut foreign, mut behind) = (None, None);
+pub(super) fn of(text: &str) -> Result<Option<Rows<'_>>, FileError> {
+    let mut items: Vec<Item> = Vec::new();
+    let (mut lines, mut placed, mut rows) = (0_usize, 0_usize, 0_usize);
+    // A line that is no row, behind the latest item.
+    let mut foreign = None;
+    let mut is_plain = false;
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
         }
         lines += 1;
-        let is_repeated = matches!(items.last(), Some(Item::Repeated));
-        let Some(item) = item(line, number, is_repeated) else {
-            behind = behind.or((rows > 0).then_some(number));
+        let is_repeated = items
+            .last()
+            .is_some_and(|item| matches!(item.kind, Kind::Repeated));
+        let Some(kind) = kind(line, is_repeated && foreign.is_none(), is_plain) else {
+            foreign = foreign.or(Some(number));
             continue;
         };
-        if let Item::Row(row) = &item {
+        if let Kind::Row(row) = &kind {
             rows += 1;
             placed += usize::from(row.offset.is_some());
-            foreign = foreign.or(behind);
+            is_plain = row.is_plain();
         }
-        items.push(item);
+        items.push(Item {
+            line: number,
+            foreign: foreign.take(),
+            kind,
+        });
     }
-    drop_cut(&mut items, text);
-    if 2 * placed > rows {
-        items.retain(|item| item.row().is_none_or(|row| row.offset.is_some()));
-        return Ok(Some(items));
+    if 2 * placed <= rows && split_offsets(&mut items) {
+        placed = rows;
+    }
+    let is_placed = 2 * placed > rows;
+    let usual = usual(&items, is_placed);
+    let mut all = Rows {
+        items,
+        behind: foreign,
+        usual,
+    };
+    all.drop_cut(text);
+    if is_placed {
+        all.retain_placed();
+        return Ok(Some(all));
     }
     if 10 * rows < 9 * lines {
         return Ok(None);
     }
-    // Where offsets do not say it, rows have to follow one another.
-    if let Some(line) = foreign {
-        return Err(FileError::ForeignLine { line });
+    all.without_offsets()?;
+    Ok(Some(all))
+}
+
+/// Where the first group of a row is as much larger than that before as a row has bytes behind it, it
+/// is the offset: some are as wide as groups. Says whether that is so.
+fn split_offsets(items: &mut [Item]) -> bool {
+    let rows = || items.iter().filter_map(Item::row);
+    let pairs = rows().zip(rows().skip(1));
+    let is_step = |(one, next): &(&Row, &Row)| {
+        let (one, next) = (one.first_group(), next.first_group());
+        let step = one
+            .zip(next)
+            .and_then(|((start, length), (end, _))| Some(end.checked_sub(start)? == length as u64));
+        step == Some(true)
+    };
+    let (pairs, steps) = pairs.fold((0, 0), |(pairs, steps), pair| {
+        (pairs + 1, steps + usize::from(is_step(&pair)))
+    });
+    if steps == 0 || 2 * steps < pairs {
+        return false;
     }
-    for item in &mut items {
-        if let Item::Row(row) = item {
-            row.offset = None;
+    for item in items {
+        if let Kind::Row(row) = &mut item.kind {
+            row.split_offset();
         }
     }
-    items.retain(|item| item.row().is_some());
-    Ok(Some(items))
+    true
 }
 
-/// Drops a first row whose offset has lost digits or is what is left of a group, and a last one that has but a part of a group or
-/// of its offset, where the text begins or ends there.
-fn drop_cut(items: &mut Vec<Item>, text: &str) {
-    let digits = |row: &Row| row.offset.map_or(0, |offset| offset.digits);
-    if let [Item::Row(first), Item::Row(next), ..] = items.as_slice()
-        && first.line == 1
-        && (digits(first) != digits(next) || first.length < next.length)
-    {
-        items.remove(0);
+/// The shape that more than half of the rows have, or one of those that many have.
+fn usual(items: &[Item], is_placed: bool) -> Shape {
+    let rows = items.iter().filter_map(Item::row);
+    let shapes = rows
+        .filter(|row| row.offset.is_some() == is_placed)
+        .map(|row| row.shape);
+    let (usual, _) = shapes.fold((Shape::default(), 0_usize), |(usual, count), shape| {
+        if count == 0 {
+            (shape, 1)
+        } else if shape == usual {
+            (usual, count + 1)
+        } else {
+            (usual, count - 1)
+        }
+    });
+    usual
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.items.iter().filter_map(Item::row)
     }
-    if let [.., Item::Row(before), Item::Row(last)] = items.as_slice()
-        && (digits(last) != digits(before) || last.group != before.group)
-        && !text.ends_with(['\n', '\r'])
-    {
-        items.pop();
+
+    /// Takes rows for such without offsets.
+    pub(super) fn forget_offsets(&mut self) {
+        for item in &mut self.items {
+            if let Kind::Row(row) = &mut item.kind {
+                row.offset = None;
+            }
+        }
+    }
+
+    /// Drops what is left of a first row, with the asterisk behind it, where the text begins there, and
+    /// of a last one where the text ends there.
+    fn drop_cut(&mut self, text: &str) {
+        let usual = self.usual;
+        let is_cut = |item: &Item| {
+            let row = item.row();
+            row.is_some_and(|row| !row.shape.is_beside(usual) || row.length() < usual.length)
+        };
+        if self
+            .items
+            .first()
+            .is_some_and(|item| item.line == 1 && is_cut(item))
+        {
+            self.items.remove(0);
+            if self
+                .items
+                .first()
+                .is_some_and(|item| matches!(item.kind, Kind::Repeated))
+            {
+                self.items.remove(0);
+            }
+        }
+        let is_cut = match self.items.last().map(|item| &item.kind) {
+            Some(Kind::Row(row)) => !row.shape.is_beside(usual),
+            Some(Kind::End(offset)) => offset.digits != usual.digits,
+            _ => false,
+        };
+        if is_cut && self.behind.is_none() && !text.ends_with(['\n', '\r']) {
+            self.items.pop();
+        }
+    }
+
+    /// Makes lines that are no item of rows without an offset.
+    fn retain_placed(&mut self) {
+        let mut foreign = None;
+        self.items.retain_mut(|item| {
+            foreign = foreign.or(item.foreign);
+            let is_kept = item.row().is_none_or(|row| row.offset.is_some());
+            if is_kept {
+                item.foreign = foreign.take();
+            } else {
+                foreign = foreign.or(Some(item.line));
+            }
+            is_kept
+        });
+        self.behind = foreign.or(self.behind);
+    }
+
+    /// Takes rows for such without offsets that have to follow one another.
+    fn without_offsets(&mut self) -> Result<(), FileError> {
+        self.forget_offsets();
+        self.usual.digits = 0;
+        let foreign = self.items.iter().enumerate().find_map(|(at, item)| {
+            // What an asterisk stands for is not known.
+            let itself = item.row().is_none().then_some(item.line);
+            item.foreign.filter(|_| at > 0).or(itself)
+        });
+        foreign.map_or(Ok(()), |line| Err(FileError::ForeignLine { line }))
     }
 }
 
-fn item(line: &str, number: usize, is_repeated: bool) -> Option<Item> {
-    let words = words(line);
+fn kind(line: &str, is_repeated: bool, is_plain: bool) -> Option<Kind<'_>> {
+    let words = words(line)?;
+    let row = row(line, &words);
     if let [.., last] = words.as_slice()
         && last.text == "*"
         // The letters beside a row may end so, too.
-        && row(line, &words).is_none()
+        && row.is_none()
     {
-        return Some(Item::Repeated);
+        return Some(Kind::Repeated);
     }
     if is_repeated && let [.., last] = words.as_slice() {
         // Nothing but an offset stands behind the last row.
         let alone = words.len() == 1 || !is_data(last.text) && last.text.len() > 6;
         if let Some(offset) = Offset::parse(last.text).filter(|_| alone) {
-            return Some(Item::End(offset));
+            return Some(Kind::End(offset));
         }
     }
-    let row = row(line, &words)?;
-    Some(Item::Row(Row {
-        line: number,
-        ..row
-    }))
+    if row.is_none()
+        && is_plain
+        && let [word] = words.as_slice()
+    {
+        // The last row of plain digits may be short.
+        let is_rest = is_digits(word.text) && word.text.len().is_multiple_of(2);
+        return is_rest.then(|| Kind::Row(of_digits(word.text, None, false)));
+    }
+    row.map(Kind::Row)
 }
 
 /// A word of a line, and where it stands.
@@ -230,9 +428,9 @@ struct Word<'a> {
     end: usize,
 }
 
-fn words(line: &str) -> Vec<Word<'_>> {
-    /// No row has more.
-    const MOST: usize = 96;
+/// The words of a line; none if there are more than any row has.
+fn words(line: &str) -> Option<Vec<Word<'_>>> {
+    const MOST: usize = 600;
     let mut words = Vec::new();
     let mut rest = 0;
     // A debugger has a dash between the halves of a row.
@@ -260,10 +458,10 @@ fn words(line: &str) -> Vec<Word<'_>> {
         }
         rest = end;
         if words.len() > MOST {
-            break;
+            return None;
         }
     }
-    words
+    Some(words)
 }
 
 /// Digits of a group, without what C has before them.
@@ -271,70 +469,70 @@ fn digits(word: &str) -> &str {
     word.strip_prefix("0x").unwrap_or(word)
 }
 
-fn is_data(word: &str) -> bool {
-    let digits = digits(word);
-    let is_plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_plain
-        && (matches!(digits.len(), 2 | 4 | 8 | 16)
-            || digits.len() >= 32 && digits.len().is_multiple_of(2))
+fn is_digits(word: &str) -> bool {
+    word.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-fn row(line: &str, words: &[Word]) -> Option<Row> {
-    for (first, word) in words
+fn is_data(word: &str) -> bool {
+    let digits = digits(word);
+    is_digits(digits)
+        && (matches!(digits.len(), 2 | 4 | 8 | 16)
+            || digits.len() >= PLAIN && digits.len().is_multiple_of(2))
+}
+
+/// Digits that are as many as a line has, and no group.
+const PLAIN: usize = 32;
+
+fn row<'a>(line: &'a str, words: &[Word<'a>]) -> Option<Row<'a>> {
+    let data = words
         .iter()
         .enumerate()
-        .filter(|(_, word)| is_data(word.text))
-    {
+        .filter(|(_, word)| is_data(word.text));
+    for (first, word) in data {
         let width = digits(word.text).len();
-        if width >= 32 {
-            // Plain digits, as many as the line has.
-            let printed: Vec<u8> = decode(digits(word.text)).collect();
-            return Some(Row {
-                line: 0,
-                offset: before(words, first),
-                length: printed.len(),
-                printed,
-                group: 1,
-                is_xxd: false,
-                agreeing: [0; 2],
-            });
+        let offset = before(words, first);
+        if width >= PLAIN {
+            return Some(of_digits(digits(word.text), offset, first == 1));
         }
-        let mut count = run(words, first, width);
-        let mut first = first;
-        let mut offset = before(words, first);
-        // Offsets may be as wide as groups.
-        if offset.is_none() && matches!((count - 1) * width, 32 | 64) && width >= 8 {
-            offset = Offset::parse(word.text);
-            first += 1;
-            count -= 1;
-        }
-        if count < 2 && !(offset.is_some() && count == 1) {
+        let count = run(words, first, width);
+        if count < 2 && offset.is_none() {
             continue;
         }
-        let row = of_groups(line, &words[first..first + count], offset);
-        return Some(Row {
-            is_xxd: row.is_xxd && first == 1,
-            ..row
-        });
+        return Some(of_groups(
+            line,
+            &words[first..first + count],
+            offset,
+            first == 1,
+        ));
     }
     None
 }
 
-/// The offset before a word.
+/// The offset before a word; a debugger has the name of the place in angle brackets between them.
 fn before(words: &[Word], first: usize) -> Option<Offset> {
-    Offset::parse(words.get(first.checked_sub(1)?)?.text)
+    let mut at = first.checked_sub(1)?;
+    let is_name = |word: &str| word.starts_with('<') && word.trim_end_matches(':').ends_with('>');
+    if at > 0 && words.get(at).is_some_and(|word| is_name(word.text)) {
+        at -= 1;
+    }
+    Offset::parse(words.get(at)?.text)
 }
 
 /// How many groups of a width stand together.
 fn run(words: &[Word], first: usize, width: usize) -> usize {
     const HALF: usize = 8;
-    let group = width / 2;
+    let gap = |at: usize| {
+        let before = words.get(at.checked_sub(1)?)?;
+        Some(words.get(at)?.start - before.end)
+    };
+    // `hexdump -x` has the same wide gaps before all of its groups.
+    let wide = gap(first).filter(|gap| *gap > 2);
     let mut count = 1;
     while let Some(word) = words.get(first + count) {
-        let gap = word.start - words[first + count - 1].end;
-        let is_middle = group == 1 && count == HALF;
+        let is_middle = width == 2 && count == HALF;
         let is_one = digits(word.text).len() == width && is_data(word.text);
-        if !is_one || gap > 1 && !is_middle || (count + 1) * group > LONGEST {
+        let gap = gap(first + count);
+        if !is_one || gap > Some(1) && !is_middle && (wide.is_none() || gap != wide) {
             break;
         }
         count += 1;
@@ -342,33 +540,43 @@ fn run(words: &[Word], first: usize, width: usize) -> usize {
     count
 }
 
-fn of_groups(line: &str, groups: &[Word], offset: Option<Offset>) -> Row {
+fn of_digits(digits: &str, offset: Option<Offset>, is_first: bool) -> Row<'_> {
+    let printed: Vec<u8> = decode(digits).collect();
+    Row {
+        offset,
+        shape: Shape {
+            digits: offset.map_or(0, |offset| offset.digits),
+            is_first: is_first && offset.is_some(),
+            group: 1,
+            length: printed.len(),
+        },
+        printed,
+        behind: "",
+    }
+}
+
+fn of_groups<'a>(
+    line: &'a str,
+    groups: &[Word<'a>],
+    offset: Option<Offset>,
+    is_first: bool,
+) -> Row<'a> {
     let printed: Vec<u8> = groups
         .iter()
         .flat_map(|word| decode(digits(word.text)))
         .collect();
     let group = groups.first().map_or(1, |word| digits(word.text).len() / 2);
-    let mut row = Row {
-        line: 0,
+    Row {
         offset,
-        length: printed.len(),
+        shape: Shape {
+            digits: offset.map_or(0, |offset| offset.digits),
+            is_first: is_first && offset.is_some(),
+            group,
+            length: printed.len(),
+        },
         printed,
-        group,
-        is_xxd: false,
-        agreeing: [0; 2],
-    };
-    let behind = groups.last().map_or("", |word| &line[word.end..]);
-    let letters = behind.trim_start_matches(' ');
-    let as_xxd = behind.strip_prefix("  ");
-    row.is_xxd =
-        group == 2 && as_xxd.is_some_and(|letters| (1..=row.length).contains(&letters.len()));
-    let letters = letters.strip_prefix('|').unwrap_or(letters);
-    for (votes, order) in [(0, Order::Memory), (1, Order::Number)] {
-        let agreeing = row.bytes(order).into_iter().zip(letters.bytes());
-        let agreeing = agreeing.filter(|(byte, letter)| byte.is_ascii_graphic() && byte == letter);
-        row.agreeing[votes] = u8::try_from(agreeing.count()).unwrap_or(u8::MAX);
+        behind: groups.last().map_or("", |word| &line[word.end..]),
     }
-    row
 }
 
 fn decode(digits: &str) -> impl Iterator<Item = u8> {

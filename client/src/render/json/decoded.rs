@@ -41,16 +41,18 @@ impl DecodedMembers {
         Some(Self {
             vmcb: words(&pages.vmcb),
             vmsa: words(&pages.vmsa),
-            vmrun: pages.vmcb.as_ref().and_then(Vmrun::of).map(Into::into),
+            vmrun: Vmrun::of(pages).map(Into::into),
         })
     }
 }
 
 fn of_page(page: &Page) -> BTreeMap<&'static str, String> {
     let fields = page.layout().fields().iter();
+    let has_exit = words::has_exit(page);
     let mut told = BTreeMap::new();
     told.extend(fields.filter_map(|field| {
-        let value = page.number(field.range()).filter(|value| *value != 0)?;
+        let is_told = |value: &u64| *value != 0 || has_exit && field.name() == "exit_code";
+        let value = page.number(field.range()).filter(is_told)?;
         Some((field.name(), words::field(field.name(), value, page)?))
     }));
     told

@@ -37,12 +37,20 @@ fn section(
         .iter()
         .filter(|field| VmsaveField::named(field.name()).is_none())
         .collect();
-    let is_set = |field: &&&Field| {
-        let bytes = page.bytes(field.range());
-        bytes.is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0))
+    let has_exit = words::has_exit(page);
+    let is_shown = |field: &Field| {
+        let is_set = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0);
+        page.bytes(field.range()).is_some_and(is_set)
+            || lower_half(field, page).is_some()
+            // Zero is a code, too.
+            || has_exit && field.name() == "exit_code" && page.field("exit_code").is_some()
     };
     let rest = rest(page);
-    let shown: Vec<&Field> = others.iter().filter(is_set).copied().collect();
+    let shown: Vec<&Field> = others
+        .iter()
+        .filter(|field| is_shown(field))
+        .copied()
+        .collect();
     if shown.is_empty() && rest.is_empty() && page.is_whole() {
         return String::new();
     }
@@ -66,11 +74,12 @@ fn section(
     if !is_registers {
         let zero = names(&|field| {
             let bytes = page.bytes(field.range());
-            bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
+            bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)) && !is_shown(field)
         });
         text += &wrapped("  zero: ", &by_segment(&zero), width);
         let all = page.layout().fields().iter();
-        let absent = all.filter(|field| page.bytes(field.range()).is_none());
+        let is_absent = |field: &&Field| page.bytes(field.range()).is_none() && !is_shown(field);
+        let absent = all.filter(is_absent);
         let absent: Vec<&str> = absent.map(Field::name).collect();
         text += &wrapped("  not in the source: ", &by_segment(&absent), width);
     }
@@ -108,6 +117,14 @@ fn by_segment<'a>(names: &[&'a str]) -> Vec<&'a str> {
     groups.flat_map(fold).collect()
 }
 
+/// What is known of a number whose upper half is not.
+fn lower_half(field: &Field, page: &Page) -> Option<u64> {
+    let range = field.range();
+    let is_half = field.width() == 8 && page.bytes(range.clone()).is_none();
+    page.number(range.start..range.start + 4)
+        .filter(|_| is_half)
+}
+
 /// A field with its words.
 fn line(field: &Field, page: &Page, width: usize) -> String {
     let bytes = page.bytes(field.range()).unwrap_or_default();
@@ -116,8 +133,13 @@ fn line(field: &Field, page: &Page, width: usize) -> String {
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         return wrapped_by(&format!("    {:25} ", field.name()), &pieces, " ", width);
     }
-    let value = page.number(field.range()).unwrap_or(0);
-    let number = padded(value, 2 * field.width());
+    let lower = lower_half(field, page);
+    let value = page.number(field.range()).or(lower).unwrap_or(0);
+    let number = if lower.is_some() {
+        format!("{} (lower half)", padded(value, 8))
+    } else {
+        padded(value, 2 * field.width())
+    };
     let head = format!("    {:25} {number}", field.name());
     match words::field(field.name(), value, page) {
         Some(words) => {
@@ -184,8 +206,7 @@ pub(crate) fn vmrun(snapshot: &Snapshot, palette: Palette) -> String {
     let mut text = String::new();
     for (id, capture) in snapshot.captures() {
         let place = fold::processors([id]);
-        let vmcb = capture.pages.as_ref().and_then(|pages| pages.vmcb.as_ref());
-        let Some(vmrun) = vmcb.and_then(Vmrun::of) else {
+        let Some(vmrun) = capture.pages.as_deref().and_then(Vmrun::of) else {
             let _ = writeln!(text, "\n{place}: there is no VMCB that VMRUN could refuse");
             continue;
         };
@@ -203,10 +224,12 @@ pub(crate) fn vmrun(snapshot: &Snapshot, palette: Palette) -> String {
         if !vmrun.not_judged.is_empty() {
             let names = vmrun.not_judged.iter().map(|one| one.identifier());
             let names: Vec<_> = names.collect();
-            let note = format!(
-                "{place}: not judged, for lack of fields: {}",
-                names.join(", ")
-            );
+            let reason = if vmrun.is_encrypted {
+                "for an SEV-ES guest's save area is encrypted, or for lack of fields"
+            } else {
+                "for lack of fields"
+            };
+            let note = format!("{place}: not judged, {reason}: {}", names.join(", "));
             let _ = writeln!(text, "{}", palette.paint(Paint::Faint, note));
         }
         let closing = match (vmrun.refused.len(), vmrun.not_judged.len()) {

@@ -11,10 +11,9 @@ const REGISTERS: [&str; 16] = [
 /// What `EXITINFO1` and `EXITINFO2` say of an exit, if they say anything.
 pub(super) fn words(exit: Exit) -> Option<String> {
     Some(match exit {
-        Exit::CrRead(access)
-        | Exit::CrWrite(access)
-        | Exit::DrRead(access)
-        | Exit::DrWrite(access) => register(access)?,
+        Exit::CrRead(access) | Exit::CrWrite(access) if !access.is_mov => return None,
+        Exit::CrRead(access) | Exit::CrWrite(access) => format!("MOV with {}", register(access)?),
+        Exit::DrRead(access) | Exit::DrWrite(access) => debug_register(access)?,
         Exit::CrWriteTrap { value, .. } | Exit::EferWriteTrap { value } => {
             format!("the new value is {value:#x}")
         }
@@ -59,9 +58,21 @@ pub(super) fn words(exit: Exit) -> Option<String> {
     })
 }
 
-fn register(access: RegisterAccess) -> Option<String> {
-    let name = REGISTERS.get(usize::from(access.general_register))?;
-    access.is_mov.then(|| format!("MOV with {name}"))
+fn register(access: RegisterAccess) -> Option<&'static str> {
+    REGISTERS.get(usize::from(access.general_register)).copied()
+}
+
+/// Nothing but MOV accesses a debug register, and no bit says so: without decode assists the register's
+/// number is 0.
+///
+/// Source: APM volume 2, sections 15.8.1 and 15.8.2.
+fn debug_register(access: RegisterAccess) -> Option<String> {
+    let name = register(access)?;
+    Some(if access.general_register == 0 {
+        format!("MOV with {name}, or a register that the processor does not tell")
+    } else {
+        format!("MOV with {name}")
+    })
 }
 
 fn io(access: IoAccess) -> String {
@@ -141,6 +152,8 @@ mod tests {
             "guest physical address 0xfee00000, a fetch by a user, not present, of the final address"
         );
         assert_eq!(told(0x10, 1 << 63 | 3, 0), "MOV with RBX");
+        assert_eq!(told(0x10, 3, 0), "");
+        assert_eq!(told(0x27, 3, 0), "MOV with RBX");
         assert_eq!(told(0x4D, 0x10, 0), "error code 0x10");
         assert_eq!(told(0x72, 0, 0), "");
     }
