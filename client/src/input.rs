@@ -161,6 +161,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     if path.as_os_str() == STANDARD_INPUT {
         return read_bounded(io::stdin().lock(), 0);
     }
+    // Systems differ in what they say of one, and where.
+    if path.is_dir() {
+        return Err(FileError::Folder(
+            "`client check FOLDER` reads all files of one",
+        ));
+    }
     let file = File::open(path)?;
     // Pipes and devices have none.
     let length = file.metadata().map_or(0, |file| file.len());

@@ -9,21 +9,63 @@ use protocol::RefusedPage;
 
 use crate::checks::FindingId;
 use crate::model::field::Choice;
+use crate::model::kernel_module::printable;
 use crate::model::processor_list::Item;
-use crate::model::{DeviceError, Error, Field, FileError, Unavailable};
+use crate::model::{DeviceError, Error, Field, FileError, Unavailable, nearest};
 
-/// The error and what to do about it, in one line.
-pub(crate) fn about_error(error: &Error) -> String {
+/// How many files of a folder are looked at for one that was probably meant.
+const MOST_FILES: usize = 4096;
+
+/// The error that the command of a name ended with and what to do about it, in one line.
+pub(crate) fn about_error(error: &Error, command: &str) -> String {
     let step = match error {
         Error::File {
             path,
             reason: FileError::Io(reason),
-        } if reason.kind() == io::ErrorKind::NotFound => path.to_str().and_then(about_word),
+        } if reason.kind() == io::ErrorKind::NotFound => about_absent(path, command),
+        Error::Device(DeviceError::NotWindows) => Some(without_driver(command).to_owned()),
         _ => next_step(error).map(str::to_owned),
     };
     match step {
         Some(step) => format!("{error}: {step}"),
         None => error.to_string(),
+    }
+}
+
+/// What to do about a file that does not exist.
+fn about_absent(path: &Path, command: &str) -> Option<String> {
+    let word = path.to_str()?;
+    if word == "help" {
+        return Some(format!(
+            "`client help {command}` tells all about the command"
+        ));
+    }
+    about_word(word).or_else(|| {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let wanted = path.file_name()?.to_str()?;
+        let entries = folder.read_dir().ok()?.take(MOST_FILES).flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let names: Vec<String> = names.map(|name| printable(&name)).collect();
+        let names = names.iter().map(String::as_str);
+        nearest::in_words(wanted, names, str::to_ascii_lowercase)
+    })
+}
+
+/// What a command without a driver can do, where there will never be one.
+fn without_driver(command: &str) -> &'static str {
+    match command {
+        "install" | "uninstall" => "run this on the machine that the driver is for",
+        "selftest" => {
+            "run this on the machine that is to be tested; --compare reads what it wrote there"
+        }
+        "diff" => "name the snapshot after, too: `client diff BEFORE AFTER`",
+        _ => {
+            "`cargo xtask demo` runs it here, in an emulated machine; `--from FILE` reads a snapshot \
+             that was saved elsewhere"
+        }
     }
 }
 
@@ -42,15 +84,28 @@ pub(super) fn about_word(word: &str) -> Option<String> {
     if let Ok(id) = word.parse::<FindingId>() {
         return Some(format!("`client explain {id}` tells what this means"));
     }
-    if word.parse::<Choice>().is_ok() {
+    word.parse::<Choice>().is_ok().then(|| {
         let name = word.to_ascii_lowercase();
-        return Some(format!(
-            "`client show --columns {name}` prints these fields"
-        ));
-    }
-    Path::new(word)
-        .exists()
-        .then(|| "`client show FILE` and `client check FILE` read files".to_owned())
+        format!("`client show --columns {name}` prints these fields")
+    })
+}
+
+/// How a command is told of files that it was given one too many of; none if it takes any number, or
+/// none at all.
+pub(super) fn about_files(command: Option<&str>, word: &str) -> Option<String> {
+    let from = format!("`--from {word}` reads it");
+    Some(match command {
+        Some("diff") => "diff takes two files".to_owned(),
+        Some("decode") => "decode takes one file".to_owned(),
+        Some(command @ ("save" | "report")) => format!("{command} writes one file; {from}"),
+        Some("selftest") => "selftest writes one file; `--compare` reads them".to_owned(),
+        Some("status" | "bench" | "watch") => from,
+        Some("explain") => "explain takes one name".to_owned(),
+        None if Path::new(word).exists() => {
+            "`client show FILE` and `client check FILE` read files".to_owned()
+        }
+        _ => return None,
+    })
 }
 
 fn next_step(error: &Error) -> Option<&'static str> {
@@ -65,10 +120,6 @@ fn next_step(error: &Error) -> Option<&'static str> {
         }
         Error::Device(DeviceError::NotStarted) => {
             "as Administrator, start it with `sc.exe start svmsave`"
-        }
-        Error::Device(DeviceError::NotWindows) => {
-            "`cargo xtask demo` runs it here, in an emulated machine; `--from FILE` reads a snapshot \
-             that was saved elsewhere"
         }
         Error::Device(DeviceError::AccessDenied) => {
             "run this from a terminal that was started with \"Run as administrator\""

@@ -144,6 +144,8 @@ impl Command {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) command: Command,
+    /// The command's name, as it is typed.
+    pub(crate) name: String,
     pub(crate) manner: Manner,
 }
 
@@ -192,7 +194,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             options: show,
         }),
     };
-    Ok(Request { command, manner })
+    Ok(Request {
+        command,
+        name: name.unwrap_or_else(|| "show".to_owned()),
+        manner,
+    })
 }
 
 fn instead(error: &clap::Error, command: Option<&str>) -> Instead {
@@ -207,5 +213,17 @@ fn instead(error: &clap::Error, command: Option<&str>) -> Instead {
 
 /// The command line as a description, from which other things are made.
 pub(crate) fn description() -> clap::Command {
-    <CommandLine as CommandFactory>::command()
+    let command = <CommandLine as CommandFactory>::command();
+    let options: Vec<clap::Arg> = command
+        .get_arguments()
+        .filter(|option| option.is_global_set())
+        .map(manner::in_short)
+        .collect();
+    command.mut_subcommands(|command| {
+        if manner::is_about(command.get_name()) {
+            command
+        } else {
+            command.args(options.clone())
+        }
+    })
 }

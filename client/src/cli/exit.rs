@@ -1,6 +1,6 @@
 //! How the program ends, as other programs see it.
 
-use crate::model::{DeviceError, Error};
+use crate::model::{DeviceError, Error, FileError};
 
 /// An exit code. The numbers are part of the program's interface, as its help text says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +27,17 @@ pub(crate) enum Exit {
     BadFile = 8,
 }
 
+impl Exit {
+    /// That of two which tells of more: the numbers are in that order where snapshots are shown.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        if u8::from(other) > u8::from(self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
@@ -37,7 +48,12 @@ impl From<&Error> for Exit {
                 | DeviceError::NotWindows,
             ) => Self::NotFound,
             Error::Device(DeviceError::AccessDenied) => Self::AccessDenied,
-            Error::UnknownProcessor(_) | Error::OneSnapshot => Self::Usage,
+            Error::UnknownProcessor(_)
+            | Error::OneSnapshot
+            | Error::File {
+                reason: FileError::ReadTwice,
+                ..
+            } => Self::Usage,
             Error::File { .. } => Self::BadFile,
             _ => Self::Failed,
         }

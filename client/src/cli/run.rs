@@ -16,6 +16,8 @@ pub(crate) struct Streams<'a> {
     pub(crate) terminal: Terminal,
     /// Whether results alone are wanted.
     pub(crate) quiet: bool,
+    /// The command's name.
+    pub(crate) command: &'a str,
 }
 
 /// What the program has to say.
@@ -46,15 +48,20 @@ pub fn run<'device>(
     terminal: Terminal,
 ) -> u8 {
     let answer = match command_line::parse(arguments) {
-        Ok(Request { command, manner }) => {
+        Ok(Request {
+            command,
+            name,
+            manner,
+        }) => {
             let mut streams = Streams {
                 stdout: &mut *stdout,
                 stderr: &mut *stderr,
                 terminal: terminal.in_manner(manner),
                 quiet: manner.quiet,
+                command: &name,
             };
             let mut answer = commands::carry_out(command, open, &mut streams)
-                .unwrap_or_else(|error| Answer::from(&error));
+                .unwrap_or_else(|error| Answer::about(&error, &name));
             if manner.quiet {
                 answer.notes.clear();
             }
@@ -118,12 +125,11 @@ impl Answer {
             exit: Exit::Done,
         }
     }
-}
 
-impl From<&Error> for Answer {
-    fn from(error: &Error) -> Self {
+    /// What a command ended with, given its name.
+    fn about(error: &Error, command: &str) -> Self {
         Self {
-            complaints: vec![advice::about_error(error)],
+            complaints: vec![advice::about_error(error, command)],
             exit: error.into(),
             ..Self::text("")
         }

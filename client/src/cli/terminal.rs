@@ -51,7 +51,8 @@ impl Terminal {
     pub fn of_stdout() -> Self {
         let asked_for = env::var("COLUMNS")
             .ok()
-            .and_then(|columns| columns.parse().ok());
+            .and_then(|columns| columns.parse().ok())
+            .filter(|columns| *columns > 0);
         let measured = || {
             let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
             Some(width.0.into())

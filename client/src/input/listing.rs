@@ -1,7 +1,7 @@
 //! Which files some arguments stand for: themselves, those in a folder, or those of a pattern.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Paths, Pattern};
 
@@ -15,10 +15,35 @@ const OPTIONS: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// The files that the arguments stand for, in their order, those of a folder or pattern by name. A
-/// folder is looked at while its files are asked for: there may be any number of them.
+/// The files that the arguments stand for, each once, in their order, those of a folder or pattern by
+/// name. A folder is looked at while its files are asked for: there may be any number of them, and
+/// none is kept in mind.
 pub(crate) fn files(arguments: &[PathBuf]) -> impl Iterator<Item = Result<PathBuf, Error>> {
-    arguments.iter().flat_map(|argument| Found::of(argument))
+    arguments.iter().enumerate().flat_map(|(at, argument)| {
+        let before = &arguments[..at];
+        Found::of(argument).filter(move |found| match found {
+            Ok(path) => !before.iter().any(|argument| covers(argument, path)),
+            Err(_) => true,
+        })
+    })
+}
+
+/// Whether a file is one of those that an argument stands for.
+fn covers(argument: &Path, path: &Path) -> bool {
+    if argument == path {
+        return true;
+    }
+    if !argument.exists() {
+        let pattern = argument.to_str().map(Pattern::new);
+        return matches!(pattern, Some(Ok(pattern)) if pattern.matches_path_with(path, OPTIONS));
+    }
+    let (Ok(argument), Ok(path)) = (argument.canonicalize(), path.canonicalize()) else {
+        return false;
+    };
+    // What is hidden in a folder is meant if it is named.
+    let is_hidden = |part: Component| part.as_os_str().as_encoded_bytes().starts_with(b".");
+    let below = path.strip_prefix(argument);
+    below.is_ok_and(|below| !below.components().any(is_hidden))
 }
 
 /// Whether an argument may stand for more than one file.
@@ -174,6 +199,27 @@ mod tests {
             names(folder.path(), "later/empty"),
             ["the folder has no file in it"]
         );
+    }
+
+    #[test]
+    fn a_file_comes_once_whatever_names_it() {
+        let folder = folder();
+        let names = |arguments: &[&str]| -> Vec<String> {
+            let path = |name: &&str| folder.path().join(name);
+            let arguments: Vec<PathBuf> = arguments.iter().map(path).collect();
+            let found = files(&arguments).map(|found| found.unwrap());
+            let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+            found.map(name).collect()
+        };
+        let all = ["[x].json", "a.json", "b.json", "c.json"];
+        assert_eq!(names(&["", "a.json", "later/../b.json", "later"]), all);
+        assert_eq!(names(&["b.json", "?.json", "b.json"]), ["b.json", "a.json"]);
+        assert_eq!(
+            names(&["later", "", ".hidden"]),
+            ["c.json", "[x].json", "a.json", "b.json", ".hidden"]
+        );
+        let absent = [folder.path().join("absent"), folder.path().join("absent")];
+        assert_eq!(files(&absent).count(), 1);
     }
 
     #[test]

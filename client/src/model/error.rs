@@ -181,6 +181,9 @@ pub enum FileError {
     /// It is no pattern.
     #[error("it is neither a file nor a pattern: {0}")]
     Pattern(glob::PatternError),
+    /// It is a folder where a file is to be read or written, with what helps.
+    #[error("it is a folder: {0}")]
+    Folder(&'static str),
     /// It is a folder without a file.
     #[error("the folder has no file in it")]
     EmptyFolder,
@@ -391,6 +394,7 @@ impl FileError {
         !matches!(
             self,
             Self::Io(_)
+                | Self::Folder(_)
                 | Self::TooLarge
                 | Self::Empty
                 | Self::OtherJson(_)

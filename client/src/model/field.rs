@@ -197,9 +197,15 @@ pub(crate) fn chosen(list: &[Choice], snapshot: &Snapshot) -> Vec<Field> {
         .collect()
 }
 
-/// The fields of a list of choices, in its order.
+/// The fields of a list of choices, in its order, each once.
 pub(crate) fn listed(list: &[Choice]) -> Vec<Field> {
-    list.iter().flat_map(|choice| &choice.0).copied().collect()
+    let mut fields = Vec::new();
+    for field in list.iter().flat_map(|choice| &choice.0) {
+        if !fields.contains(field) {
+            fields.push(*field);
+        }
+    }
+    fields
 }
 
 /// The fields that the driver takes out for a caller who may not see addresses.
@@ -467,6 +473,10 @@ mod tests {
         assert_eq!(
             names(&["tr", "lstar"]),
             ["tr.selector", "tr.attrib", "tr.limit", "tr.base", "lstar"]
+        );
+        assert_eq!(
+            names(&["tr.base", "lstar", "tr", "MSR_LSTAR"]),
+            ["tr.base", "lstar", "tr.selector", "tr.attrib", "tr.limit"]
         );
         for wrong in ["efe", "", "t", "tr.", "\u{1b}"] {
             assert!(wrong.parse::<Choice>().is_err(), "{wrong}");

@@ -49,6 +49,12 @@ pub struct UnknownProcessor {
 pub(crate) enum InvalidItem {
     #[error("`{0}` is no processor's number")]
     Number(String),
+    #[error(
+        "a number is missing: processors are given as 0,3-5 or by GROUP:NUMBER, all without -p"
+    )]
+    Missing,
+    #[error("the range `{0}` lacks its first or its last number")]
+    Open(String),
     #[error("without -p all processors are meant")]
     All,
     #[error("the range {0}-{1} runs backwards")]
@@ -167,6 +173,10 @@ impl FromStr for Item {
             None => (None, text),
         };
         let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+        let is_range = first.len() < numbers.len();
+        if is_range && [first, last].iter().any(|end| end.trim().is_empty()) {
+            return Err(InvalidItem::Open(text.to_owned()));
+        }
         let (first, last) = (number(first)?, number(last)?);
         if first > last {
             return Err(InvalidItem::Backwards(first, last));
@@ -180,6 +190,9 @@ impl FromStr for Item {
 
 fn number<N: FromStr>(text: &str) -> Result<N, InvalidItem> {
     let digits = text.trim();
+    if digits.is_empty() {
+        return Err(InvalidItem::Missing);
+    }
     // `parse` alone would take a sign too.
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     plain

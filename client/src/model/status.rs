@@ -73,7 +73,8 @@ impl Status {
     /// What a snapshot tells of the same: whether VMSAVE was possible, and `EFER`.
     #[must_use]
     pub fn recorded(snapshot: &Snapshot) -> Self {
-        let count = u32::try_from(snapshot.processors.len()).unwrap_or(u32::MAX);
+        let count = snapshot.processors.len() + snapshot.absent().len();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         Self {
             driver: snapshot.driver,
             active_processors: count,

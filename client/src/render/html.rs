@@ -45,6 +45,8 @@ struct Page<'a> {
     /// What is the same everywhere: of registers, and of segments.
     same: [Vec<Same<'a>>; 2],
     tables: Vec<Table>,
+    /// The colours of values that occur: class, and what they mean.
+    legend: Vec<(&'static str, &'static str)>,
     /// Places of the processors that have a row to lead to.
     rows: &'a [usize],
 }
@@ -140,7 +142,9 @@ pub(crate) fn html(
     let linked: &[usize] = if tables.is_empty() { &[] } else { &places };
     let is_odd = |at: &&usize| matches!(marks.tone(**at), Tone::Found(_));
     let odd = places.iter().filter(is_odd).count();
+    let same = told_once(snapshot, &marks, &same);
     let page = Page {
+        legend: legend(&same, &tables),
         snapshot,
         summary: verdict::summary(verdict, &selected),
         judged: judged(verdict, &selected),
@@ -158,7 +162,7 @@ pub(crate) fn html(
         is_crowded: places.len() > CROWD,
         has_odd: odd > 0 && odd < places.len(),
         captures: snapshot.captures().count(),
-        same: told_once(snapshot, &marks, &same),
+        same,
         tables,
         rows: linked,
     };
@@ -192,6 +196,29 @@ fn judged(verdict: &Verdict, selected: &Selected) -> String {
             rules.rules
         )
     }
+}
+
+/// What the colours of values mean, of those that occur.
+fn legend(same: &[Vec<Same>; 2], tables: &[Table]) -> Vec<(&'static str, &'static str)> {
+    let meanings = [
+        ("alarm", "an alarm names it"),
+        ("warning", "a warning names it"),
+        ("notice", "a notice names it"),
+        ("ok", "judged by every rule, and not named"),
+        ("", "compared with, judged in part, or by no rule"),
+        ("hidden", "hidden, or not judged"),
+    ];
+    let occurs = |class: &str| {
+        let cell = match class {
+            "" => "<td>0x".to_owned(),
+            class => format!("<td class={class}"),
+        };
+        same.iter().flatten().any(|value| value.class == class)
+            || tables.iter().any(|table| table.rows.contains(&cell))
+    };
+    let is_there =
+        |(class, _): &(&str, &str)| occurs(class) || *class == "hidden" && occurs("unjudged");
+    meanings.into_iter().filter(is_there).collect()
 }
 
 /// What is the same everywhere: of registers, and of segments.

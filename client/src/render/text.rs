@@ -11,7 +11,9 @@ pub(in crate::render) mod snapshot;
 mod status;
 
 pub(crate) use bench::bench;
-pub(crate) use check::{explanation, findings, kinds, machine, machines, verdict};
+pub(crate) use check::{
+    explanation, findings, kinds, machine, machine_findings, machines, verdict,
+};
 pub(crate) use colour::{Paint, Palette};
 pub(crate) use diff::{change_lines, diff, differences, lack_lines};
 pub(crate) use groups::groups;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::{Kind, System};
 use super::outcome::{Counts, Outcome, Value};
+use super::step::REMOVED;
 use crate::model::Driver;
 use crate::model::kernel_module::printable;
 
@@ -61,6 +62,8 @@ pub(crate) struct StepRecord {
 pub(crate) enum NotRecord {
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("it is a folder: name the files in it")]
+    Folder,
     #[error("it is larger than {} MiB: no self-test is", LARGEST_FILE >> 20)]
     TooLarge,
     #[error("it is no self-test: {}", printable(&.0.to_string()))]
@@ -78,6 +81,9 @@ pub(crate) enum NotRecord {
 impl Record {
     /// Reads a file, from whatever machine.
     pub(crate) fn open(path: &Path) -> Result<Self, NotRecord> {
+        if path.is_dir() {
+            return Err(NotRecord::Folder);
+        }
         let mut bytes = Vec::new();
         let read = File::open(path)?
             .take(LARGEST_FILE + 1)
@@ -127,9 +133,16 @@ impl Record {
     pub(crate) fn subject(&self) -> String {
         let driver = match &self.driver {
             Some(driver) => driver.to_string(),
+            None if self.is_of_removal() => "no driver, as it should be".to_owned(),
             None => "a driver that does not answer".to_owned(),
         };
         format!("{driver}, on {}", self.system())
+    }
+
+    /// Whether it was tested that nothing is left of a driver that was removed.
+    fn is_of_removal(&self) -> bool {
+        let mut ids = self.steps.iter().map(|step| step.id.as_str());
+        ids.next() == Some(REMOVED.id) && ids.next().is_none()
     }
 
     /// The system, with its build.

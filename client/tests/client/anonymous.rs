@@ -186,3 +186,118 @@ proptest! {
         prop_assert_eq!(once, after);
     }
 }
+
+/// A folder with a tampered machine and a guest's page, both named after their host.
+fn named_after_their_host() -> (Folder, BTreeSet<String>) {
+    const OF_PAGES: [&str; 5] = ["rip", "rsp", "cr3", "nested_cr3", "msr_permission_map"];
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("hosts")).unwrap();
+    let mut tampered = example("tampered");
+    tampered.machine.host = Some("SECRET-17".to_owned());
+    let json = tampered.to_json().unwrap();
+    std::fs::write(folder.path("hosts/SECRET-17.json"), json).unwrap();
+    let page = folder.path("hosts/SECRET-18.vmcb");
+    std::fs::copy("tests/cases/linux-guest-2vcpu.vmcb", &page).unwrap();
+    std::fs::write(folder.path("hosts/SECRET-19.txt"), "no snapshot").unwrap();
+    let guest = Snapshot::open(&page).unwrap();
+    let captures = guest.processors.iter();
+    let captures = captures.filter_map(|one| one.result.as_ref().ok());
+    let of_pages = captures.flat_map(|capture| {
+        OF_PAGES.map(|name| name.parse::<Field>().unwrap().of(capture).unwrap())
+    });
+    let of_pages = of_pages.filter(|value| *value >= 0x1_0000);
+    let known = [addresses(&tampered), addresses(&guest)];
+    let known = known.into_iter().flatten().chain(of_pages);
+    let mut secrets: BTreeSet<String> = known.map(|value| format!("{value:x}")).collect();
+    secrets.insert("SECRET".to_owned());
+    (folder, secrets)
+}
+
+#[test]
+fn no_layout_of_any_command_tells_the_host_or_an_address() {
+    let (folder, secrets) = named_after_their_host();
+    let all = folder.path("hosts");
+    let files = ["hosts/SECRET-17.json", "hosts/SECRET-18.vmcb"].map(|name| folder.path(name));
+    let layouts = [
+        &[][..],
+        &["--wide"],
+        &["--csv"],
+        &["--jsonl"],
+        &["--json"],
+        &["--json", "--full"],
+        &["--group-by", "value"],
+        &["--field", "lstar"],
+        &["--columns", "tr,lstar,gs.base"],
+        &["--vmrun"],
+        &["--vmrun", "--json"],
+        &["--quiet"],
+    ];
+    let of_one: &[&[&str]] = &[
+        &["show"],
+        &["show", "--from"],
+        &["decode"],
+        &["decode", "--from"],
+        &["check"],
+        &["check", "--from"],
+        &["report", "-", "--from"],
+        &["save", "-", "--from"],
+    ];
+    let of_many: &[&[&str]] = &[&["show"], &["check"]];
+    let mut told = 0;
+    for layout in layouts {
+        let one = files
+            .iter()
+            .flat_map(|file| of_one.iter().map(move |one| (*one, file)));
+        let many = of_many.iter().map(|many| (*many, &all));
+        for (command, file) in one.chain(many) {
+            let arguments = [command, &[file, "--anonymous"], layout].concat();
+            let ran = run(&arguments, &mut Driver::with_processors(1));
+            // A command does not take the layouts of others.
+            if ran.exit == 2 {
+                continue;
+            }
+            told += usize::from(!ran.stdout.is_empty());
+            for secret in &secrets {
+                assert!(!ran.stdout.contains(secret), "{arguments:?}: {secret}");
+            }
+        }
+    }
+    assert!(told > 60, "{told}");
+}
+
+#[test]
+fn files_go_by_their_numbers_where_they_would_name_the_host() {
+    let (folder, _) = named_after_their_host();
+    let all = folder.path("hosts");
+    let lines = |command: &str| -> Vec<serde_json::Value> {
+        let ran = run(
+            &[command, "--jsonl", "--anonymous", &all],
+            &mut Driver::with_processors(1),
+        );
+        assert!(ran.stderr.contains("SECRET-19.txt"), "{}", ran.stderr);
+        let lines = ran.stdout.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let [checked, shown] = ["check", "show"].map(|command| {
+        let lines = lines(command);
+        let names = lines.iter().filter_map(|line| line["file"].as_str());
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    });
+    assert_eq!(checked, shown);
+    let names: Vec<&str> = checked.iter().map(String::as_str).collect();
+    assert_eq!(names, ["machine-1", "machine-2", "machine-3"]);
+}
+
+#[test]
+fn what_vmrun_refuses_is_judged_of_the_whole_page() {
+    let decode = |options: &[&str]| {
+        let page = "tests/cases/linux-guest-2vcpu.vmcb";
+        let arguments = [&["decode", page, "--vmrun"], options].concat();
+        let ran = run(&arguments, &mut Driver::with_processors(1));
+        let refused = ran.stdout.lines().filter(|line| line.contains("VMRUN"));
+        (ran.exit, refused.map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(decode(&["--anonymous"]), decode(&[]));
+}

@@ -260,3 +260,34 @@ fn every_finding_is_explained() {
             .contains("there is no finding or condition of this name")
     );
 }
+
+#[test]
+fn values_of_findings_have_the_digits_that_they_have_elsewhere() {
+    const MACHINE: &str = "examples/tampered.json";
+    let ran = |arguments: &[&str]| run(arguments, &mut Driver::with_processors(1)).stdout;
+    let csv = ran(&["show", "--csv", "--from", MACHINE]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let heads = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let whole: serde_json::Value =
+        serde_json::from_str(&ran(&["check", "--json", MACHINE])).unwrap();
+    let lines = ran(&["check", "--jsonl", MACHINE]);
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let findings = whole["findings"].as_array().unwrap().iter().cloned();
+    let mut compared = 0;
+    for finding in findings.chain(lines) {
+        for kind in ["values", "others"] {
+            for value in finding[kind].as_array().into_iter().flatten() {
+                let field = value["field"].as_str().unwrap();
+                let column = heads.iter().position(|head| head == field).unwrap();
+                let index = value["processors"][0].as_u64().unwrap();
+                let row = &rows[usize::try_from(index).unwrap()];
+                assert_eq!(value["value"].as_str(), Some(&row[column]), "{field}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 8, "{compared}");
+}

@@ -181,6 +181,14 @@ fn help_of_a_command_is_short_or_long_and_the_same_by_every_way() {
     ] {
         let [short, long] = ["-h", "--help"].map(|option| help(&[command, option]));
         assert!(short.contains(&format!("Usage: client {command}")));
+        for line in short.lines().chain(long.lines()) {
+            assert!(line.len() <= 80, "{command}: {line}");
+        }
+        let is_about = ["check", "diff", "watch", "install", "uninstall", "selftest"];
+        assert_eq!(
+            long.contains("check prints findings alone"),
+            is_about.contains(&command)
+        );
         // What is said at more length is not what is said in short.
         assert!(long.lines().count() > short.lines().count(), "{command}");
         for option in ["--color <WHEN>", "-q, --quiet"] {

@@ -144,3 +144,66 @@ fn without_colour(text: &str) -> String {
     }
     plain
 }
+
+#[test]
+fn a_bare_value_has_a_line_for_each_processor() {
+    let mut driver = odd();
+    driver.refuse(2, Refusal::NoSvm { hypervisor: true });
+    let ran = run(&["show", "--field", "lstar"], &mut driver);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!((ran.exit, lines.len(), lines[2]), (1, 8, ""));
+    assert_eq!(lines[6], "0xfffff8031a42b700");
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    driver.refuse_everywhere(Refusal::NotAmd);
+    let ran = run(&["show", "--field", "lstar", "-p", "0-2"], &mut driver);
+    assert_eq!((ran.exit, ran.stdout.as_str()), (5, "\n\n\n"));
+}
+
+#[test]
+fn a_field_that_was_asked_for_and_is_not_recorded_is_told() {
+    const MACHINE: &str = "examples/tampered.json";
+    let show = |arguments: &[&str]| {
+        let ran = run(
+            &[&["show"], arguments].concat(),
+            &mut Driver::with_processors(1),
+        );
+        (ran.exit, ran.stdout, ran.stderr)
+    };
+    let meant = "; recorded, and perhaps meant: efer_found\n";
+    for layout in [&[][..], &["--wide"], &["--group-by", "value"]] {
+        let arguments = [&["--columns", "efer,cr4", MACHINE], layout].concat();
+        let (exit, _, stderr) = show(&arguments);
+        assert_eq!(exit, 0);
+        let expected = format!("client: efer, cr4 are not recorded on processors 0-3{meant}");
+        assert_eq!(stderr, expected);
+    }
+    for form in [&["--field", "efer"][..], &["--columns", "efer", "--csv"]] {
+        let (_, _, stderr) = show(&[&[MACHINE], form].concat());
+        let empty = "client: efer is not recorded, and left empty, on processors 0-3";
+        assert_eq!(stderr, format!("{empty}{meant}"));
+    }
+    // What is there needs no word, nor what was not asked for.
+    assert_eq!(show(&["--columns", "efer_found,lstar", MACHINE]).2, "");
+    assert_eq!(show(&[MACHINE]).2, "");
+    let (_, stdout, stderr) = show(&["--columns", "cr4", MACHINE, "examples/healthy.json"]);
+    assert_eq!(
+        stdout.matches("cr4 is not recorded on").count(),
+        2,
+        "{stdout}"
+    );
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn a_field_that_was_named_twice_is_shown_once() {
+    for form in ["--csv", "--jsonl"] {
+        let twice = ["show", "--columns", "lstar,tr.limit,MSR_LSTAR,tr", form];
+        let once = [
+            "show",
+            "--columns",
+            "lstar,tr.limit,tr.selector,tr.attrib,tr.base",
+            form,
+        ];
+        assert_eq!(output(&twice, &mut odd()), output(&once, &mut odd()));
+    }
+}

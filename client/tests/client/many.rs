@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use amd_svm::support::Refusal;
 use client::Terminal;
 use serde_json::Value;
 
@@ -205,28 +206,206 @@ fn one_document_has_no_room_for_many_and_nothing_is_not_many() {
     );
 }
 
-#[test]
-fn a_reader_that_has_seen_enough_ends_it_quietly() {
-    struct Gone;
-    impl std::io::Write for Gone {
-        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-            Err(std::io::ErrorKind::BrokenPipe.into())
+/// A reader that goes away after so many writes.
+struct Leaves {
+    after: usize,
+}
+
+impl std::io::Write for Leaves {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.after.checked_sub(1) {
+            Some(left) => self.after = left,
+            None => return Err(std::io::ErrorKind::BrokenPipe.into()),
         }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+        Ok(bytes.len())
     }
-    let fleet = Fleet::new();
-    let folder = fleet.path("");
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs a command whose reader goes away: its exit code, and what it says on standard error.
+fn read_in_part(after: usize, arguments: &[&str]) -> (u8, String) {
     let mut stderr = Vec::new();
-    client::run(
-        ["client", "show", &folder].map(Into::into),
+    let exit = client::run(
+        std::iter::once(&"client").chain(arguments).map(Into::into),
         || Err(client::DeviceError::NotFound),
-        &mut Gone,
+        &mut Leaves { after },
         &mut stderr,
         Terminal::default(),
     );
-    assert_eq!(String::from_utf8(stderr).unwrap(), "");
+    (exit, String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let fleet = Fleet::new();
+    let folder = fleet.path("");
+    assert_eq!(read_in_part(0, &["show", &folder]).1, "");
+    for form in [&["check"][..], &["check", "--jsonl"]] {
+        let check = |after, files: &[&str]| read_in_part(after, &[form, files].concat());
+        // The second machine is hooked, and was judged when its verdict could not be written.
+        for after in [1, 2] {
+            assert_eq!(check(after, &[&folder]), (6, String::new()));
+        }
+        // What was not read is not clean.
+        assert_eq!(check(0, &[&folder]), (7, String::new()));
+        let clean = ["a.json", "later/c.json"].map(|name| fleet.path(name));
+        let clean = clean.each_ref().map(String::as_str);
+        for after in [0, 1] {
+            assert_eq!(check(after, &clean), (7, String::new()));
+        }
+        assert_eq!(check(3, &clean).0, 0);
+    }
+}
+
+/// A processor that refuses, and a machine on which all do, in files of a folder.
+fn refusals() -> (Folder, [String; 3]) {
+    let folder = Folder::new();
+    let mut driver = Driver::with_processors(4);
+    let save = |name: &str, driver: &mut Driver| {
+        let path = folder.path(name);
+        let json = run(&["show", "--json", "--full"], driver).stdout;
+        fs::write(&path, json).unwrap();
+        path
+    };
+    let whole = save("a.json", &mut driver);
+    driver.refuse(2, Refusal::NoSvm { hypervisor: true });
+    let some = save("b.json", &mut driver);
+    driver.refuse_everywhere(Refusal::NotAmd);
+    let all = save("c.json", &mut driver);
+    (folder, [whole, some, all])
+}
+
+#[test]
+fn what_is_in_the_way_of_one_machine_stands_below_its_name() {
+    let (_folder, [whole, some, all]) = refusals();
+    let show = |arguments: &[&str]| {
+        let ran = run(&[&["show"], arguments].concat(), &mut Driver::new(1, 1));
+        (ran.exit, ran.stdout, ran.stderr)
+    };
+    let (exit, stdout, stderr) = show(&[&whole, &some]);
+    assert_eq!((exit, &*stderr), (1, ""));
+    let below = stdout.split_once(&some).unwrap().1;
+    let reason = "VMSAVE is not available on processor 2: ";
+    assert!(
+        below.contains(reason) && below.contains("; ask who runs"),
+        "{stdout}"
+    );
+    let (exit, stdout, _) = show(&[&all, &some, &whole]);
+    assert_eq!(exit, 5, "the worst of them");
+    let below = stdout.split_once(&all).unwrap().1;
+    let place = "VMSAVE is not available on the snapshot's machine: ";
+    assert!(below.lines().nth(1).unwrap().starts_with(place), "{stdout}");
+    assert_eq!(show(&[&all, "no-such.json"]).0, 8);
+    // What programs read stays a table.
+    for form in ["--csv", "--jsonl"] {
+        let (exit, stdout, stderr) = show(&[form, &whole, &some]);
+        assert_eq!(exit, 1);
+        assert!(!stdout.contains("not available"), "{stdout}");
+        let line = format!("client: {some}: {reason}");
+        assert!(stderr.starts_with(&line), "{stderr}");
+    }
+    let (exit, stdout, stderr) = show(&["--field", "lstar", &some, &whole]);
+    assert_eq!((exit, stdout.lines().count()), (1, 2 * (1 + 4 + 1) - 1 + 1));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_table_of_many_has_all_columns_whatever_comes_first() {
+    let fleet = Fleet::new();
+    let machine = fleet.path("a.json");
+    let guest = "tests/cases/linux-guest-2vcpu.vmcb";
+    let heads = |form: &str, files: [&str; 2]| -> Vec<String> {
+        let ran = run(
+            &[&["show", form][..], &files].concat(),
+            &mut Driver::new(1, 1),
+        );
+        assert_eq!((ran.exit, &*ran.stderr), (0, ""));
+        let first = ran.stdout.lines().next().unwrap().to_owned();
+        if form == "--csv" {
+            let mut reader = csv::Reader::from_reader(ran.stdout.as_bytes());
+            assert_eq!(reader.records().filter(Result::is_ok).count(), 6);
+            return first.split(',').map(str::to_owned).collect();
+        }
+        let line: Value = serde_json::from_str(&first).unwrap();
+        line.as_object().unwrap().keys().cloned().collect()
+    };
+    for form in ["--csv", "--jsonl"] {
+        let one_way = heads(form, [&machine, guest]);
+        assert_eq!(one_way, heads(form, [guest, &machine]));
+        for key in ["efer_found", "tsc", "efer", "cr0", "cr4", "cpl", "lstar"] {
+            assert!(one_way.iter().any(|head| head == key), "{form}: {key}");
+        }
+    }
+    let chosen = run(
+        &[
+            "show",
+            "--csv",
+            "--columns",
+            "cr4,lstar,cr4",
+            guest,
+            &machine,
+        ],
+        &mut Driver::new(1, 1),
+    );
+    assert!(
+        chosen
+            .stdout
+            .starts_with("index,group,number,cr4,lstar,error,")
+    );
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_judged_once() {
+    let fleet = Fleet::new();
+    let (a, later, folder) = (fleet.path("a.json"), fleet.path("later"), fleet.path(""));
+    for files in [[&folder, &a], [&a, &folder], [&folder, &later]] {
+        let ran = run(&["check", files[0], files[1]], &mut Driver::new(1, 1));
+        let closing = ran.stdout.lines().last().unwrap();
+        assert!(closing.starts_with("3 snapshots checked: "), "{closing}");
+    }
+    let ran = run(&["check", &a, &a], &mut Driver::new(1, 1));
+    assert!(
+        ran.stdout.contains("1 snapshot checked: "),
+        "{}",
+        ran.stdout
+    );
+}
+
+/// The members that `docs/fleet.md` names for lines of a type, or of a processor.
+fn members_in_docs(first_cell: &str) -> Vec<String> {
+    let page = format!("{}/../docs/fleet.md", env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(page).unwrap();
+    let row = page.lines().find(|line| line.starts_with(first_cell));
+    let (_, members) = row
+        .unwrap()
+        .trim_end_matches(" |")
+        .rsplit_once("| ")
+        .unwrap();
+    let members = members.split(", ");
+    members
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect()
+}
+
+#[test]
+fn the_page_on_fleets_names_every_member_of_every_line() {
+    let fleet = Fleet::new();
+    let lines = lines(&fleet.run(&["check", "--jsonl"]).1);
+    for kind in ["finding", "verdict", "unread", "summary"] {
+        let told = members_in_docs(&format!("| `\"type\": \"{kind}\"` |"));
+        let of_kind = lines.iter().filter(|line| line["type"] == kind);
+        let keys = of_kind.flat_map(|line| line.as_object().unwrap().keys());
+        let mut keys: Vec<String> = keys.cloned().collect();
+        keys.retain(|key| key != "schema" && key != "type");
+        for key in &keys {
+            assert!(told.contains(key), "{kind} has {key}");
+        }
+        for name in told {
+            assert!(keys.contains(&name), "{kind} has no {name}");
+        }
+    }
 }
 
 #[test]

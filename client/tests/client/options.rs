@@ -129,10 +129,11 @@ fn a_snapshot_and_this_machine_are_told_apart() {
     }
     // Of many files, it is no reason to stop.
     for command in ["show", "check"] {
-        let many = ran(&[command, "-p", "9", HEALTHY, HEALTHY]);
+        let many = ran(&[command, "-p", "9", HEALTHY, TAMPERED]);
         assert_eq!(many.exit, 8);
-        let line = format!("client: {HEALTHY}: there is no processor 9: the snapshot has 0-3\n");
-        assert_eq!(many.stderr, line.repeat(2));
+        let lines = [HEALTHY, TAMPERED]
+            .map(|file| format!("client: {file}: there is no processor 9: the snapshot has 0-3\n"));
+        assert_eq!(many.stderr, lines.concat());
     }
     let mut driver = Driver::with_processors(2);
     driver.refuse_everywhere(amd_svm::support::Refusal::NotAmd);
@@ -193,11 +194,15 @@ fn quiet_prints_results_alone() {
     let (loud, quiet) = both(&["check", HEALTHY, TAMPERED, "no-such.json"]);
     assert!(loud.stdout.starts_with("examples/healthy.json"));
     assert!(quiet.stdout.starts_with("examples/tampered.json"));
-    assert!(!quiet.stdout.contains("snapshots checked"));
+    assert!(!quiet.stdout.contains("checked"), "{}", quiet.stdout);
     assert_eq!(
         (quiet.stderr.lines().count(), &quiet.stderr),
         (1, &loud.stderr)
     );
+    // Neither do machines say what was not judged.
+    let (_, quiet) = both(&["check", HEALTHY, "tests/cases/tie-2-2.json"]);
+    assert!(quiet.stdout.starts_with("tests/cases/tie-2-2.json"));
+    assert!(!quiet.stdout.contains("judged") && !quiet.stdout.contains("checked"));
     // What programs read is whole.
     for form in ["--json", "--jsonl"] {
         let (loud, quiet) = both(&["check", HEALTHY, form]);
@@ -256,4 +261,204 @@ fn colours_follow_the_option_then_the_environment_then_the_terminal() {
     assert!(coloured(&[("CLICOLOR_FORCE", "1")], &["--color", "auto"]));
     // What programs read is never coloured.
     assert!(!coloured(&[], &["--color", "always", "--jsonl"]));
+}
+
+/// What is said of a command line, or of a run that ended with this code.
+fn complaint(exit: u8, arguments: &[&str]) -> String {
+    let ran = ran(arguments);
+    assert_eq!((ran.exit, ran.stdout.as_str()), (exit, ""), "{arguments:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    ran.stderr
+}
+
+#[test]
+fn a_file_too_many_is_told_where_files_go() {
+    for (arguments, advice) in [
+        (
+            &["diff", HEALTHY, TAMPERED, HEALTHY][..],
+            "diff takes two files",
+        ),
+        (&["diff", "a", "b", "no-such"], "diff takes two files"),
+        (&["decode", HEALTHY, TAMPERED], "decode takes one file"),
+        (
+            &["report", "x.html", TAMPERED],
+            "report writes one file; `--from examples/tampered.json` reads it",
+        ),
+        (
+            &["save", "x.json", TAMPERED],
+            "save writes one file; `--from examples/tampered.json` reads it",
+        ),
+        (
+            &["status", TAMPERED],
+            "`--from examples/tampered.json` reads it",
+        ),
+        (&["bench", "t.json"], "`--from t.json` reads it"),
+        (
+            &["watch", TAMPERED],
+            "`--from examples/tampered.json` reads it",
+        ),
+        (&["selftest", "a.json", "b.json"], "`--compare` reads them"),
+        (
+            &["explain", "lstar-differs", "asid-zeros"],
+            "explain takes one name",
+        ),
+        // A word that means something else is told of that.
+        (&["status", "0-1"], "processors are given with commas"),
+        (
+            &[TAMPERED],
+            "`client show FILE` and `client check FILE` read files",
+        ),
+    ] {
+        let said = complaint(2, arguments);
+        assert!(said.contains(advice), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_is_told_what_reads_it() {
+    let folder = Folder::new();
+    std::fs::copy(HEALTHY, folder.path("a.json")).unwrap();
+    let path = folder.path("");
+    for arguments in [
+        &["check", "--from", &path][..],
+        &["show", "--from", &path],
+        &["decode", &path],
+        &["diff", &path, HEALTHY],
+        &["diff", HEALTHY, &path],
+        &["status", "--from", &path],
+        &["watch", "--from", &path],
+        &["report", "-", "--from", &path],
+    ] {
+        let said = complaint(8, arguments);
+        let reason = "it is a folder: `client check FOLDER` reads all files of one\n";
+        assert!(said.ends_with(reason), "{arguments:?}: {said}");
+    }
+    for command in ["save", "report"] {
+        for force in [&[][..], &["--force"]] {
+            let said = complaint(8, &[&[command, &path], force].concat());
+            assert!(
+                said.ends_with("it is a folder: name a file in it\n"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_has_a_near_one_beside_it() {
+    let folder = Folder::new();
+    std::fs::copy(HEALTHY, folder.path("machine-17.json")).unwrap();
+    let wrong = folder.path("machine-71.json");
+    for arguments in [
+        &["check", &wrong][..],
+        &["show", "--from", &wrong],
+        &["decode", &wrong],
+        &["diff", &wrong, HEALTHY],
+    ] {
+        let said = complaint(8, arguments);
+        assert!(
+            said.ends_with(": the nearest is `machine-17.json`\n"),
+            "{said}"
+        );
+    }
+    assert!(!complaint(8, &["check", &folder.path("x")]).contains("nearest"));
+    let said = complaint(8, &["check", "examples/helthy.json"]);
+    assert!(said.ends_with("the nearest is `healthy.json`\n"), "{said}");
+    for command in ["check", "show", "decode"] {
+        let said = complaint(8, &[command, "help"]);
+        assert!(
+            said.contains(&format!("`client help {command}` tells")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn values_of_options_are_told_apart_as_they_are_meant() {
+    let two = "lstar-differs,TR-LIMIT-WIDE";
+    assert_eq!(
+        printed(&["check", TAMPERED, "--ignore", two]),
+        printed(&[
+            "check",
+            TAMPERED,
+            "--ignore",
+            "lstar-differs",
+            "--ignore",
+            "tr-limit-wide",
+        ])
+    );
+    for (option, value) in [
+        ("--fail-on", "Alarm"),
+        ("--as", "WINDOWS"),
+        ("--color", "Never"),
+    ] {
+        let lower = value.to_lowercase();
+        assert_eq!(
+            printed(&["check", TAMPERED, option, value]),
+            printed(&["check", TAMPERED, option, &lower])
+        );
+    }
+    for (list, reason) in [
+        ("", "a number is missing: processors are given as 0,3-5"),
+        ("0,", "a number is missing"),
+        ("0-", "the range `0-` lacks its first or its last number"),
+        ("-3", "the range `-3` lacks its first or its last number"),
+        (
+            "1:2-",
+            "the range `1:2-` lacks its first or its last number",
+        ),
+        ("0-x", "`x` is no processor's number"),
+    ] {
+        let list = format!("-p={list}");
+        let said = complaint(2, &["show", &list]);
+        assert!(said.contains(reason), "{list}: {said}");
+    }
+    let said = complaint(2, &["watch", "--every", "5"]);
+    assert!(said.contains("for example 5s or 500ms"), "{said}");
+    assert!(complaint(2, &["diff", "-", "-"]).contains("can be read but once"));
+}
+
+/// Runs a command where there is no driver, and never will be.
+fn elsewhere(arguments: &[&str]) -> String {
+    let mut stderr = Vec::new();
+    let exit = client::run(
+        std::iter::once(&"client").chain(arguments).map(Into::into),
+        || Err(client::DeviceError::NotWindows),
+        &mut Vec::new(),
+        &mut stderr,
+        client::Terminal::default(),
+    );
+    assert_eq!(exit, 3, "{arguments:?}");
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn advice_is_what_the_command_can_do_without_windows() {
+    for command in [
+        "show", "check", "status", "watch", "bench", "report -", "save -",
+    ] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let said = elsewhere(&arguments);
+        assert!(said.contains("`--from FILE` reads a snapshot"), "{said}");
+    }
+    let said = elsewhere(&["diff", HEALTHY]);
+    assert!(
+        said.contains("`client diff BEFORE AFTER`") && !said.contains("--from"),
+        "{said}"
+    );
+    let folder = Folder::new();
+    let said = elsewhere(&["selftest", &folder.path("a.json")]);
+    assert!(
+        said.contains("--compare") && !said.contains("--from"),
+        "{said}"
+    );
+    #[cfg(not(windows))]
+    for command in ["install", "uninstall"] {
+        let said = elsewhere(&[command]);
+        assert!(
+            said.contains("the machine that the driver is for"),
+            "{said}"
+        );
+        assert!(!said.contains("--from") && !said.contains("demo"), "{said}");
+    }
 }

@@ -51,6 +51,16 @@ fn a_missing_driver_has_an_exit_code_of_its_own() {
 }
 
 #[test]
+fn no_columns_are_as_good_as_none_said() {
+    let show = ["show", "examples/healthy.json"];
+    let plain = run(&show).stdout;
+    for (columns, is_plain) in [("0", true), ("", true), ("x", true), ("200", false)] {
+        let output = client().args(show).env("COLUMNS", columns).output();
+        assert_eq!(output.unwrap().stdout == plain, is_plain, "{columns}");
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

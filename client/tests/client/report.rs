@@ -42,6 +42,36 @@ fn the_page_takes_nothing_from_elsewhere_and_shows_every_value() {
 }
 
 #[test]
+fn the_legend_has_the_colours_that_are_there() {
+    let legend = |file: &str| -> Vec<&str> {
+        let page = run(
+            &["report", "-", "--from", file],
+            &mut Driver::with_processors(1),
+        );
+        let (_, values) = page.stdout.split_once("id=\"values\"").unwrap();
+        let (legend, _) = values.split_once("</p>").unwrap();
+        let all = [
+            "an alarm names it",
+            "a warning names it",
+            "a notice names it",
+            "judged by every rule, and not named",
+            "compared with, judged in part, or by no rule",
+            "hidden, or not judged",
+        ];
+        all.into_iter()
+            .filter(|words| legend.contains(words))
+            .collect()
+    };
+    let healthy = legend("examples/healthy.json");
+    assert!(!healthy.iter().any(|words| words.ends_with("names it")));
+    let tampered = legend("examples/tampered.json");
+    assert!(tampered.contains(&"an alarm names it"), "{tampered:?}");
+    assert!(!tampered.contains(&"a notice names it"), "{tampered:?}");
+    let hidden = legend("tests/cases/redacted.json");
+    assert!(hidden.contains(&"hidden, or not judged"), "{hidden:?}");
+}
+
+#[test]
 fn names_from_a_hostile_file_stay_text() {
     let mut driver = Driver::with_processors(1);
     let mut snapshot = Snapshot::take(&mut &mut driver).unwrap();

@@ -114,16 +114,26 @@ fn a_damaged_file_has_one_clear_line() {
             &["selftest", "--compare", &path],
             &mut Driver::with_processors(1),
         );
-        assert_eq!((ran.exit, ran.stdout.as_str()), (1, ""));
+        assert_eq!((ran.exit, ran.stdout.as_str()), (8, ""));
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
         complaints += &ran.stderr.replace(&path, "FILE");
     }
     assert!(!complaints.contains('\u{1b}'), "{complaints:?}");
     insta::assert_snapshot!(complaints);
-    let missing = folder.path("missing");
-    let ran = run(
-        &["selftest", "--compare", &folder.path("a.json"), &missing],
-        &mut Driver::with_processors(1),
-    );
-    assert_eq!((ran.exit, ran.stdout.as_str()), (1, ""));
+    for (other, reason) in [
+        ("missing", "(os error "),
+        ("", ": it is a folder: name the files"),
+    ] {
+        let ran = run(
+            &[
+                "selftest",
+                "--compare",
+                &folder.path("a.json"),
+                &folder.path(other),
+            ],
+            &mut Driver::with_processors(1),
+        );
+        assert_eq!((ran.exit, ran.stdout.as_str()), (8, ""));
+        assert!(ran.stderr.contains(reason), "{}", ran.stderr);
+    }
 }

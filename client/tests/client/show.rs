@@ -118,7 +118,7 @@ fn a_register_that_vmsave_does_not_confirm_is_named_under_the_table() {
     assert_eq!(
         findings,
         [
-            "processor 1: tr.limit is 0x2067 by VMSAVE and 0x67 without it",
+            "processor 1: tr.limit is 0x00002067 by VMSAVE and 0x00000067 without it",
             "processor 1: lstar is 0xfffff8031a42b6d0 by VMSAVE and 0xfffff8031a42b6c0 without it",
         ]
     );

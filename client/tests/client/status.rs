@@ -89,3 +89,25 @@ fn no_width_breaks_the_text() {
         assert!(ran.stdout.contains("VMSAVE"), "{}", ran.stdout);
     }
 }
+
+#[test]
+fn a_file_of_some_processors_says_of_how_many() {
+    let folder = crate::files::Folder::new();
+    let path = folder.path("a.json");
+    let mut driver = Driver::with_processors(4);
+    output(&["save", &path, "-p", "2"], &mut driver);
+    let status = output(&["status", "--from", &path], &mut driver);
+    assert!(
+        status.lines().any(|line| line == "processors  1 of 4"),
+        "{status}"
+    );
+    let json = output(&["status", "--json", "--from", &path], &mut driver);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["active_processors"], 4);
+    output(&["save", &path, "--force"], &mut driver);
+    let status = output(&["status", "--from", &path], &mut driver);
+    assert!(
+        status.lines().any(|line| line == "processors  4"),
+        "{status}"
+    );
+}

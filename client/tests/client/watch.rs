@@ -338,3 +338,25 @@ mod processes {
         assert!(rest.ends_with(" s, 0 changes\n"), "{rest}");
     }
 }
+
+#[test]
+fn lines_of_a_file_are_about_its_machine() {
+    let folder = crate::files::Folder::new();
+    let path = folder.path("a.json");
+    let mut driver = Driver::with_processors(2);
+    for host in [Some("WS-0412"), None] {
+        driver.machine.host = host.map(str::to_owned);
+        crate::output(&["save", "--force", &path], &mut driver);
+        let ran = crate::run(
+            &[
+                "watch", "--jsonl", "--every", "1ms", "--for", "5ms", "--from", &path,
+            ],
+            &mut driver,
+        );
+        assert!(ran.stdout.lines().count() >= 2, "{}", ran.stdout);
+        for line in ran.stdout.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["host"].as_str(), host, "{line}");
+        }
+    }
+}

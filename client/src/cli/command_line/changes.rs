@@ -37,18 +37,20 @@ pub(crate) struct ComparisonOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct WatchOptions {
-    /// Time from one snapshot to the next: 500ms, 1s, 2m
+    /// Between snapshots: 500ms, 1s, 2m
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
     pub(crate) every: Duration,
     /// End after this time; without it, at Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub(crate) duration: Option<Duration>,
-    /// Time from one sign of life to the next while nothing changes
+    /// Between signs of life without changes
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
     pub(crate) heartbeat: Duration,
-    /// Print a line of JSON for the beginning, what is not compared, each change, each sign of life
-    /// and the end
-    #[arg(long)]
+    /// Print lines of JSON: changes, and what is beside them
+    ///
+    /// That is the beginning, what is not compared, each sign of life and the
+    /// end.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) jsonl: bool,
     #[command(flatten)]
     pub(crate) source: Source,
@@ -61,7 +63,8 @@ pub(crate) struct WatchOptions {
 fn time(text: &str) -> Result<Duration, String> {
     const SHORTEST: Duration = Duration::from_millis(1);
     const LONGEST: Duration = Duration::from_hours(24 * 366);
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; for example 5s or 500ms"))?;
     if (SHORTEST..=LONGEST).contains(&time) {
         Ok(time)
     } else {

@@ -17,10 +17,10 @@ pub(crate) struct CheckOptions {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print a line of JSON for each finding, and one with each verdict
+    /// Print lines of JSON: each finding, and the verdict
     #[arg(long, conflicts_with = "json")]
     pub(crate) jsonl: bool,
-    /// End with 6 for findings at least this bad: notice, warning, alarm
+    /// The least that ends with 6: notice, warning, alarm
     ///
     /// It is `warning` otherwise. What is less bad is told all the same.
     #[arg(
@@ -29,11 +29,12 @@ pub(crate) struct CheckOptions {
         default_value = "warning",
         hide_default_value = true,
         hide_possible_values = true,
+        ignore_case = true,
         verbatim_doc_comment
     )]
     pub(crate) fail_on: FailOn,
-    /// Leave out findings of this name; may be repeated
-    #[arg(long, value_name = "ID", value_parser = finding)]
+    /// Leave out findings by name: svm-in-use,tr-limit-wide
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = finding)]
     pub(crate) ignore: Vec<FindingId>,
     /// Judge pages from elsewhere as this system: windows
     ///
@@ -43,11 +44,15 @@ pub(crate) struct CheckOptions {
         long = "as",
         value_name = "SYSTEM",
         hide_possible_values = true,
+        ignore_case = true,
         verbatim_doc_comment
     )]
     pub(crate) system: Option<System>,
     /// Leave out the host's name and all true addresses
-    #[arg(long)]
+    ///
+    /// Of several files, their names are left out too: machine-1 is the first
+    /// that was read. What is wrong with a file is told by its name.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) anonymous: bool,
 }
 
@@ -78,9 +83,11 @@ pub(crate) enum System {
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainOptions {
-    /// The name of a finding, as `check` prints it, or of what VMRUN refuses, as `decode --vmrun`
-    /// does; all are listed without one
-    #[arg(value_parser = topic)]
+    /// What `check` or `decode --vmrun` found; without it all are listed
+    ///
+    /// That is the name of a finding, as `check` prints it, or of what VMRUN
+    /// refuses, as `decode --vmrun` does.
+    #[arg(value_parser = topic, verbatim_doc_comment)]
     pub(crate) id: Option<Topic>,
 }
 

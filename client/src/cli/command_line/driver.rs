@@ -23,14 +23,16 @@ pub(crate) struct BenchOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct InstallOptions {
-    /// The folder of the package (default: that of this program)
+    /// The package's folder (default: that of this program)
     #[arg(long, value_name = "FOLDER")]
     pub(crate) package: Option<PathBuf>,
     /// Check everything and print the steps, and take none
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Turn on test signing if the package needs it; Windows is to be restarted then
-    #[arg(long)]
+    /// Turn on test signing if the package needs it
+    ///
+    /// Windows is to be restarted then.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) test_signing: bool,
     /// Install even where no processor lets VMSAVE be used
     #[arg(long)]
@@ -46,8 +48,10 @@ pub(crate) struct UninstallOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct SelfTestOptions {
-    /// The file to write, which must not exist; a page of the same name, .html, goes beside it
-    #[arg(default_value = "selftest.json")]
+    /// The file to write, which must not exist
+    ///
+    /// A page of the same name, .html, goes beside it.
+    #[arg(default_value = "selftest.json", verbatim_doc_comment)]
     pub(crate) file: PathBuf,
     /// One minute in place of ten: everything less often
     #[arg(long)]
@@ -58,10 +62,12 @@ pub(crate) struct SelfTestOptions {
     /// Go on even where VMSAVE may reset the host
     #[arg(long)]
     pub(crate) yes: bool,
-    /// After `client uninstall`: test that nothing is left, and nothing else
-    #[arg(long, conflicts_with_all = ["quick", "seed"])]
+    /// After `client uninstall`: test that nothing is left
+    ///
+    /// Nothing else is tested then.
+    #[arg(long, verbatim_doc_comment, conflicts_with_all = ["quick", "seed"])]
     pub(crate) removed: bool,
-    /// Print what files from other machines settle of docs/evidence.md
+    /// Print what files settle of docs/evidence.md
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["file", "quick", "seed", "removed"])]
     pub(crate) compare: Vec<PathBuf>,
 }

@@ -11,9 +11,12 @@ pub(crate) struct SaveOptions {
     /// The file to write; - is standard output
     pub(crate) file: PathBuf,
     /// Replace a snapshot that is there
-    #[arg(long)]
+    ///
+    /// What is no snapshot is replaced without it, unless the name says that
+    /// it is a page: .html.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) force: bool,
-    /// Write the bare VMCB pages, 4096 bytes for each processor
+    /// Write the bare VMCB pages, 4096 bytes per processor
     #[arg(long)]
     pub(crate) raw: bool,
     /// Leave out the host's name and all true addresses
@@ -28,7 +31,10 @@ pub(crate) struct ReportOptions {
     /// The page to write; - is standard output
     pub(crate) file: PathBuf,
     /// Replace a snapshot that is there
-    #[arg(long)]
+    ///
+    /// An older page, and whatever else is no snapshot, is replaced without
+    /// it, unless the name says that it is a snapshot: .json, .vmcb, .vmsa.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) force: bool,
     /// Leave out the host's name and all true addresses
     #[arg(long)]

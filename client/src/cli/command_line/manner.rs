@@ -1,6 +1,7 @@
 //! Options of every command: how things are told.
 
 use clap::Args;
+use clap::builder::Resettable;
 
 /// How everything is told.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct Manner {
         default_value = "auto",
         hide_default_value = true,
         hide_possible_values = true,
+        ignore_case = true,
         verbatim_doc_comment
     )]
     pub(crate) color: Colour,
@@ -30,6 +32,22 @@ pub(crate) struct Manner {
     /// the same, and what is made for programs, such as --json, stays whole.
     #[arg(short, long, global = true, verbatim_doc_comment)]
     pub(crate) quiet: bool,
+}
+
+/// Whether what is said of `--quiet` at length is about the command of a name.
+pub(super) fn is_about(command: &str) -> bool {
+    let commands = ["check", "diff", "watch", "install", "uninstall", "selftest"];
+    commands.contains(&command)
+}
+
+/// An option of every command with what other commands are told of it: of `--quiet`, the beginning.
+pub(super) fn in_short(option: &clap::Arg) -> clap::Arg {
+    let option = option.clone();
+    if option.get_long() == Some("quiet") {
+        option.long_help(Resettable::Reset)
+    } else {
+        option
+    }
 }
 
 /// When text is coloured.

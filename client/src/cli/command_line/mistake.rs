@@ -18,7 +18,7 @@ pub(super) fn in_one_line(error: &clap::Error, command: Option<&str>) -> String 
     let hints: Vec<String> = [
         tip.map(str::to_owned),
         valid_values(error),
-        about_word(error),
+        about_word(error, command),
     ]
     .into_iter()
     .flatten()
@@ -47,7 +47,7 @@ fn valid_values(error: &clap::Error) -> Option<String> {
 }
 
 /// What a word means that stands where none is expected.
-fn about_word(error: &clap::Error) -> Option<String> {
+fn about_word(error: &clap::Error, command: Option<&str>) -> Option<String> {
     if !matches!(
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument
@@ -60,5 +60,9 @@ fn about_word(error: &clap::Error) -> Option<String> {
     let ContextValue::String(word) = word else {
         return None;
     };
-    advice::about_word(word)
+    let is_option = word.len() > 1 && word.starts_with('-');
+    advice::about_word(word).or_else(|| {
+        let about_files = (!is_option).then(|| advice::about_files(command, word));
+        about_files.flatten()
+    })
 }

@@ -31,12 +31,16 @@ pub(crate) struct Layout {
     )]
     pub(crate) full: bool,
     /// Print comma-separated values
-    #[arg(long, conflicts_with = "json")]
+    ///
+    /// Of several files, the columns are those of every field that a snapshot
+    /// can have, or those of --columns, whatever the files have: what is not
+    /// recorded is empty.
+    #[arg(long, conflicts_with = "json", verbatim_doc_comment)]
     pub(crate) csv: bool,
     /// Print a line of JSON for each processor
     ///
-    /// Its members have the names and digits that --csv has, and each line
-    /// says which machine it is of.
+    /// Its members have the names and digits that --csv has, null for what is
+    /// empty there, and each line says which machine it is of.
     #[arg(long, conflicts_with_all = ["json", "csv"], verbatim_doc_comment)]
     pub(crate) jsonl: bool,
     /// These fields alone: lstar,tr.limit; tr is all of TR
@@ -55,12 +59,12 @@ pub(crate) struct Layout {
     #[arg(long, conflicts_with_all = ["json", "csv", "jsonl"])]
     pub(crate) wide: bool,
     /// Print each value once, with its processors: value
-    #[arg(long, value_name = "WHAT", hide_possible_values = true, conflicts_with_all = ["json", "csv", "jsonl", "wide"])]
+    #[arg(long, value_name = "WHAT", hide_possible_values = true, ignore_case = true, conflicts_with_all = ["json", "csv", "jsonl", "wide"])]
     pub(crate) group_by: Option<GroupBy>,
     /// Print one field's bare value for each processor
     ///
-    /// A line for each, for scripts; empty where the value is hidden or not
-    /// recorded. --columns takes several fields.
+    /// A line for each, for scripts; empty where the value is hidden, not
+    /// recorded or not captured. --columns takes several fields.
     #[arg(
         long,
         value_name = "NAME",
@@ -71,7 +75,9 @@ pub(crate) struct Layout {
     pub(crate) field: Option<Field>,
     /// Leave out the host's name and all true addresses
     ///
-    /// Places in modules stay, such as ntoskrnl.exe+0x42b6c0.
+    /// Places in modules stay, such as ntoskrnl.exe+0x42b6c0. Of several
+    /// files, their names are left out too: machine-1 is the first that was
+    /// read. What is wrong with a file is told by its name.
     #[arg(long, verbatim_doc_comment)]
     pub(crate) anonymous: bool,
 }
@@ -80,6 +86,11 @@ impl Layout {
     /// Whether what is absent is empty in the output, which programs read.
     pub(crate) fn is_for_programs(&self) -> bool {
         self.csv || self.jsonl || self.field.is_some()
+    }
+
+    /// Whether the fields were chosen by name.
+    pub(crate) fn names_fields(&self) -> bool {
+        self.field.is_some() || !self.columns.is_empty()
     }
 }
 
@@ -108,7 +119,7 @@ pub(crate) struct ShowOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct DecodeOptions {
-    /// JSON, pages, or a dump of KVM, Xen or QEMU, or a hex dump; - is standard input
+    /// JSON, pages, hex, or a dump of KVM, Xen or QEMU; - is standard input
     ///
     /// Hex dumps are those of xxd, hexdump and od, of Linux in its log, of
     /// gdb by x/, of crash by rd, and of Windows' debuggers by db, dd and dq.
@@ -118,8 +129,10 @@ pub(crate) struct DecodeOptions {
     /// The same file, as other commands take it
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     from: Option<PathBuf>,
-    /// Take it for json, vmcb, vmsa, kvm, xen, qemu or hex, whatever it looks like
-    #[arg(long, value_name = "FORMAT")]
+    /// Take it for json, vmcb, vmsa, kvm, xen, qemu or hex
+    ///
+    /// That is what it is then, whatever it looks like.
+    #[arg(long, value_name = "FORMAT", verbatim_doc_comment)]
     pub(crate) format: Option<Format>,
     /// Tell what VMRUN would refuse of the VMCB
     #[arg(long, conflicts_with_all = ["csv", "jsonl", "columns", "wide", "group_by", "field"])]

@@ -52,16 +52,16 @@ Examples:
   client selftest --quick          does the driver keep its word here?
 
 Exit codes:
-  0  done; nothing found, nothing differs
+  0  done; nothing found at or above --fail-on, nothing differs
   1  another failure, or VMSAVE is not possible on some of the processors
   2  the command line is wrong, or names something that does not exist
   3  the driver is not running
   4  access to the driver was denied
   5  VMSAVE is not possible on this machine
-  6  check has findings, diff has differences, watch has seen changes, VMRUN
-     refuses what decode --vmrun was given, or a step of selftest failed
-  7  nothing found, failed or different; but not everything was judged, compared
-     or done
+  6  check has findings at or above --fail-on, diff has differences, watch has
+     seen changes, VMRUN refuses what decode --vmrun was given, or a step of
+     selftest failed
+  7  nothing of that; but not everything was judged, compared or done
   8  a file cannot be read or written, or is no snapshot
 
 A script that wants a clean bill takes 0 alone, one that wants no alarm takes 7
@@ -70,5 +70,6 @@ too:
   case $? in 0) echo clean;; 7) echo \"nothing found in what was judged\";; esac
 
 Data goes to standard output, everything else to standard error. A reader that
-closes the pipe early is no failure. COLUMNS sets the width of text; NO_COLOR,
-CLICOLOR and CLICOLOR_FORCE switch colours off and on, as --color does.";
+closes the pipe early is no failure; check of many files ends with 6 then if
+there were findings, and otherwise not with 0. COLUMNS sets the width of text;
+NO_COLOR, CLICOLOR and CLICOLOR_FORCE switch colours, as --color does.";

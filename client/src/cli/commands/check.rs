@@ -81,20 +81,18 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
         files: &options.files,
         format: options.source.format,
         jsonl: options.jsonl,
+        anonymous: options.anonymous,
     };
-    machines.unread = many::each(input, streams, |path, mut snapshot, streams| {
-        if options.anonymous {
-            snapshot.make_anonymous();
-        }
+    let read = many::each(input, streams, |name, snapshot, streams| {
         let machine = Machine::of(&snapshot.processors, Owner::Snapshot);
         let shown = machine.select(&options.source.processors)?;
         let verdict = judge.judge(&snapshot);
         let selected = Selected::new(&verdict, &shown);
-        let whose = Whose::new(Some(path.display().to_string()), &snapshot);
+        let whose = Whose::new(Some(name), &snapshot);
         let output = if options.jsonl {
             json::verdict_lines(&whose, &verdict, &selected)?
-        } else if streams.quiet && selected.findings.is_empty() {
-            String::new()
+        } else if streams.quiet {
+            text::machine_findings(&whose, &selected, palette)
         } else {
             text::machine(&whose, &verdict, &selected, palette)
         };
@@ -102,6 +100,7 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
         machines.add(&verdict);
         many::write(&output, streams)
     })?;
+    machines.unread = read.unread;
     let closing = if options.jsonl {
         json::machines(&machines)?
     } else if streams.quiet {
@@ -114,7 +113,7 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
             Exit::Found
         } else if machines.unread > 0 {
             Exit::BadFile
-        } else if machines.incomplete > 0 {
+        } else if machines.incomplete > 0 || read.is_cut_off {
             Exit::Incomplete
         } else {
             Exit::Done

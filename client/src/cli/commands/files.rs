@@ -92,6 +92,9 @@ fn is_standard_output(path: &Path) -> bool {
 }
 
 fn write(path: &Path, bytes: &[u8], streams: &mut Streams) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::file(path, FileError::Folder("name a file in it")));
+    }
     if !is_standard_output(path) {
         return fs::write(path, bytes).map_err(|error| Error::file(path, error));
     }

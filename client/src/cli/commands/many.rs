@@ -15,13 +15,35 @@ use crate::render::json;
 /// How many snapshots lie between two signs of progress.
 const STRIDE: usize = 16;
 
-/// What is read, and how what cannot be read is told.
+/// What is read, and how it is told.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
     pub(super) files: &'a Files,
     pub(super) format: Option<Format>,
-    /// In a line of JSON too.
+    /// What cannot be read is told in a line of JSON too.
     pub(super) jsonl: bool,
+    /// Neither the hosts nor the files, which are often named after them, are named.
+    pub(super) anonymous: bool,
+}
+
+impl Input<'_> {
+    /// What a file goes by in the output; it is the one of this number, from 1.
+    fn name(self, path: &Path, number: usize) -> String {
+        if self.anonymous {
+            format!("machine-{number}")
+        } else {
+            path.display().to_string()
+        }
+    }
+}
+
+/// How far the files were read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Read {
+    /// Files that could not be.
+    pub(super) unread: usize,
+    /// The reader of the output went away before the last file.
+    pub(super) is_cut_off: bool,
 }
 
 /// The only file that is meant; none if there may be several.
@@ -32,20 +54,21 @@ pub(super) fn single(files: &Files) -> Option<&PathBuf> {
     }
 }
 
-/// Calls `each` with every snapshot and the name of its file, and returns how many files could not be
-/// read. What is wrong with one is told, and the next one follows; if the output cannot be written
+/// Calls `each` with every snapshot and the name that its file goes by, and returns how far that
+/// went. What is wrong with one is told, and the next one follows; if the output cannot be written
 /// that is the end, and if its reader has seen enough a quiet one.
 pub(super) fn each(
     input: Input,
     streams: &mut Streams,
-    mut each: impl FnMut(&Path, Snapshot, &mut Streams) -> Result<(), Error>,
-) -> Result<usize, Error> {
-    let mut unread = 0;
+    mut each: impl FnMut(String, Snapshot, &mut Streams) -> Result<(), Error>,
+) -> Result<Read, Error> {
+    let mut read = Read::default();
     let mut has_read_input = false;
     for (count, path) in listing::files(&input.files.paths).enumerate() {
         if count.is_multiple_of(STRIDE) {
             show(count, streams);
         }
+        let number = count + 1;
         let done = path.and_then(|path| {
             let is_input = path.as_os_str() == STANDARD_INPUT;
             if is_input && std::mem::replace(&mut has_read_input, true) {
@@ -54,15 +77,14 @@ pub(super) fn each(
             let reading = input::open(&path, input.format)?;
             if !streams.quiet {
                 for note in reading.notes {
-                    clear(streams);
-                    complain(
-                        streams.stderr,
-                        &format!("{}: {note}", printable_path(&path)),
-                    );
+                    tell(&format!("{}: {note}", printable_path(&path)), streams);
                 }
             }
-            let snapshot = reading.snapshot;
-            each(&path, snapshot, streams).map_err(|error| match error {
+            let mut snapshot = reading.snapshot;
+            if input.anonymous {
+                snapshot.make_anonymous();
+            }
+            each(input.name(&path, number), snapshot, streams).map_err(|error| match error {
                 // These say themselves where it was.
                 Error::Output(_) | Error::File { .. } => error,
                 other => Error::file(&path, FileError::NotFit(other.to_string())),
@@ -70,24 +92,45 @@ pub(super) fn each(
         });
         let told = match done {
             Err(error) if !matches!(error, Error::Output(_)) => {
-                unread += 1;
-                clear(streams);
-                complain(streams.stderr, &advice::about_error(&error));
-                if input.jsonl {
-                    json::unread(&error).and_then(|line| write(&line, streams))
-                } else {
-                    Ok(())
-                }
+                read.unread += 1;
+                tell_unread(&error, input, number, streams)
             }
             done => done,
         };
         match told {
-            Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                read.is_cut_off = true;
+                break;
+            }
             told => told?,
         }
     }
     clear(streams);
-    Ok(unread)
+    Ok(read)
+}
+
+/// Tells that a file could not be read: who reads standard error learns which it is.
+fn tell_unread(
+    error: &Error,
+    input: Input,
+    number: usize,
+    streams: &mut Streams,
+) -> Result<(), Error> {
+    tell(&advice::about_error(error, streams.command), streams);
+    if !input.jsonl {
+        return Ok(());
+    }
+    let (file, message) = match error {
+        Error::File { path, reason } => (Some(input.name(path, number)), reason.to_string()),
+        other => (None, other.to_string()),
+    };
+    write(&json::unread(file, message)?, streams)
+}
+
+/// Tells what is to be known of one of the snapshots, on standard error.
+pub(super) fn tell(complaint: &str, streams: &mut Streams) {
+    clear(streams);
+    complain(streams.stderr, complaint);
 }
 
 /// Writes what belongs to one snapshot.

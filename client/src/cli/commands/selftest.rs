@@ -33,14 +33,14 @@ pub(super) fn selftest<'device>(
         Err(error @ (DeviceError::NotWindows | DeviceError::MayResetHost(_))) => {
             return Err(error.into());
         }
-        Err(error) => Err(advice::about_error(&error.into())),
+        Err(error) => Err(advice::about_error(&error.into(), streams.command)),
     };
     let path = &options.file;
     let page_path = path.with_extension("html");
     if page_path == *path {
         let path = printable_path(path);
         let complaint = format!("{path}: the page goes there; name another file");
-        return Ok(failure(complaint));
+        return Ok(failure(Exit::Failed, complaint));
     }
     let (mut file, mut page) = new_files(path, &page_path)?;
     let run = Options {
@@ -115,7 +115,10 @@ fn compare(paths: &[PathBuf]) -> Answer {
     for path in paths {
         match Record::open(path) {
             Ok(record) => records.push((path.display().to_string(), record)),
-            Err(reason) => return failure(format!("{}: {reason}", printable_path(path))),
+            Err(reason) => {
+                let complaint = format!("{}: {reason}", printable_path(path));
+                return failure(Exit::BadFile, complaint);
+            }
         }
     }
     let (text, counts) = selftest::compare(&records);
@@ -133,10 +136,10 @@ fn exit(counts: Counts) -> Exit {
     }
 }
 
-fn failure(complaint: String) -> Answer {
+fn failure(exit: Exit, complaint: String) -> Answer {
     Answer {
         complaints: vec![complaint],
-        exit: Exit::Failed,
+        exit,
         ..Answer::text("")
     }
 }

@@ -1,6 +1,6 @@
 //! `show` and `decode`: a snapshot in one of its many layouts.
 
-use super::{Machine, Origin, answer, many};
+use super::{Machine, Origin, answer, many, reasons};
 use crate::checks::Vmrun;
 use crate::cli::Terminal;
 use crate::cli::command_line::{DecodeOptions, GroupBy, Layout, ShowCommand, ShowOptions};
@@ -57,11 +57,10 @@ fn show(
         terminal,
     )?;
     let mut answer = answer(output, &machine, &snapshot, &mut origin);
-    if layout.is_for_programs() {
-        answer.notes.extend(absences(&snapshot, &fields));
-    } else if !layout.json && layout.group_by.is_none() {
+    if !layout.is_for_programs() && !layout.json && layout.group_by.is_none() {
         put_in_heading(&mut answer);
     }
+    answer.notes.extend(absences(&snapshot, &fields, layout));
     Ok(answer)
 }
 
@@ -75,61 +74,90 @@ fn put_in_heading(answer: &mut Answer) {
     }
 }
 
-/// Each file below its name; as values or lines, all of them as one table.
+/// Each file below its name; as comma-separated values or lines, all of them as one table.
 fn show_many(command: &ShowCommand, streams: &mut Streams) -> Result<Answer, Error> {
     let ShowOptions { source, layout } = &command.options;
     if layout.json {
         return Err(Error::OneSnapshot);
     }
-    // Every line of a table has the columns of the first.
-    let mut columns = None;
     let input = many::Input {
         files: &command.files,
         format: source.format,
         jsonl: layout.jsonl,
+        anonymous: layout.anonymous,
     };
-    let unread = many::each(input, streams, |path, mut snapshot, streams| {
-        if layout.anonymous {
-            snapshot.make_anonymous();
-        }
+    // The columns of a table are the same whatever comes first, and is not known yet.
+    let columns = (layout.csv || layout.jsonl).then(|| match layout.columns.as_slice() {
+        [] => Field::all().collect(),
+        list => field::listed(list),
+    });
+    let mut head = match &columns {
+        Some(columns) if layout.csv => rows::csv_head(columns, true),
+        _ => String::new(),
+    };
+    let mut exit = Exit::Done;
+    let read = many::each(input, streams, |name, mut snapshot, streams| {
         let machine = Machine::of(&snapshot.processors, Owner::Snapshot);
         let wanted = &source.processors;
         processor_list::narrow(&mut snapshot.processors, wanted, Owner::Snapshot)?;
-        let whose = Whose::new(Some(path.display().to_string()), &snapshot);
-        let is_table = layout.csv || layout.jsonl;
-        let fields = match &columns {
-            Some(columns) if is_table => Vec::clone(columns),
-            _ => chosen(layout, &snapshot),
-        };
-        let heading = match (is_table, &columns) {
-            (false, _) => format!(
-                "{}\n",
-                streams.terminal.palette().paint(Paint::Heading, &whose)
-            ),
-            (true, None) if layout.csv => rows::csv_head(&fields, true),
-            (true, _) => String::new(),
-        };
-        let processors = machine.processors;
-        let output = print(
-            &whose,
-            &snapshot,
-            processors,
-            layout,
-            &fields,
-            streams.terminal,
-        )?;
-        columns = Some(fields);
-        let end = if is_table { "" } else { "\n" };
-        many::write(&format!("{heading}{output}{end}"), streams)
+        let whose = Whose::new(Some(name), &snapshot);
+        let of_one = one_of_many(&whose, &snapshot, &machine, layout, &columns, streams)?;
+        exit = exit.worse(of_one.exit);
+        many::write(&(std::mem::take(&mut head) + &of_one.output), streams)
     })?;
+    if read.unread > 0 {
+        exit = exit.worse(Exit::BadFile);
+    }
     Ok(Answer {
-        exit: if unread == 0 {
-            Exit::Done
-        } else {
-            Exit::BadFile
-        },
+        exit,
         ..Answer::text("")
     })
+}
+
+/// One of many snapshots. What is in its way stands below the heading, and where programs read the
+/// output, on standard error.
+fn one_of_many(
+    whose: &Whose,
+    snapshot: &Snapshot,
+    machine: &Machine,
+    layout: &Layout,
+    columns: &Option<Vec<Field>>,
+    streams: &mut Streams,
+) -> Result<Answer, Error> {
+    let terminal = streams.terminal;
+    let fields = match columns {
+        Some(columns) => Vec::clone(columns),
+        None => chosen(layout, snapshot),
+    };
+    let output = print(
+        whose,
+        snapshot,
+        machine.processors,
+        layout,
+        &fields,
+        terminal,
+    )?;
+    let mut answer = machine.answer(output, reasons(&snapshot.processors), None);
+    let mut lines = std::mem::take(&mut answer.complaints);
+    if columns.is_none() && !streams.quiet {
+        lines.extend(absences(snapshot, &fields, layout));
+    }
+    if layout.is_for_programs() {
+        let name = whose.file.as_deref().unwrap_or_default();
+        for line in lines.drain(..) {
+            many::tell(&format!("{name}: {line}"), streams);
+        }
+    }
+    if columns.is_none() {
+        let heading = terminal.palette().paint(Paint::Heading, whose);
+        let lines = lines.iter().map(|line| format!("{line}\n"));
+        answer.output = format!(
+            "{heading}\n{}{}\n",
+            answer.output,
+            lines.collect::<String>()
+        );
+    }
+    Ok(answer)
 }
 
 fn chosen(layout: &Layout, snapshot: &Snapshot) -> Vec<Field> {
@@ -154,7 +182,15 @@ pub(super) fn decode(
     if is_table || !layout.columns.is_empty() {
         return show(origin, &options.processors, layout, terminal);
     }
-    let (snapshot, machine) = origin.snapshot(&options.processors)?;
+    let (mut snapshot, machine) = origin.snapshot(&options.processors)?;
+    // What is refused tells no address, and is judged while all of the page is there.
+    let refused = options.vmrun.then(|| {
+        let text = text::vmrun(&snapshot, terminal.palette());
+        (text, vmrun_exit(&snapshot))
+    });
+    if layout.anonymous {
+        snapshot.make_anonymous();
+    }
     let fields = field::chosen(&[], &snapshot);
     let whose = Whose::new(None, &snapshot);
     let mut output = print(
@@ -166,18 +202,17 @@ pub(super) fn decode(
         terminal,
     )?;
     if !layout.json {
-        let palette = terminal.palette();
-        output += &text::pages(&snapshot, terminal.columns(), palette);
-        if options.vmrun {
-            output += &text::vmrun(&snapshot, palette);
+        output += &text::pages(&snapshot, terminal.columns(), terminal.palette());
+        if let Some((text, _)) = &refused {
+            output += text;
         }
     }
     let mut answer = answer(output, &machine, &snapshot, &mut origin);
     if !layout.json {
         put_in_heading(&mut answer);
     }
-    if options.vmrun && answer.exit == Exit::Done {
-        answer.exit = vmrun_exit(&snapshot);
+    if let (Some((_, exit)), Exit::Done) = (refused, answer.exit) {
+        answer.exit = exit;
     }
     Ok(answer)
 }
@@ -201,49 +236,81 @@ fn vmrun_exit(snapshot: &Snapshot) -> Exit {
     }
 }
 
-/// A line for the values that are hidden, and, of a single field, for those that are not there: in
-/// what programs read both are empty.
-fn absences(snapshot: &Snapshot, fields: &[Field]) -> Vec<String> {
-    let places = |is_absent: &dyn Fn(Field, &Capture) -> bool| -> Vec<(String, Vec<ProcessorId>)> {
+/// A line for the values that are hidden, where programs read the output, in which they are empty;
+/// and for those that were asked for by name and are not there.
+fn absences(snapshot: &Snapshot, fields: &[Field], layout: &Layout) -> Vec<String> {
+    let places = |is_absent: &dyn Fn(Field, &Capture) -> bool| -> Vec<(Field, Vec<ProcessorId>)> {
         fields
             .iter()
             .map(|field| {
                 let captures = snapshot.captures();
                 let absent = captures.filter(|(_, capture)| is_absent(*field, capture));
-                (field.to_string(), absent.map(|(id, _)| id).collect())
+                (*field, absent.map(|(id, _)| id).collect())
             })
-            .filter(|(_, ids): &(String, Vec<ProcessorId>)| !ids.is_empty())
+            .filter(|(_, ids): &(Field, Vec<ProcessorId>)| !ids.is_empty())
             .collect()
     };
     let mut lines = Vec::new();
-    let hidden = places(&|field, capture| snapshot.hides(field, capture));
-    let folded = fold_names(hidden);
-    lines.extend(folded.into_iter().map(|(ids, names)| {
-        format!(
-            "hidden, because SeDebugPrivilege was not held, and left empty on {}: {}",
-            fold::processors(ids),
-            names.join(", ")
-        )
-    }));
-    if let [field] = fields {
-        let absent = places(&|field, capture| field.of(capture).is_none());
-        lines.extend(absent.into_iter().map(|(_, ids)| {
+    let left_empty = if layout.is_for_programs() {
+        let hidden = fold_names(places(&|field, capture| snapshot.hides(field, capture)));
+        lines.extend(hidden.into_iter().map(|(ids, fields)| {
             format!(
-                "{field} is not recorded, and left empty, on {}",
-                fold::processors(ids)
+                "hidden, because SeDebugPrivilege was not held, and left empty on {}: {}",
+                fold::processors(ids),
+                names(&fields)
+            )
+        }));
+        ", and left empty,"
+    } else {
+        ""
+    };
+    if layout.names_fields() {
+        let absent = fold_names(places(&|field, capture| field.of(capture).is_none()));
+        lines.extend(absent.into_iter().map(|(ids, fields)| {
+            let verb = if fields.len() == 1 { "is" } else { "are" };
+            format!(
+                "{} {verb} not recorded{left_empty} on {}{}",
+                names(&fields),
+                fold::processors(ids),
+                others_meant(snapshot, &fields)
             )
         }));
     }
     lines
 }
 
+/// For each field that is not recorded, the first that is and whose name begins like it.
+fn others_meant(snapshot: &Snapshot, absent: &[Field]) -> String {
+    let is_recorded = |field: &Field| {
+        let mut captures = snapshot.captures();
+        captures.any(|(_, capture)| field.of(capture).is_some())
+    };
+    let near = |absent: &Field| {
+        let begins = |field: &Field| {
+            let rest = field.name().strip_prefix(absent.name());
+            rest.is_some_and(|rest| rest.starts_with('_'))
+        };
+        Field::all().find(|field| begins(field) && is_recorded(field))
+    };
+    let meant: Vec<Field> = absent.iter().filter_map(near).collect();
+    if meant.is_empty() {
+        return String::new();
+    }
+    format!("; recorded, and perhaps meant: {}", names(&meant))
+}
+
+fn names(fields: &[Field]) -> String {
+    let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+    names.join(", ")
+}
+
 /// Fields of the same processors together.
-fn fold_names(places: Vec<(String, Vec<ProcessorId>)>) -> Vec<(Vec<ProcessorId>, Vec<String>)> {
-    let mut folded: Vec<(Vec<ProcessorId>, Vec<String>)> = Vec::new();
-    for (name, ids) in places {
+fn fold_names(places: Vec<(Field, Vec<ProcessorId>)>) -> Vec<(Vec<ProcessorId>, Vec<Field>)> {
+    let mut folded: Vec<(Vec<ProcessorId>, Vec<Field>)> = Vec::new();
+    for (field, ids) in places {
         match folded.iter_mut().find(|(known, _)| *known == ids) {
-            Some((_, names)) => names.push(name),
-            None => folded.push((ids, vec![name])),
+            Some((_, fields)) => fields.push(field),
+            None => folded.push((ids, vec![field])),
         }
     }
     folded

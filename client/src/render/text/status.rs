@@ -15,13 +15,13 @@ const GAP: usize = 2;
 /// A status that may have been narrowed to some processors.
 pub(crate) fn status(status: &Status, width: usize) -> String {
     let driver = status.driver.map(|driver| ("driver", driver.to_string()));
-    let processors = if status.recorded {
-        status.active_processors.to_string()
+    let active = status.active_processors;
+    let processors = if !status.recorded {
+        format!("{active} active, {} at most", status.maximum_processors)
+    } else if usize::try_from(active) == Ok(status.processors.len()) {
+        active.to_string()
     } else {
-        format!(
-            "{} active, {} at most",
-            status.active_processors, status.maximum_processors
-        )
+        format!("{} of {active}", status.processors.len())
     };
     let mut rows: Vec<(&str, String)> = driver.into_iter().collect();
     rows.push(("processors", processors));

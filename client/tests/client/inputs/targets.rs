@@ -64,7 +64,7 @@ fn a_dash_is_standard_output() {
     assert!(output(&["report", "-"], &mut driver).contains("</html>"));
     assert!(!fs::exists("-").unwrap());
     let ran = run(&["diff", "-", "-"], &mut driver);
-    assert_eq!(ran.exit, 8);
+    assert_eq!(ran.exit, 2);
     assert!(ran.stderr.contains("read but once"), "{}", ran.stderr);
 }
 
