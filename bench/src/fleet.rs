@@ -193,20 +193,19 @@ fn found(answers: &Answers, planted: &machines::Answers, engine: &str) -> Vec<Ch
                 .get(*query)
                 .map(|answer| &*answer.rows)
                 .unwrap_or_default();
-            let mut hosts = BTreeSet::new();
+            let mut machines = BTreeSet::new();
             for row in rows {
                 let name = |key: &str| row.get(key).and_then(|value| value.as_str());
-                // A file that is no snapshot has no host.
-                let named = name("host").filter(|host| *host != "unknown");
-                let named = [
-                    named.or(name("file")),
-                    name("first_host"),
-                    name("last_host"),
-                ];
-                hosts.extend(named.into_iter().flatten().map(str::to_owned));
+                let named = ["machine", "first_machine", "last_machine"].map(name);
+                machines.extend(named.into_iter().flatten().map(str::to_owned));
+                // A machine is named with its file; a build is counted.
+                let counted = row.get("machines").zip(name("os_build"));
+                if let (Some((count, build)), None) = (counted, name("machine")) {
+                    machines.insert(machines::count(build, count));
+                }
             }
-            let missed: Vec<_> = expected.difference(&hosts).collect();
-            let wrong: Vec<_> = hosts.difference(expected).collect();
+            let missed: Vec<_> = expected.difference(&machines).collect();
+            let wrong: Vec<_> = machines.difference(expected).collect();
             Check::new(
                 format!("{query} finds what is to be found, in {engine}"),
                 missed.is_empty() && wrong.is_empty(),

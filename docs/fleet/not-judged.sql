@@ -1,7 +1,7 @@
 -- Machines of which some rule was not judged, and files that could not be read: nothing is known to
--- be right there.
+-- be right there. A machine whose snapshot does not name it is told by its file.
 SELECT
-    coalesce(host, 'unknown') AS host,
+    coalesce(host, file) AS machine,
     file,
     CASE WHEN type = 'unread' THEN 'not read' ELSE verdict END AS verdict,
     rules.not_judged AS rules_not_judged,
@@ -9,4 +9,4 @@ SELECT
     message
 FROM verdicts
 WHERE type = 'unread' OR (type = 'verdict' AND NOT complete)
-ORDER BY host, file
+ORDER BY machine, file

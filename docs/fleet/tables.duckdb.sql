@@ -9,6 +9,7 @@ SELECT * FROM read_json('verdicts.jsonl', format = 'newline_delimited', columns 
     rules: 'STRUCT("all" BIGINT, judged_weakly BIGINT, not_judged BIGINT)'
 });
 
+-- A file that could not be read has a line, and no processor.
 CREATE OR REPLACE TABLE processors AS
 SELECT * FROM read_json('processors.jsonl', format = 'newline_delimited', columns = {
     file: 'VARCHAR', host: 'VARCHAR', os: 'VARCHAR', os_build: 'VARCHAR', taken_at: 'VARCHAR',
@@ -16,4 +17,5 @@ SELECT * FROM read_json('processors.jsonl', format = 'newline_delimited', column
     lstar_place: 'VARCHAR', cstar: 'VARCHAR', cstar_place: 'VARCHAR', sfmask: 'VARCHAR',
     sysenter_cs: 'VARCHAR', sysenter_eip: 'VARCHAR', sysenter_eip_place: 'VARCHAR',
     efer_found: 'VARCHAR', error: 'VARCHAR'
-});
+})
+WHERE "index" IS NOT NULL;

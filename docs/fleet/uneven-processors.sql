@@ -1,6 +1,7 @@
--- Machines on whose processors a register differs that is the same on all of a healthy machine.
+-- Machines on whose processors a register differs that is the same on all of a healthy machine. A
+-- machine whose snapshot does not name it is told by its file.
 SELECT
-    host,
+    coalesce(host, file) AS machine,
     taken_at,
     file,
     count(DISTINCT lstar) AS lstar,
@@ -11,9 +12,9 @@ SELECT
     count(DISTINCT sysenter_eip) AS sysenter_eip,
     count(DISTINCT efer_found) AS efer_found
 FROM processors
-GROUP BY host, taken_at, file
+GROUP BY coalesce(host, file), taken_at, file
 HAVING greatest(
     count(DISTINCT lstar), count(DISTINCT cstar), count(DISTINCT star), count(DISTINCT sfmask),
     count(DISTINCT sysenter_cs), count(DISTINCT sysenter_eip), count(DISTINCT efer_found)
 ) > 1
-ORDER BY host, taken_at, file
+ORDER BY machine, taken_at, file

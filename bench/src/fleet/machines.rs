@@ -2,8 +2,9 @@
 //! among them that a query has to find.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,6 +18,9 @@ const RARE: &str = "10.0.27943.1";
 
 /// A build of two machines that differ.
 const OF_TWO: &str = "10.0.20348.2700";
+
+/// A build of machines that are not named by their snapshots.
+const UNNAMED: &str = "10.0.19045.5011";
 
 /// How far the entry points of one build are from those of the one before.
 const BUILD_STEP: u64 = 0x40;
@@ -47,14 +51,19 @@ mod planted {
     pub const DRIFTED: u32 = 90;
     pub const CUT_OFF: u32 = 101;
     pub const RESTARTED: u32 = 102;
+    /// Two that are as they should be, and one that is not, on one build.
+    pub const ANONYMOUS: [u32; 2] = [103, 106];
+    pub const ANONYMOUS_HOOKED: u32 = 109;
     pub const UPDATED: u32 = 110;
     pub const RARE: u32 = 120;
     pub const FIRST_OF_TWO: u32 = 130;
     pub const SECOND_OF_TWO: u32 = 131;
+    /// All of a build.
+    pub const UNNAMED: [u32; 3] = [133, 134, 135];
 }
 
-/// What the queries have to answer, by the names of their files: the hosts, or, of a file that is no
-/// snapshot, the file.
+/// What the queries have to answer, by the names of their files: the hosts, or the file of what is no
+/// snapshot, or of one that does not name its machine; or builds with the number of their machines.
 pub type Answers = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Writes the snapshots of so many machines into a folder, which must not exist; returns what there
@@ -66,17 +75,33 @@ pub type Answers = BTreeMap<&'static str, BTreeSet<String>>;
 pub fn write(original: &Snapshot, machines: u32, folder: &Path) -> Result<Answers> {
     ensure!(machines >= FEWEST, "a fleet has at least {FEWEST} machines");
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut builds: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
     for number in 0..machines {
         for (day, snapshot) in snapshots(original, number)?.into_iter().enumerate() {
             let mut json = snapshot.to_json()?;
             if number == planted::CUT_OFF {
                 json.truncate(json.len() / 2);
+            } else if let Some(build) = snapshot.machine.os_build {
+                builds.entry(build).or_default().insert(number);
             }
-            let path = folder.join(format!("{}-{day}.json", host(number)));
+            let path = file(folder, number, day);
             fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
         }
     }
-    Ok(answers(folder))
+    let mut answers = answers(folder);
+    let builds = builds.iter();
+    let builds = builds.map(|(build, machines)| count(build, machines.len()));
+    answers.insert("builds", builds.collect());
+    Ok(answers)
+}
+
+/// How the number of a build's machines is told.
+pub fn count(build: &str, machines: impl Display) -> String {
+    format!("{build}: {machines}")
+}
+
+fn file(folder: &Path, number: u32, day: usize) -> PathBuf {
+    folder.join(format!("{}-{day}.json", host(number)))
 }
 
 fn host(number: u32) -> String {
@@ -85,29 +110,30 @@ fn host(number: u32) -> String {
 
 fn answers(folder: &Path) -> Answers {
     use planted::{
-        CUT_OFF, DRIFTED, FIRST_OF_TWO, HOOKED, ONE_PROCESSOR, SECOND_OF_TWO, WITHOUT_MODULES,
-        WITHOUT_WITNESS,
+        ANONYMOUS_HOOKED, CUT_OFF, DRIFTED, FIRST_OF_TWO, HOOKED, ONE_PROCESSOR, SECOND_OF_TWO,
+        WITHOUT_MODULES, WITHOUT_WITNESS,
     };
     let hosts = |numbers: &[u32]| numbers.iter().copied().map(host).collect();
-    let cut_off = folder.join(format!("{}-0.json", host(CUT_OFF)));
-    let mut not_judged: BTreeSet<String> = hosts(&[WITHOUT_MODULES, WITHOUT_WITNESS]);
-    not_judged.insert(cut_off.display().to_string());
+    let and_file = |mut hosts: BTreeSet<String>, number: u32| {
+        hosts.insert(file(folder, number, 0).display().to_string());
+        hosts
+    };
+    let odd = hosts(&[
+        HOOKED,
+        ONE_PROCESSOR,
+        WITHOUT_MODULES,
+        DRIFTED,
+        FIRST_OF_TWO,
+        SECOND_OF_TWO,
+    ]);
+    let not_judged = hosts(&[WITHOUT_MODULES, WITHOUT_WITNESS]);
+    let found = hosts(&[HOOKED, ONE_PROCESSOR]);
     BTreeMap::from([
-        (
-            "odd-lstar",
-            hosts(&[
-                HOOKED,
-                ONE_PROCESSOR,
-                WITHOUT_MODULES,
-                DRIFTED,
-                FIRST_OF_TWO,
-                SECOND_OF_TWO,
-            ]),
-        ),
+        ("odd-lstar", and_file(odd, ANONYMOUS_HOOKED)),
         ("uneven-processors", hosts(&[ONE_PROCESSOR])),
         ("drift", hosts(&[DRIFTED])),
-        ("not-judged", not_judged),
-        ("findings", hosts(&[HOOKED, ONE_PROCESSOR])),
+        ("not-judged", and_file(not_judged, CUT_OFF)),
+        ("findings", and_file(found, ANONYMOUS_HOOKED)),
     ])
 }
 
@@ -118,10 +144,11 @@ fn snapshots(original: &Snapshot, number: u32) -> Result<Vec<Snapshot>> {
     let offset = BUILD_STEP * u64::try_from(kind)?;
     let first = machine(original, number, BUILDS[kind], place, offset)?;
     Ok(match number {
-        planted::HOOKED => {
-            let driver = first.modules.last().context("no driver in the snapshot")?;
-            let target = driver.base + 0x1000 + MOVED;
-            vec![with_entries(first, |_, _| Some(target))]
+        planted::HOOKED => vec![hooked(first)?],
+        planted::ANONYMOUS_HOOKED => vec![anonymous(hooked(first)?)],
+        number if planted::ANONYMOUS.contains(&number) => vec![anonymous(first)],
+        number if planted::UNNAMED.contains(&number) => {
+            vec![anonymous(machine(original, number, UNNAMED, place, 0x900)?)]
         }
         planted::ONE_PROCESSOR => {
             vec![with_entries(first, |index, lstar| {
@@ -190,6 +217,19 @@ fn machine(
         set_entries(capture, moved.lstar, moved.cstar);
     }
     Ok(snapshot)
+}
+
+/// The snapshot with SYSCALL entering a driver.
+fn hooked(snapshot: Snapshot) -> Result<Snapshot> {
+    let driver = snapshot.modules.last();
+    let driver = driver.context("no driver in the snapshot")?;
+    let target = driver.base + 0x1000 + MOVED;
+    Ok(with_entries(snapshot, |_, _| Some(target)))
+}
+
+fn anonymous(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.make_anonymous();
+    snapshot
 }
 
 fn a_day_later(mut snapshot: Snapshot) -> Result<Snapshot> {
