@@ -26,6 +26,15 @@ An administrator of that Windows.
 .PARAMETER Package
 The folder with the package: client.exe, svmsave.inf and the rest.
 
+.PARAMETER Name
+The name of the virtual machine. One of this name that this script did not make is left alone.
+
+.PARAMETER Processors
+How many virtual processors it has, 2 to 64: no more than the host has.
+
+.PARAMETER MemoryMegabytes
+How much memory it has, in MiB, 2048 to 65536.
+
 .PARAMETER Result
 Where to write what the check says.
 
@@ -101,7 +110,13 @@ function Get-Problem {
         'This is not elevated: start PowerShell with "Run as administrator".'
     }
     if (-not (Get-Command -Name New-VM -Module Hyper-V -ErrorAction SilentlyContinue)) {
-        'There is no Hyper-V: run "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All" and restart.'
+        # Clients are 1; domain controllers and other servers are 2 and 3.
+        if ((Get-CimInstance -ClassName Win32_OperatingSystem).ProductType -eq 1) {
+            'There is no Hyper-V: run "Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All" and restart.'
+        }
+        else {
+            'There is no Hyper-V: run "Install-WindowsFeature Hyper-V -IncludeManagementTools" and restart.'
+        }
     }
     else {
         $service = Get-Service -Name vmms -ErrorAction SilentlyContinue

@@ -39,6 +39,28 @@ fn every_script_is_powershell() {
 }
 
 #[test]
+fn help_tells_of_every_parameter() {
+    for script in SCRIPTS {
+        let source = source(script);
+        let (help, code) = source.split_once("#>").unwrap();
+        let (_, parameters) = code.split_once("param(").unwrap();
+        let (parameters, _) = parameters.split_once("\n)").unwrap();
+        let declared = parameters.lines().filter_map(|line| {
+            let (_, name) = line.rsplit_once('$')?;
+            name.split([' ', ',']).next()
+        });
+        let declared: Vec<&str> = declared.collect();
+        let told = help
+            .lines()
+            .filter_map(|line| line.strip_prefix(".PARAMETER "));
+        let mut told: Vec<&str> = told.collect();
+        assert!(declared.len() >= 8, "{script}: {declared:?}");
+        told.sort_by_key(|name| declared.iter().position(|one| one == name));
+        assert_eq!(told, declared, "{script}");
+    }
+}
+
+#[test]
 fn what_is_none_is_found() {
     assert!(parsed("if ($x { }\n").root_node().has_error());
 }
