@@ -155,7 +155,7 @@ impl fmt::Display for Lack {
             Self::NotInSnapshot => "in neither snapshot",
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing is stored",
-            Self::Vmsa => "the page is a SEV-ES save area (VMSA)",
+            Self::Vmsa => "the page is an SEV-ES save area (VMSA)",
             Self::Hidden => "hidden by the driver",
             Self::NotRecorded => "not in what the source prints",
             Self::OneSided => "in one snapshot only",

@@ -80,7 +80,7 @@ fn a_page_that_does_not_tell_the_guests_state_is_told() {
     );
     assert_told(
         &with_itself(&case("vmsa-page.bin"), &[]),
-        "the page is a SEV-ES save area (VMSA): control area on processor 0",
+        "the page is an SEV-ES save area (VMSA): control area on processor 0",
     );
     let folder = Folder::new();
     let path = folder.path("a.vmcb");
