@@ -92,8 +92,8 @@ impl FromStr for FindingId {
     fn from_str(name: &str) -> Result<Self, UnknownFinding> {
         let same = |id: &Self| id.name().eq_ignore_ascii_case(name);
         Self::all().find(same).ok_or_else(|| {
-            let names = Self::all().map(Self::name);
-            let near = nearest::in_words(name, names, str::to_ascii_lowercase);
+            let mut names = Self::all().map(Self::name);
+            let near = nearest::in_words(name, &mut names, str::to_ascii_lowercase);
             UnknownFinding {
                 near: near.map_or(String::new(), |near| format!("; {near}")),
             }

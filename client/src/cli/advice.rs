@@ -9,7 +9,6 @@ use protocol::RefusedPage;
 
 use crate::checks::FindingId;
 use crate::model::field::Choice;
-use crate::model::kernel_module::printable;
 use crate::model::processor_list::Item;
 use crate::model::{DeviceError, Error, Field, FileError, Unavailable, nearest};
 
@@ -46,11 +45,14 @@ fn about_absent(path: &Path, command: &str) -> Option<String> {
             _ => Path::new("."),
         };
         let wanted = path.file_name()?.to_str()?;
-        let entries = folder.read_dir().ok()?.take(MOST_FILES).flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let names: Vec<String> = names.map(|name| printable(&name)).collect();
-        let names = names.iter().map(String::as_str);
-        nearest::in_words(wanted, names, str::to_ascii_lowercase)
+        let mut names = Vec::new();
+        for entry in folder.read_dir().ok()?.take(MOST_FILES) {
+            if let Ok(Ok(name)) = entry.map(|entry| entry.file_name().into_string()) {
+                names.push(name);
+            }
+        }
+        let mut names = names.iter().map(String::as_str);
+        nearest::in_words(wanted, &mut names, str::to_ascii_lowercase)
     })
 }
 
@@ -93,19 +95,26 @@ pub(super) fn about_word(word: &str) -> Option<String> {
 /// How a command is told of files that it was given one too many of; none if it takes any number, or
 /// none at all.
 pub(super) fn about_files(command: Option<&str>, word: &str) -> Option<String> {
-    let from = format!("`--from {word}` reads it");
-    Some(match command {
-        Some("diff") => "diff takes two files".to_owned(),
-        Some("decode") => "decode takes one file".to_owned(),
-        Some(command @ ("save" | "report")) => format!("{command} writes one file; {from}"),
-        Some("selftest") => "selftest writes one file; `--compare` reads them".to_owned(),
-        Some("status" | "bench" | "watch") => from,
-        Some("explain") => "explain takes one name".to_owned(),
-        None if Path::new(word).exists() => {
-            "`client show FILE` and `client check FILE` read files".to_owned()
-        }
+    let (what, is_read) = match command {
+        Some("diff") => ("diff takes two files", false),
+        Some("decode") => ("decode takes one file", false),
+        Some("save") => ("save writes one file; ", true),
+        Some("report") => ("report writes one file; ", true),
+        Some("selftest") => ("selftest writes one file; `--compare` reads them", false),
+        Some("status" | "bench" | "watch") => ("", true),
+        Some("explain") => ("explain takes one name", false),
+        None if Path::new(word).exists() => (
+            "`client show FILE` and `client check FILE` read files",
+            false,
+        ),
         _ => return None,
-    })
+    };
+    let from = if is_read {
+        format!("`--from {word}` reads it")
+    } else {
+        String::new()
+    };
+    Some(what.to_owned() + &from)
 }
 
 fn next_step(error: &Error) -> Option<&'static str> {

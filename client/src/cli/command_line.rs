@@ -76,7 +76,8 @@ pub(crate) enum Command {
     /// not judged, and why, is told too. The exit code is 6 if there are
     /// findings that are bad enough for --fail-on, 7 if there are none and not
     /// everything was judged, and 0 if everything was judged; of many files,
-    /// it is 8 if one of them was not read and there is no such finding.
+    /// it is 8 if one of them was not read and there is no such finding. With
+    /// --quiet, findings alone are printed.
     #[command(verbatim_doc_comment)]
     Check(CheckOptions),
     /// Prints what a finding means, and where the manual says so
@@ -98,12 +99,14 @@ pub(crate) enum Command {
     /// Addresses are compared by their places in modules, so that a machine
     /// that was started again is the same. The exit code is 6 if something
     /// differs, 7 if nothing does and not everything was compared, else 0.
+    /// With --quiet, differences alone are printed.
     #[command(verbatim_doc_comment)]
     Diff(DiffOptions),
     /// Takes snapshots again and again and prints what changes
     ///
     /// The exit code is 6 if something changed, 7 if nothing did and not
-    /// everything was compared, else 0. Ctrl-C ends it.
+    /// everything was compared, else 0. Ctrl-C ends it. With --quiet, changes
+    /// alone are printed.
     #[command(verbatim_doc_comment)]
     Watch(WatchOptions),
     /// Writes one HTML page to look at, with findings on top
@@ -213,17 +216,5 @@ fn instead(error: &clap::Error, command: Option<&str>) -> Instead {
 
 /// The command line as a description, from which other things are made.
 pub(crate) fn description() -> clap::Command {
-    let command = <CommandLine as CommandFactory>::command();
-    let options: Vec<clap::Arg> = command
-        .get_arguments()
-        .filter(|option| option.is_global_set())
-        .map(manner::in_short)
-        .collect();
-    command.mut_subcommands(|command| {
-        if manner::is_about(command.get_name()) {
-            command
-        } else {
-            command.args(options.clone())
-        }
-    })
+    <CommandLine as CommandFactory>::command()
 }

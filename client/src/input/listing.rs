@@ -1,7 +1,7 @@
 //! Which files some arguments stand for: themselves, those in a folder, or those of a pattern.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Paths, Pattern};
 
@@ -19,13 +19,7 @@ const OPTIONS: MatchOptions = MatchOptions {
 /// name. A folder is looked at while its files are asked for: there may be any number of them, and
 /// none is kept in mind.
 pub(crate) fn files(arguments: &[PathBuf]) -> impl Iterator<Item = Result<PathBuf, Error>> {
-    arguments.iter().enumerate().flat_map(|(at, argument)| {
-        let before = &arguments[..at];
-        Found::of(argument).filter(move |found| match found {
-            Ok(path) => !before.iter().any(|argument| covers(argument, path)),
-            Err(_) => true,
-        })
-    })
+    (0..arguments.len()).flat_map(|at| Found::of(&arguments[at], &arguments[..at]))
 }
 
 /// Whether a file is one of those that an argument stands for.
@@ -40,10 +34,19 @@ fn covers(argument: &Path, path: &Path) -> bool {
     let (Ok(argument), Ok(path)) = (argument.canonicalize(), path.canonicalize()) else {
         return false;
     };
+    let is_separator = |byte: &u8| std::path::is_separator((*byte).into());
+    let [argument, path] = [&argument, &path].map(|path| path.as_os_str().as_encoded_bytes());
+    // The root ends with a separator.
+    let argument = match argument {
+        [folder @ .., last] if is_separator(last) => folder,
+        other => other,
+    };
+    let Some(below) = path.strip_prefix(argument) else {
+        return false;
+    };
     // What is hidden in a folder is meant if it is named.
-    let is_hidden = |part: Component| part.as_os_str().as_encoded_bytes().starts_with(b".");
-    let below = path.strip_prefix(argument);
-    below.is_ok_and(|below| !below.components().any(is_hidden))
+    let mut parts = below.split(is_separator);
+    below.first().is_none_or(is_separator) && !parts.any(|part| part.starts_with(b"."))
 }
 
 /// Whether an argument may stand for more than one file.
@@ -62,6 +65,8 @@ fn is_literal(argument: &Path) -> bool {
 /// The files of one argument.
 struct Found<'a> {
     argument: &'a Path,
+    /// The arguments before it, whose files have come.
+    before: &'a [PathBuf],
     left: Left,
     /// Whether there was one.
     any: bool,
@@ -79,12 +84,19 @@ enum Left {
 }
 
 impl<'a> Found<'a> {
-    fn of(argument: &'a Path) -> Self {
+    fn of(argument: &'a Path, before: &'a [PathBuf]) -> Self {
         Self {
             argument,
+            before,
             left: Left::of(argument),
             any: false,
         }
+    }
+
+    /// Whether a file has come.
+    fn has_come(&self, path: &Path) -> bool {
+        let mut before = self.before.iter();
+        before.any(|argument| covers(argument, path))
     }
 
     fn error(&self, reason: FileError) -> Error {
@@ -123,13 +135,17 @@ impl Iterator for Found<'_> {
                 Left::Nothing => return None,
                 Left::Itself => {
                     self.left = Left::Nothing;
-                    return Some(Ok(self.argument.to_owned()));
+                    if !self.has_come(self.argument) {
+                        return Some(Ok(self.argument.to_owned()));
+                    }
                 }
                 Left::Matching(paths) => match paths.next() {
                     Some(Ok(path)) if path.is_dir() => {}
                     Some(Ok(path)) => {
                         self.any = true;
-                        return Some(Ok(path));
+                        if !self.has_come(&path) {
+                            return Some(Ok(path));
+                        }
                     }
                     Some(Err(error)) => {
                         self.any = true;

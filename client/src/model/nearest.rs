@@ -10,17 +10,17 @@ const MOST_NAMES: usize = 4;
 /// is no such name. Names are compared as `plain` makes them.
 pub(crate) fn in_words<'a>(
     wanted: &str,
-    names: impl IntoIterator<Item = &'a str>,
-    plain: impl Fn(&str) -> String,
+    names: &mut dyn Iterator<Item = &'a str>,
+    plain: fn(&str) -> String,
 ) -> Option<String> {
     let wanted = plain(wanted);
     if wanted.is_empty() {
         return None;
     }
-    let names: Vec<(String, &str)> = names.into_iter().map(|name| (plain(name), name)).collect();
+    let names: Vec<(String, &str)> = names.map(|name| (plain(name), name)).collect();
     let distances = names
         .iter()
-        .map(|(plain, name)| (strsim::damerau_levenshtein(&wanted, plain), name));
+        .map(|(plain, name)| (strsim::osa_distance(&wanted, plain), name));
     let nearest = distances.min_by_key(|(distance, _)| *distance);
     if let Some((distance, name)) = nearest
         && distance <= WRONG_LETTERS + wanted.len() / 3
@@ -54,7 +54,7 @@ mod tests {
                 "lstar-outside-kernel",
                 "svm-in-use",
             ];
-            in_words(wanted, names, |name| {
+            in_words(wanted, &mut names.into_iter(), |name| {
                 name.to_ascii_lowercase().replace(['-', '_'], "")
             })
         };
@@ -89,7 +89,7 @@ mod tests {
     fn of_many_names_a_few_are_told() {
         let names = ["gs.a", "gs.b", "gs.c", "gs.d", "gs.e"];
         assert_eq!(
-            in_words("gs.", names, str::to_owned),
+            in_words("gs.", &mut names.into_iter(), str::to_owned),
             Some("the nearest is `gs.a`".to_owned())
         );
         let names = [
@@ -100,7 +100,7 @@ mod tests {
             "segment.e",
         ];
         assert_eq!(
-            in_words("seg", names, str::to_owned),
+            in_words("seg", &mut names.into_iter(), str::to_owned),
             Some(
                 "there are `segment.a`, `segment.b`, `segment.c`, `segment.d` and 1 more"
                     .to_owned()

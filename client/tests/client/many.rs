@@ -325,7 +325,7 @@ fn a_table_of_many_has_all_columns_whatever_comes_first() {
         let first = ran.stdout.lines().next().unwrap().to_owned();
         if form == "--csv" {
             let mut reader = csv::Reader::from_reader(ran.stdout.as_bytes());
-            assert_eq!(reader.records().filter(Result::is_ok).count(), 6);
+            assert_eq!(reader.records().flatten().count(), 6);
             return first.split(',').map(str::to_owned).collect();
         }
         let line: Value = serde_json::from_str(&first).unwrap();

@@ -120,6 +120,12 @@ fn a_damaged_file_has_one_clear_line() {
     }
     assert!(!complaints.contains('\u{1b}'), "{complaints:?}");
     insta::assert_snapshot!(complaints);
+}
+
+#[test]
+fn what_is_no_file_of_a_self_test_ends_like_any_file_that_is_wrong() {
+    let folder = Folder::new();
+    tested(&folder);
     for (other, reason) in [
         ("missing", "(os error "),
         ("", ": it is a folder: name the files"),

@@ -64,7 +64,7 @@ fn time(text: &str) -> Result<Duration, String> {
     const SHORTEST: Duration = Duration::from_millis(1);
     const LONGEST: Duration = Duration::from_hours(24 * 366);
     let time = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; for example 5s or 500ms"))?;
+        .map_err(|_| "a number and its unit are needed, for example 5s or 500ms")?;
     if (SHORTEST..=LONGEST).contains(&time) {
         Ok(time)
     } else {

@@ -107,8 +107,8 @@ fn topic(name: &str) -> Result<Topic, String> {
     }
     name.parse().map(Topic::Finding).map_err(|_| {
         let conditions = Condition::ALL.into_iter().map(Condition::identifier);
-        let names = FindingId::all().map(FindingId::name).chain(conditions);
-        let near = nearest::in_words(name, names, str::to_ascii_lowercase);
+        let mut names = FindingId::all().map(FindingId::name).chain(conditions);
+        let near = nearest::in_words(name, &mut names, str::to_ascii_lowercase);
         let near = near.map_or(String::new(), |near| format!("; {near}"));
         format!("there is no finding or condition of this name{near}; `client explain` lists them")
     })

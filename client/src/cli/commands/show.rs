@@ -101,7 +101,14 @@ fn show_many(command: &ShowCommand, streams: &mut Streams) -> Result<Answer, Err
         let wanted = &source.processors;
         processor_list::narrow(&mut snapshot.processors, wanted, Owner::Snapshot)?;
         let whose = Whose::new(Some(name), &snapshot);
-        let of_one = one_of_many(&whose, &snapshot, &machine, layout, &columns, streams)?;
+        let of_one = one_of_many(
+            &whose,
+            &snapshot,
+            &machine,
+            layout,
+            columns.as_deref(),
+            streams,
+        )?;
         exit = exit.worse(of_one.exit);
         many::write(&(std::mem::take(&mut head) + &of_one.output), streams)
     })?;
@@ -121,12 +128,12 @@ fn one_of_many(
     snapshot: &Snapshot,
     machine: &Machine,
     layout: &Layout,
-    columns: &Option<Vec<Field>>,
+    columns: Option<&[Field]>,
     streams: &mut Streams,
 ) -> Result<Answer, Error> {
     let terminal = streams.terminal;
     let fields = match columns {
-        Some(columns) => Vec::clone(columns),
+        Some(columns) => columns.to_vec(),
         None => chosen(layout, snapshot),
     };
     let output = print(

@@ -71,11 +71,11 @@ const ALIASES: [(&str, &str); 28] = [
 impl UnknownField {
     fn with_nearest(wanted: &str) -> Self {
         // Reserved bytes and pieces are not what was meant.
-        let candidates = Field::all()
+        let mut candidates = Field::all()
             .chain(Field::of_pages())
             .map(Field::name)
             .filter(|name| !name.contains("reserved"));
-        let near = nearest::in_words(wanted, candidates, plain);
+        let near = nearest::in_words(wanted, &mut candidates, plain);
         let near =
             near.unwrap_or_else(|| "`--csv` has the names of those that there are".to_owned());
         Self {
