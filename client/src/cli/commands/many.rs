@@ -8,7 +8,7 @@ use crate::cli::advice;
 use crate::cli::command_line::Files;
 use crate::cli::run::{Streams, complain};
 use crate::cli::terminal::CLEAR_LINE;
-use crate::input::{self, STANDARD_INPUT, listing};
+use crate::input::{self, listing};
 use crate::model::{Error, FileError, Format, Snapshot, printable_path};
 use crate::render::json;
 
@@ -63,17 +63,12 @@ pub(super) fn each(
     mut each: impl FnMut(String, Snapshot, &mut Streams) -> Result<(), Error>,
 ) -> Result<Read, Error> {
     let mut read = Read::default();
-    let mut has_read_input = false;
     for (count, path) in listing::files(&input.files.paths).enumerate() {
         if count.is_multiple_of(STRIDE) {
             show(count, streams);
         }
         let number = count + 1;
         let done = path.and_then(|path| {
-            let is_input = path.as_os_str() == STANDARD_INPUT;
-            if is_input && std::mem::replace(&mut has_read_input, true) {
-                return Err(Error::file(&path, FileError::ReadTwice));
-            }
             let reading = input::open(&path, input.format)?;
             if !streams.quiet {
                 for note in reading.notes {

@@ -1,6 +1,8 @@
 //! Dumps that are damaged, or whose rows do not say all: what is read is the page's, or the text is
 //! refused, and nothing is dropped without a word.
 
+use std::fmt::Write as _;
+
 use amd_svm::vmcb::{VMCB_SIZE, fields};
 use client::{Format, Page, Snapshot};
 use proptest::prelude::*;
@@ -106,7 +108,7 @@ fn a_row_that_is_damaged_is_refused_with_its_line() {
     assert!(complaint(&foreign).contains("stands where rows are missing or repeated"));
     // A row that the asterisk would stand for.
     let lost = with_line(&text, line_of(&text, "00000050"), |_| String::new());
-    let lost = with_line(&lost, line_of(&lost, "00000060"), |row| row.to_owned());
+    let lost = with_line(&lost, line_of(&lost, "00000060"), str::to_owned);
     assert!(Snapshot::parse(lost.as_bytes()).is_err());
     let od = printed("od -A x -t x1", &guest());
     let told = complaint(&with_line(&od, 70, |row| row.replacen(' ', "", 2)));
@@ -159,7 +161,7 @@ fn rows_whose_offsets_say_nothing_are_taken_in_turn_if_they_make_pages() {
     assert!(told.contains("do not follow one another"), "{told}");
     assert!(told.contains("4080 bytes"), "{told}");
     // A page that is not where a page begins, as a debugger finds it on a stack.
-    let gdb: String = (0_u64..)
+    let gdb: Vec<String> = (0_u64..)
         .zip(guest().chunks(8))
         .map(|(at, bytes)| {
             let number = u64::from_le_bytes(bytes.try_into().unwrap());
@@ -170,14 +172,14 @@ fn rows_whose_offsets_say_nothing_are_taken_in_turn_if_they_make_pages() {
             )
         })
         .collect();
-    assert_eq!(pages(&gdb), guest());
+    assert_eq!(pages(&gdb.concat()), guest());
 }
 
 #[test]
 fn the_order_of_bytes_is_told_by_segments_where_there_are_no_letters() {
     let text = printed("xxd", &guest());
     let rows = text.lines().map(|line| line.split_once("  ").unwrap().0);
-    let cut: String = rows.map(|row| format!("{row}\n")).collect();
+    let cut = rows.collect::<Vec<_>>().join("\n");
     for text in [
         cut.clone(),
         cut.replace(' ', "\t"),
@@ -192,9 +194,9 @@ fn the_order_of_bytes_is_told_by_segments_where_there_are_no_letters() {
     // Nothing but an exit code.
     let mut page = [0; VMCB_SIZE];
     page[0x70] = 0x72;
-    let text = printed("xxd", &page).replace("r", ".");
+    let text = printed("xxd", &page).replace('r', ".");
     let rows = text.lines().map(|line| line.split_once("  ").unwrap().0);
-    let cut: String = rows.map(|row| format!("{row}\n")).collect();
+    let cut = rows.collect::<Vec<_>>().join("\n");
     let shown = decode(&cut, &[]);
     let words: Vec<_> = shown.stdout.split_whitespace().collect();
     assert!(
@@ -227,22 +229,20 @@ fn what_looks_like_a_hex_dump_and_is_none_is_told() {
         .take(200)
     {
         let bytes = ["48"].repeat(length).join(" ");
-        disassembly += &format!("{at:x}:\t{bytes:<21}\tmov    %rsp,%rbp\n");
+        // Writing into a string cannot fail.
+        let _ = writeln!(disassembly, "{at:x}:\t{bytes:<21}\tmov    %rsp,%rbp");
         at += length as u64;
     }
     assert!(complaint(&disassembly).contains("nothing in it is a dump"));
-    let binary: String = (0..)
+    let binary: Vec<String> = (0..)
         .zip(guest().chunks(6))
         .map(|(at, bytes): (usize, _)| {
             let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
             format!("{:08x}: {}  ......\n", 6 * at, bytes.join(" "))
         })
         .collect();
-    assert!(
-        complaint(&binary).contains("take plain `xxd`"),
-        "{}",
-        complaint(&binary)
-    );
+    let told = complaint(&binary.concat());
+    assert!(told.contains("take plain `xxd`"), "{told}");
 }
 
 #[test]
