@@ -19,14 +19,19 @@ const OPTIONS: MatchOptions = MatchOptions {
 /// name. A folder is looked at while its files are asked for: there may be any number of them, and
 /// none is kept in mind.
 pub(crate) fn files(arguments: &[PathBuf]) -> impl Iterator<Item = Result<PathBuf, Error>> {
-    (0..arguments.len()).flat_map(|at| Found::of(&arguments[at], &arguments[..at]))
+    let mut many: Vec<&Path> = Vec::new();
+    (0..arguments.len()).flat_map(move |at| {
+        let argument = arguments[at].as_path();
+        let found = Found::of(argument, &arguments[..at], many.clone());
+        if may_be_many(argument) {
+            many.push(argument);
+        }
+        found
+    })
 }
 
-/// Whether a file is one of those that an argument stands for.
+/// Whether a file is one of those that a folder or a pattern stands for.
 fn covers(argument: &Path, path: &Path) -> bool {
-    if argument == path {
-        return true;
-    }
     if !argument.exists() {
         let pattern = argument.to_str().map(Pattern::new);
         return matches!(pattern, Some(Ok(pattern)) if pattern.matches_path_with(path, OPTIONS));
@@ -67,6 +72,8 @@ struct Found<'a> {
     argument: &'a Path,
     /// The arguments before it, whose files have come.
     before: &'a [PathBuf],
+    /// Those of them that may stand for more than one file.
+    many: Vec<&'a Path>,
     left: Left,
     /// Whether there was one.
     any: bool,
@@ -84,10 +91,11 @@ enum Left {
 }
 
 impl<'a> Found<'a> {
-    fn of(argument: &'a Path, before: &'a [PathBuf]) -> Self {
+    fn of(argument: &'a Path, before: &'a [PathBuf], many: Vec<&'a Path>) -> Self {
         Self {
             argument,
             before,
+            many,
             left: Left::of(argument),
             any: false,
         }
@@ -96,7 +104,8 @@ impl<'a> Found<'a> {
     /// Whether a file has come.
     fn has_come(&self, path: &Path) -> bool {
         let mut before = self.before.iter();
-        before.any(|argument| covers(argument, path))
+        before.any(|argument| argument.as_os_str() == path.as_os_str())
+            || self.many.iter().any(|argument| covers(argument, path))
     }
 
     fn error(&self, reason: FileError) -> Error {

@@ -418,7 +418,7 @@ fn standard_input_is_read_once_however_often_it_is_named() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&ran.stderr), "");
     let told = String::from_utf8_lossy(&ran.stdout);
-    assert!(told.contains("1 machine checked"), "{told}");
+    assert!(told.contains("1 snapshot checked"), "{told}");
 }
 
 /// What a terminal acts on, what is not seen, and a letter that is taken for another.
