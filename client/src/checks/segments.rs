@@ -155,13 +155,8 @@ fn shared(machine: &Machine, id: FindingId, field: Field) -> Option<Finding> {
 /// The finding with the registers that it rests on before its sentence: what is said of GS base
 /// holds for `KernelGsBase` where SWAPGS put the kernel's base there.
 fn named(finding: Finding) -> Finding {
-    let mut registers: Vec<_> = finding
-        .values
-        .iter()
-        .map(|value| value.field.heading())
-        .collect();
-    registers.sort_unstable();
-    registers.dedup();
+    let values = finding.values.iter();
+    let registers = sort::few(values.map(|value| value.field.heading()));
     Finding {
         sentence: format!("{} {}", registers.join(" or "), finding.sentence),
         ..finding

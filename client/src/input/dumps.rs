@@ -279,7 +279,8 @@ impl Found {
             return Err(objection);
         }
         let numbers = self.dumps.iter().filter_map(|dump| dump.number);
-        let numbers = sort::distinct(numbers.filter(|number| *number < LARGEST_NUMBER));
+        let numbers = numbers.filter(|number| *number < LARGEST_NUMBER);
+        let numbers = sort::distinct(numbers.map(u64::from));
         let are_told = numbers.len() == self.dumps.len();
         let source = self.source;
         let processors = (0..).zip(self.dumps).map(|(place, dump): (u32, Dump)| {

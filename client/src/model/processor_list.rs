@@ -107,7 +107,7 @@ impl Item {
 
     /// Finds the first processor that this item names in vain.
     fn check(&self, ids: &[ProcessorId], owner: Owner) -> Result<(), UnknownProcessor> {
-        let existing = sort::distinct(ids.iter().filter_map(|id| self.number_of(*id)));
+        let existing = sort::few(ids.iter().filter_map(|id| self.number_of(*id)));
         let missing = self
             .numbers
             .clone()
@@ -142,7 +142,7 @@ fn list_by_group(ids: &[ProcessorId]) -> String {
 /// Neighbours put together.
 fn runs(group: Option<u16>, numbers: impl IntoIterator<Item = u32>) -> Vec<Item> {
     let mut runs: Vec<Item> = Vec::new();
-    for number in sort::distinct(numbers) {
+    for number in sort::few(numbers) {
         match runs.last_mut() {
             Some(run) if run.numbers.end().checked_add(1) == Some(number) => {
                 run.numbers = *run.numbers.start()..=number;

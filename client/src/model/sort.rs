@@ -8,11 +8,22 @@ pub(crate) fn by_number<T>(items: &mut [T], number: impl Fn(&T) -> u64) {
 }
 
 /// Each number once, in ascending order.
-pub(crate) fn distinct<N: Ord>(numbers: impl IntoIterator<Item = N>) -> Vec<N> {
-    let mut numbers: Vec<N> = numbers.into_iter().collect();
+pub(crate) fn distinct(numbers: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let mut numbers: Vec<u64> = numbers.into_iter().collect();
     numbers.sort_unstable();
     numbers.dedup();
     numbers
+}
+
+/// Each item once, in ascending order: for items that are few, or come in that order.
+pub(crate) fn few<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut sorted = Vec::new();
+    for item in items {
+        if let Err(at) = sorted.binary_search(&item) {
+            sorted.insert(at, item);
+        }
+    }
+    sorted
 }
 
 #[cfg(test)]
@@ -34,9 +45,11 @@ mod tests {
         }
 
         #[test]
-        fn each_number_is_there_once(numbers in prop::collection::vec(0_u32..50, 0..200)) {
+        fn each_number_is_there_once(numbers in prop::collection::vec(0_u64..50, 0..200)) {
             let expected: std::collections::BTreeSet<_> = numbers.iter().copied().collect();
-            prop_assert_eq!(distinct(numbers), Vec::from_iter(expected));
+            let expected = Vec::from_iter(expected);
+            prop_assert_eq!(distinct(numbers.iter().copied()), expected.clone());
+            prop_assert_eq!(few(numbers), expected);
         }
     }
 }

@@ -18,7 +18,7 @@ use self::table::{Rows, Table};
 use super::verdict::Selected;
 use super::{count, value, verdict};
 use crate::checks::{self, Evidence, Finding, Severity, Verdict};
-use crate::model::{Error, ProcessorId, Snapshot, processor_list};
+use crate::model::{Error, ProcessorId, Snapshot, processor_list, sort};
 
 /// The page, as it is filled in.
 #[derive(Template)]
@@ -124,14 +124,10 @@ pub(crate) fn html(
         all.position(|one| std::ptr::eq(*one, finding))
     };
     let marks = Marks::new(snapshot, verdict, number_of);
-    let mut places: Vec<usize> = shown
-        .iter()
-        .filter_map(|id| {
-            let all = &snapshot.processors;
-            all.binary_search_by_key(&id.index, |one| one.id.index).ok()
-        })
-        .collect();
-    places.sort_unstable();
+    let places = sort::few(shown.iter().filter_map(|id| {
+        let all = &snapshot.processors;
+        all.binary_search_by_key(&id.index, |one| one.id.index).ok()
+    }));
     let (same, differing) = columns(snapshot, &marks);
     let rows = Rows {
         snapshot,

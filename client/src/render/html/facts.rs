@@ -75,7 +75,7 @@ fn in_words(moment: crate::model::Timestamp) -> String {
 
 fn processors(snapshot: &Snapshot, captured: usize, all: usize) -> String {
     let groups = snapshot.processors.iter().map(|one| one.id.group.into());
-    let groups: Vec<u32> = sort::distinct(groups);
+    let groups: Vec<u32> = sort::few(groups);
     let groups = if groups.len() > 1 {
         format!(" in {}", count::plural(groups.len(), "group"))
     } else {

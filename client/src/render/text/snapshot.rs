@@ -4,7 +4,7 @@ use super::colour::{Paint, Palette};
 use super::columns::{self, Alignment, Cell, Column};
 use crate::checks::Reason;
 use crate::model::field::Kind;
-use crate::model::{Capture, Field, Format, ProcessorId, Snapshot, fold};
+use crate::model::{Capture, Field, Format, ProcessorId, Snapshot, fold, sort};
 use crate::render::{count, value};
 
 pub(super) type Row<'a> = (ProcessorId, &'a Capture);
@@ -77,9 +77,7 @@ pub(in crate::render) fn sources(snapshot: &Snapshot) -> String {
     let pages = snapshot
         .captures()
         .filter_map(|(_, capture)| capture.pages.as_deref());
-    let mut titles: Vec<_> = pages.map(|pages| pages.source.title()).collect();
-    titles.sort_unstable();
-    titles.dedup();
+    let titles = sort::few(pages.map(|pages| pages.source.title()));
     if titles.is_empty() {
         return Format::Vmcb.title().to_owned();
     }

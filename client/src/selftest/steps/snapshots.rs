@@ -106,7 +106,7 @@ pub(in crate::selftest) fn every_processor(
         let places = snapshot
             .processors
             .iter()
-            .map(|one| u32::from(one.id.group) << 8 | u32::from(one.id.number));
+            .map(|one| u64::from(one.id.group) << 8 | u64::from(one.id.number));
         if sort::distinct(places).len() != count {
             return Err(Stop::failed(format!(
                 "snapshot {number} has two processors of one group and number"

@@ -17,7 +17,7 @@ pub(in crate::selftest) fn groups(session: &mut Session, values: &mut Values) ->
     }
     let taken = session.snapshots()?;
     for (number, snapshot) in (1..).zip(&taken.snapshots) {
-        let seen = sort::distinct(snapshot.captures().map(|(id, _)| u32::from(id.group)));
+        let seen = sort::few(snapshot.captures().map(|(id, _)| u32::from(id.group)));
         if seen.len() != topology.groups as usize {
             let (seen, groups) = (seen.len(), topology.groups);
             return Err(Stop::failed(format!(
