@@ -139,7 +139,7 @@ impl Judge {
             findings,
             ignored,
             coverage: coverage::of(&machine.classes, machine.kernel),
-            processors: machine.classes.values().map(Vec::len).sum(),
+            processors: machine.classes.iter().map(|(_, ids)| ids.len()).sum(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod processor_model;
 mod snapshot;
 pub(crate) mod sort;
 pub(crate) mod status;
+pub(crate) mod table;
 mod timestamp;
 mod unavailable;
 

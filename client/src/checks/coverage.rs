@@ -1,7 +1,6 @@
 //! What the rules could judge, and what they could not: a verdict says nothing of values that no
 //! rule looked at.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use amd_svm::fields::VmsaveField;
@@ -10,6 +9,7 @@ use amd_svm::witness::compares_hidden_parts;
 
 use super::catalogue::Basis;
 use super::{FindingId, is_upper_half};
+use crate::model::table::Table;
 use crate::model::{Capture, Field, KernelModule, ProcessorId, Snapshot, sort};
 
 /// How far a rule was judged on some processors.
@@ -480,14 +480,13 @@ impl Mode {
 }
 
 /// What every rule could judge, equal ones together.
-pub(super) fn of(classes: &BTreeMap<Class, Vec<ProcessorId>>, kernel: Kernel) -> Vec<Coverage> {
+pub(super) fn of(classes: &Table<Class, Vec<ProcessorId>>, kernel: Kernel) -> Vec<Coverage> {
     let mut coverage = Vec::new();
     for rule in FindingId::all() {
-        let mut extents: BTreeMap<Extent, Vec<ProcessorId>> = BTreeMap::new();
-        for (class, ids) in classes {
+        let mut extents: Table<Extent, Vec<ProcessorId>> = Table::new();
+        for (class, ids) in classes.iter() {
             extents
-                .entry(class.extent(rule, kernel))
-                .or_default()
+                .get_or_default(class.extent(rule, kernel))
                 .extend(ids);
         }
         for (extent, mut processors) in extents {

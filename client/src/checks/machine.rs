@@ -1,11 +1,10 @@
 //! The machine as the rules see it: its captures sorted by what can be judged of them, and the
 //! kernel among its modules.
 
-use std::collections::BTreeMap;
-
 use super::coverage::{Class, Extent, Kernel};
 use super::{FindingId, modules};
 use crate::model::fold::{self, Folded};
+use crate::model::table::Table;
 use crate::model::{Capture, Field, ProcessorId, Snapshot};
 
 /// A capture with what can be judged of it.
@@ -18,23 +17,23 @@ pub(super) struct Subject<'a> {
 pub(super) struct Machine<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) kernel: Kernel<'a>,
-    pub(super) classes: BTreeMap<Class, Vec<ProcessorId>>,
+    pub(super) classes: Table<Class, Vec<ProcessorId>>,
     subjects: Vec<Subject<'a>>,
 }
 
 impl<'a> Machine<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, insists_on_windows: bool) -> Self {
-        let mut classes: BTreeMap<Class, Vec<ProcessorId>> = BTreeMap::new();
+        let mut classes: Table<Class, Vec<ProcessorId>> = Table::new();
         let mut subjects = Vec::with_capacity(snapshot.processors.len());
         for processor in &snapshot.processors {
             let id = processor.id;
             let capture = processor.result.as_ref().ok();
             let class = Class::of(snapshot, id, capture, insists_on_windows);
-            classes.entry(class).or_default().push(id);
+            classes.get_or_default(class).push(id);
             subjects.extend(capture.map(|capture| Subject { id, capture, class }));
         }
         for id in snapshot.absent() {
-            classes.entry(Class::absent()).or_default().push(id);
+            classes.get_or_default(Class::absent()).push(id);
         }
         Self {
             snapshot,
@@ -46,7 +45,7 @@ impl<'a> Machine<'a> {
 
     /// The captures of which a rule judges anything.
     pub(super) fn subjects(&self, rule: FindingId) -> impl Iterator<Item = &Subject<'a>> + '_ {
-        let mut judged = BTreeMap::new();
+        let mut judged = Table::new();
         for class in self.classes.keys() {
             let extent = class.extent(rule, self.kernel);
             judged.insert(*class, !matches!(extent, Extent::Not(_)));

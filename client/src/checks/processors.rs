@@ -1,10 +1,9 @@
 //! Whether every processor answered, without contradicting itself, and whether SVM is in use.
 
-use std::collections::BTreeMap;
-
 use amd_svm::msr::Efer;
 
 use super::{Evidence, Finding, FindingId, Machine, unfit, unfit_captures};
+use crate::model::table::Table;
 use crate::model::{Disagreement, Field, ProcessorId, Unavailable, fold};
 
 pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
@@ -61,14 +60,11 @@ fn by_reason<'a>(
 /// A finding for each field in which VMSAVE is contradicted, however many processors do.
 fn contradicted(machine: &Machine, findings: &mut Vec<Finding>) {
     let id = FindingId::VmsaveContradicted;
-    let mut by_field: BTreeMap<Field, Vec<(Disagreement, ProcessorId)>> = BTreeMap::new();
+    let mut by_field: Table<Field, Vec<(Disagreement, ProcessorId)>> = Table::new();
     for subject in machine.subjects(id) {
         let all = machine.snapshot.disagreements(subject.id, subject.capture);
         for one in all.into_iter().flatten() {
-            by_field
-                .entry(one.field)
-                .or_default()
-                .push((one, subject.id));
+            by_field.get_or_default(one.field).push((one, subject.id));
         }
     }
     for (field, disagreements) in by_field {

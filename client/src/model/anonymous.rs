@@ -1,13 +1,12 @@
 //! Snapshots for others to see: without the name of their host, and with other addresses in which
 //! everything that is judged is as it was.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use amd_svm::descriptor::Descriptor;
 use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::Witness;
 
 use super::field::redactable;
+use super::table::Table;
 use super::{Field, KernelModule, Snapshot, sort};
 
 /// Bytes below which no system maps anything: such numbers are no addresses.
@@ -84,7 +83,7 @@ struct Cluster {
 struct Map {
     clusters: Vec<Cluster>,
     /// Pages outside all images.
-    pages: BTreeMap<u64, u64>,
+    pages: Table<u64, u64>,
 }
 
 impl Snapshot {
@@ -126,10 +125,10 @@ impl Map {
     fn new(snapshot: &Snapshot) -> Self {
         let mut map = Self {
             clusters: clusters(&snapshot.modules),
-            pages: BTreeMap::new(),
+            pages: Table::new(),
         };
-        let mut next: BTreeMap<Half, u64> = BTreeMap::new();
-        let mut pages = BTreeSet::new();
+        let mut next: Table<Half, u64> = Table::new();
+        let mut pages = Vec::new();
         for (_, capture) in snapshot.captures() {
             pages.extend(addresses_of(&capture.vmsave));
             if let Some(witness) = capture.witness() {
@@ -142,7 +141,7 @@ impl Map {
         let pages = sort::distinct(pages.into_iter().map(|address| address / PAGE));
         for page in pages {
             if let Some(half) = Half::of(page * PAGE) {
-                let place = next.entry(half).or_insert_with(|| half.pages());
+                let place = next.get_or_insert_with(half, || half.pages());
                 map.pages.insert(page, *place);
                 *place += STEP;
             }
@@ -273,13 +272,13 @@ fn clusters(modules: &[KernelModule]) -> Vec<Cluster> {
             }),
         }
     }
-    let mut next: BTreeMap<Half, u64> = BTreeMap::new();
+    let mut next: Table<Half, u64> = Table::new();
     for cluster in &mut clusters {
         let halves = [cluster.start, cluster.last].map(Half::of);
         if let [Some(half), Some(other)] = halves
             && half == other
         {
-            let place = next.entry(half).or_insert_with(|| half.images());
+            let place = next.get_or_insert_with(half, || half.images());
             cluster.moved_to = *place + cluster.start % PAGE;
             let end = cluster
                 .moved_to

@@ -1,7 +1,6 @@
 //! Lists of processors as users write and read them: `0,3-5` by index, `1:0-3` by group and
 //! number.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -131,8 +130,7 @@ impl Item {
 }
 
 fn list_by_group(ids: &[ProcessorId]) -> String {
-    let mut groups = BTreeSet::new();
-    groups.extend(ids.iter().map(|id| id.group));
+    let groups = sort::few(ids.iter().map(|id| id.group));
     join(groups.into_iter().flat_map(|group| {
         let members = ids.iter().filter(|id| id.group == group);
         runs(Some(group), members.map(|id| id.number.into()))

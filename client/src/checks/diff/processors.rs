@@ -1,9 +1,8 @@
 //! Processors of both snapshots: lined up, and told of where one is all that is known.
 
-use std::collections::BTreeMap;
-
 use super::{Comparison, Lack, NotCompared, ProcessorChange};
 use crate::checks::sorted;
+use crate::model::table::Table;
 use crate::model::{Capture, Field, ProcessorId, ProcessorSnapshot, Snapshot, fold};
 
 /// A processor in both snapshots, as far as they have it.
@@ -18,16 +17,16 @@ pub(super) fn line_up<'a>(
     before: &'a Snapshot,
     after: &'a Snapshot,
 ) -> Vec<(ProcessorId, Pair<'a>)> {
-    let mut pairs: BTreeMap<u32, (ProcessorId, Pair)> = BTreeMap::new();
+    let mut pairs: Table<u32, (ProcessorId, Pair)> = Table::new();
     for processor in &before.processors {
         pairs.insert(processor.id.index, (processor.id, [Some(processor), None]));
     }
     for processor in &after.processors {
-        let entry = pairs.entry(processor.id.index);
-        let (_, [_, after]) = entry.or_insert((processor.id, [None, None]));
+        let absent = || (processor.id, [None, None]);
+        let (_, [_, after]) = pairs.get_or_insert_with(processor.id.index, absent);
         *after = Some(processor);
     }
-    pairs.into_values().collect()
+    pairs.into_iter().map(|(_, pair)| pair).collect()
 }
 
 /// What became of processors that have a capture in one snapshot only.

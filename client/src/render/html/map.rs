@@ -1,11 +1,11 @@
 //! The machine at one glance: a square for each processor, in rows by group.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::marks::{Marks, Tone};
 use crate::checks::Severity;
 use crate::model::Snapshot;
+use crate::model::table::Table;
 use crate::render::count;
 
 /// The squares, and what their colours mean.
@@ -26,23 +26,23 @@ impl Map {
         is_shown: impl Fn(usize) -> bool,
     ) -> Self {
         // What is not in the snapshot has no place in it.
-        let mut groups: BTreeMap<u16, BTreeMap<u32, Option<usize>>> = BTreeMap::new();
+        let mut groups: Table<u16, Table<u32, Option<usize>>> = Table::new();
         for (at, processor) in snapshot.processors.iter().enumerate() {
-            let group = groups.entry(processor.id.group).or_default();
+            let group = groups.get_or_default(processor.id.group);
             group.insert(processor.id.index, Some(at));
         }
         let absent = snapshot.absent();
         for id in &absent {
-            groups.entry(id.group).or_default().insert(id.index, None);
+            groups.get_or_default(id.group).insert(id.index, None);
         }
         let mut squares = String::new();
         let is_alone = groups.len() == 1;
-        for (group, processors) in &groups {
+        for (group, processors) in groups.iter() {
             squares.push_str("\n<div>");
             if !is_alone {
                 let _ = write!(squares, "<span>group {group}</span>");
             }
-            for (index, at) in processors {
+            for (index, at) in processors.iter() {
                 let _ = match at {
                     None => write!(squares, "<b title=\"not in the snapshot\">{index}</b>"),
                     Some(at) => {

@@ -1,13 +1,12 @@
 //! What the verdict says of each value and of each processor: what the page's colours come from.
 
-use std::collections::BTreeMap;
-
 use crate::checks::{self, Coverage, Evidence, Extent, Reason, Severity, Verdict};
+use crate::model::table::Table;
 use crate::model::{Field, ProcessorSnapshot, Snapshot};
 
 /// What the verdict says of values and processors, by the processors' places in the snapshot.
 pub(super) struct Marks {
-    fields: BTreeMap<Field, Vec<Mark>>,
+    fields: Table<Field, Vec<Mark>>,
     processors: Vec<Tone>,
     combinations: Combinations,
 }
@@ -86,20 +85,22 @@ struct Combinations {
     /// The findings' numbers on the page.
     findings: Vec<Vec<usize>>,
     /// What a combination becomes by one more finding.
-    grown: BTreeMap<(Combination, usize), Combination>,
+    grown: Table<(Combination, usize), Combination>,
 }
 
 impl Combinations {
     fn new() -> Self {
         Self {
             findings: vec![Vec::new()],
-            grown: BTreeMap::new(),
+            grown: Table::new(),
         }
     }
 
     fn grow(&mut self, combination: Combination, finding: usize) -> Combination {
         let next = Combination(self.findings.len());
-        let grown = *self.grown.entry((combination, finding)).or_insert(next);
+        let grown = *self
+            .grown
+            .get_or_insert_with((combination, finding), || next);
         if grown == next {
             let mut findings = self.findings[combination.0].clone();
             if !findings.contains(&finding) {
@@ -119,10 +120,9 @@ impl Marks {
         number_of: impl Fn(&checks::Finding) -> Option<usize>,
     ) -> Self {
         let ids = snapshot.processors.iter().map(|one| one.id.index);
-        let mut places = BTreeMap::new();
-        places.extend(ids.zip(0..));
+        let places: Table<u32, usize> = ids.zip(0..).collect();
         let mut marks = Self {
-            fields: BTreeMap::new(),
+            fields: Table::new(),
             processors: vec![Tone::Judged; places.len()],
             combinations: Combinations::new(),
         };
@@ -148,7 +148,7 @@ impl Marks {
     fn find(
         &mut self,
         finding: &checks::Finding,
-        places: &BTreeMap<u32, usize>,
+        places: &Table<u32, usize>,
         number: Option<usize>,
     ) {
         let severity = finding.severity;
@@ -188,8 +188,9 @@ impl Marks {
     }
 
     fn set(&mut self, field: Field, at: usize, mark: Mark) {
-        let all = self.fields.entry(field);
-        let all = all.or_insert_with(|| vec![Mark::default(); self.processors.len()]);
+        let processors = self.processors.len();
+        let none = || vec![Mark::default(); processors];
+        let all = self.fields.get_or_insert_with(field, none);
         if let Some(one) = all.get_mut(at) {
             *one = mark;
         }
@@ -237,8 +238,8 @@ impl Marks {
             }
             for field in rule.looks_at(swapped) {
                 let processors = self.processors.len();
-                let all = self.fields.entry(field);
-                let all = all.or_insert_with(|| vec![Mark::default(); processors]);
+                let none = || vec![Mark::default(); processors];
+                let all = self.fields.get_or_insert_with(field, none);
                 for at in places {
                     let judged = &mut all[*at].judged;
                     *judged = Some(match *judged {
@@ -253,7 +254,7 @@ impl Marks {
 
 /// The places of the values that a finding rests on.
 fn cells<'e>(
-    places: &'e BTreeMap<u32, usize>,
+    places: &'e Table<u32, usize>,
     evidence: &'e [Evidence],
 ) -> impl Iterator<Item = (Field, usize)> + 'e {
     evidence.iter().flat_map(move |one| {

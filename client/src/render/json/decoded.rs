@@ -1,20 +1,19 @@
 //! What a page says in words, beside its fields: for readers, and left out when it is read back.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::checks::Vmrun;
+use crate::model::table::Table;
 use crate::model::{Capture, Page};
 use crate::render::words;
 
 /// Words for the fields of each page, and what VMRUN refuses.
 #[derive(Serialize)]
 pub(super) struct DecodedMembers {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    vmcb: BTreeMap<&'static str, String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    vmsa: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    vmcb: Table<&'static str, String>,
+    #[serde(skip_serializing_if = "Table::is_empty")]
+    vmsa: Table<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vmrun: Option<VmrunMembers>,
 }
@@ -46,16 +45,15 @@ impl DecodedMembers {
     }
 }
 
-fn of_page(page: &Page) -> BTreeMap<&'static str, String> {
+fn of_page(page: &Page) -> Table<&'static str, String> {
     let fields = page.layout().fields().iter();
     let has_exit = words::has_exit(page);
-    let mut told = BTreeMap::new();
-    told.extend(fields.filter_map(|field| {
+    let told = fields.filter_map(|field| {
         let is_told = |value: &u64| *value != 0 || has_exit && field.name() == "exit_code";
         let value = page.number(field.range()).filter(is_told)?;
         Some((field.name(), words::field(field.name(), value, page)?))
-    }));
-    told
+    });
+    told.collect()
 }
 
 impl From<Vmrun> for VmrunMembers {
