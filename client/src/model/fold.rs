@@ -1,7 +1,6 @@
 //! The same value on many processors, said once.
 
-use std::collections::BTreeMap;
-
+use super::table::Table;
 use super::{ProcessorId, processor_list, sort};
 
 /// A value with the processors that have it.
@@ -19,10 +18,10 @@ pub(crate) fn by_key<T, K: Ord>(
     values: impl IntoIterator<Item = (T, ProcessorId)>,
     key: impl Fn(&T) -> K,
 ) -> Folded<T> {
-    let mut places = BTreeMap::new();
+    let mut places = Table::new();
     let mut folded: Folded<T> = Vec::new();
     for (value, id) in values {
-        let place = *places.entry(key(&value)).or_insert(folded.len());
+        let place = *places.get_or_insert_with(key(&value), || folded.len());
         match folded.get_mut(place) {
             Some((_, ids)) => ids.push(id),
             None => folded.push((value, vec![id])),

@@ -31,11 +31,14 @@ impl<K: Ord, V> Table<K, V> {
         &mut self.0[at].1
     }
 
-    /// Gives a key a value, another one than it had.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    /// Gives a key a value; returns the one that it had.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
-            Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (key, value)),
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            Err(at) => {
+                self.0.insert(at, (key, value));
+                None
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a run saw, as a file: docs/selftest.schema.json describes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,6 +12,7 @@ use super::outcome::{Counts, Outcome, Value};
 use super::step::REMOVED;
 use crate::model::Driver;
 use crate::model::kernel_module::printable;
+use crate::model::table::Table;
 
 /// Version of the file's form: changes when a program that reads it has to change too. New members
 /// do not count.
@@ -111,8 +112,9 @@ impl Record {
         if record.steps.len() > MOST_STEPS {
             return Err(NotRecord::TooManySteps);
         }
-        let mut ids = BTreeSet::new();
-        match record.steps.iter().find(|step| !ids.insert(&step.id)) {
+        let mut ids = Table::new();
+        let mut steps = record.steps.iter();
+        match steps.find(|step| ids.insert(&step.id, ()).is_some()) {
             Some(step) => Err(NotRecord::Repeated(step.id.clone())),
             None => Ok(record),
         }

@@ -10,7 +10,6 @@ pub(crate) mod service;
 pub(crate) mod system;
 mod token;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
@@ -30,7 +29,7 @@ use super::{NAME, image_path};
 use crate::driver_io;
 use crate::driver_io::windows::system::{CodeIntegrity, code_integrity, secure_boot, version};
 use crate::driver_io::windows::{registry, system_information};
-use crate::model::{DriverVersion, Status};
+use crate::model::{DriverVersion, Status, sort};
 
 /// Exit codes of pnputil that are no failures: done, done but for devices of which there are none,
 /// done once the system restarts, and done with a restart under way.
@@ -210,7 +209,7 @@ fn is_whole(folder: &Path) -> bool {
 fn packages() -> Result<Vec<String>, Failure> {
     let folder = system::windows_folder()?.join("INF");
     let failed = |error| Failure::file(&folder, error);
-    let mut names = BTreeSet::new();
+    let mut names = Vec::new();
     for file in fs::read_dir(&folder).map_err(failed)? {
         let name = file.map_err(failed)?.file_name();
         let Some(name) = name.to_str().map(str::to_ascii_lowercase) else {
@@ -223,7 +222,7 @@ fn packages() -> Result<Vec<String>, Failure> {
         if is_stored {
             let path = folder.join(&name);
             match fs::read(&path) {
-                Ok(inf) if is_ours(&inf) => drop(names.insert(name)),
+                Ok(inf) if is_ours(&inf) => names.push(name),
                 // A package of another driver may be removed meanwhile.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Failure::file(path, error));
@@ -232,7 +231,7 @@ fn packages() -> Result<Vec<String>, Failure> {
             }
         }
     }
-    Ok(names.into_iter().collect())
+    Ok(sort::few(names))
 }
 
 fn remove_package(inf: &str) -> Result<(), Failure> {

@@ -1,13 +1,13 @@
 //! The parts of pages that are no fields of a snapshot of the driver's: every other field of a VMCB
 //! and of a save area, and what the manual reserves, in pieces of at most eight bytes.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use amd_svm::vmcb::{VMCB_SIZE, fields};
 
 use super::FIELDS;
+use crate::model::table::Table;
 use crate::model::{Field, Layout, Pages};
 
 /// A part of a page: a field of up to eight bytes, or a piece of a longer one or of reserved bytes.
@@ -30,10 +30,10 @@ static PARTS: LazyLock<Vec<Part>> = LazyLock::new(parts);
 
 fn parts() -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: Table<String, usize> = Table::new();
     for (side, layout) in [Layout::Vmcb, Layout::Vmsa].into_iter().enumerate() {
         for (name, name_in_manual, range, is_passing) in pieces(layout) {
-            let place = *places.entry(name.clone()).or_insert(parts.len());
+            let place = *places.get_or_insert_with(name.clone(), || parts.len());
             if place == parts.len() {
                 parts.push(Part {
                     name,

@@ -8,7 +8,7 @@ mod pages;
 mod processor;
 mod state;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use self::other::{is_known, other_json, other_schema};
 use self::processor::{ProcessorMembers, read_list};
 use super::Hex;
 use crate::model::field::redactable;
+use crate::model::table::Table;
 use crate::model::{
     Disagreement, Driver, Error, Field, FileError, KernelModule, ProcessorId, ProcessorSnapshot,
     SCHEMA, Snapshot, Timestamp, sort,
@@ -173,11 +174,11 @@ impl TryFrom<SnapshotMembers> for Snapshot {
         if let Some(id) = ProcessorId::repeated(processors.iter().map(|processor| processor.id)) {
             return Err(FileError::Repeated(id));
         }
-        let mut numbers = BTreeSet::new();
+        let mut numbers = Table::new();
         let twice = processors
             .iter()
             .map(|processor| processor.id)
-            .find(|id| !numbers.insert((id.group, id.number)));
+            .find(|id| numbers.insert((id.group, id.number), ()).is_some());
         if let Some(id) = twice {
             return Err(FileError::Repeated(id));
         }

@@ -1,6 +1,5 @@
 //! Random requests from user mode: those of the lab's campaigns, on the device that is there.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use fastrand::Rng;
@@ -9,6 +8,7 @@ use protocol::{Record, Reply, SnapshotRecord, StatusRecord, status};
 
 use crate::driver_io::Device;
 use crate::model::DeviceError;
+use crate::model::table::Table;
 use crate::selftest::outcome::{Judgement, Stop, Values};
 use crate::selftest::session::Session;
 
@@ -24,7 +24,7 @@ pub(in crate::selftest) fn random_requests(
     let processors = session.status()?.processors.len();
     let processors = u32::try_from(processors).map_err(|error| Stop::failed(error.to_string()))?;
     let mut random = Rng::with_seed(seed.into());
-    let mut kinds = BTreeMap::<_, u32>::new();
+    let mut kinds = Table::<_, u32>::new();
     let device = session.device()?;
     for number in 0..requests {
         let control = Control::random(&mut random, processors);
@@ -33,7 +33,7 @@ pub(in crate::selftest) fn random_requests(
         if let Err(what) = send(device, &control, expected, processors) {
             return Err(Stop::failed(format!("request {number}, {control}: {what}")));
         }
-        *kinds.entry(expected.name()).or_default() += 1;
+        *kinds.get_or_default(expected.name()) += 1;
     }
     values.note("requests", requests);
     for (kind, count) in kinds {

@@ -1,8 +1,7 @@
 //! What snapshots show: each against the others, against the independent reads, on every processor.
 
-use std::collections::BTreeSet;
-
 use crate::checks::Diff;
+use crate::model::table::Table;
 use crate::model::{Capture, ProcessorId, Snapshot, sort};
 use crate::selftest::outcome::{Judgement, Stop, Values};
 use crate::selftest::session::Session;
@@ -122,7 +121,7 @@ pub(in crate::selftest) fn every_processor(
 
 pub(in crate::selftest) fn efer(session: &mut Session, values: &mut Values) -> Judgement {
     let taken = session.snapshots()?;
-    let (mut compared, mut found) = (0_usize, BTreeSet::new());
+    let (mut compared, mut found) = (0_usize, Table::new());
     for (number, _, id, capture) in captures(&taken.snapshots) {
         let Some(details) = capture.details else {
             return Err(Stop::failed("the driver did not note EFER"));
@@ -135,10 +134,10 @@ pub(in crate::selftest) fn efer(session: &mut Session, values: &mut Values) -> J
             )));
         }
         compared += 1;
-        found.insert(format!("{before:#x}"));
+        found.insert(before, ());
     }
     values.note("captures", compared);
-    let found: Vec<_> = found.into_iter().collect();
+    let found: Vec<_> = found.keys().map(|efer| format!("{efer:#x}")).collect();
     values.note("efer", found.join(", "));
     Ok(())
 }
