@@ -17,6 +17,7 @@ mod processor;
 mod record;
 mod refusal;
 pub(crate) mod security;
+mod test_signing;
 #[cfg(test)]
 mod tests;
 mod uninstall;

@@ -11,7 +11,8 @@ use super::options::Options;
 use super::package::{Package, of_image};
 use super::plan::{Installation, Plan, Previous};
 use super::record::Store;
-use super::refusal::{self, Refusal, needs_test_signing};
+use super::refusal::{self, Refusal};
+use super::test_signing;
 
 /// Installs the driver, and starts it.
 ///
@@ -216,7 +217,7 @@ fn announce(facts: &Facts, package: &Package, plan: &Plan, said: &mut dyn Write)
         }
     };
     tell(said, &line);
-    if needs_test_signing(facts, package) && facts.signing.takes_tests_next.is_none() {
+    if test_signing::is_needed(facts, package) && facts.signing.takes_tests_next.is_none() {
         tell(said, not_known(plan));
     }
     if facts.service == Service::Absent && !facts.signing.is_checked {

@@ -4,7 +4,7 @@ use super::machine::{Action, Facts, PackageCopy, Service};
 use super::package::signer::Kind;
 use super::package::{Package, of_image};
 use super::record::{Placed, Record, Slot, Store};
-use super::refusal::needs_test_signing;
+use super::test_signing::{self, TestSigning};
 use crate::model::DriverVersion;
 
 /// What an installation comes to.
@@ -52,7 +52,7 @@ impl Plan {
     pub(super) fn new(facts: &Facts, package: &Package, lacking: &[Store]) -> Self {
         let signing = facts.signing;
         let is_on = signing.takes_tests && signing.takes_tests_next != Some(false);
-        if needs_test_signing(facts, package) && !is_on {
+        if test_signing::is_needed(facts, package) && !is_on {
             return Self::TestSigning(test_signing(facts));
         }
         let placed = placed(package, lacking);
@@ -166,29 +166,6 @@ impl Previous {
     }
 }
 
-/// What becomes of test signing in a removal.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum TestSigning {
-    /// Nothing: no installation turned it on, or it is set to be off already.
-    AsItIs,
-    /// It is turned off.
-    TurnedOff,
-    /// It stays set, since Secure Boot lets nothing change it, and is noted until that is done.
-    Left,
-}
-
-/// What becomes of test signing in a removal from this machine.
-pub(super) fn test_signing_after_removal(facts: &Facts) -> TestSigning {
-    let signing = facts.signing;
-    if !facts.record.test_signing || signing.takes_tests_next == Some(false) {
-        TestSigning::AsItIs
-    } else if signing.secure_boot {
-        TestSigning::Left
-    } else {
-        TestSigning::TurnedOff
-    }
-}
-
 /// What a removal does, in an order in which each step leaves the system whole.
 pub(super) fn removal(facts: &Facts) -> Vec<Action> {
     let mut steps = Vec::new();
@@ -201,7 +178,7 @@ pub(super) fn removal(facts: &Facts) -> Vec<Action> {
         certificates
             .map(|Placed { store, certificate }| Action::RemoveCertificate(store, certificate)),
     );
-    match test_signing_after_removal(facts) {
+    match test_signing::after_removal(facts) {
         TestSigning::Left => {
             steps.extend(Slot::ALL.map(Action::Discard));
             steps.push(Action::Record(Record {

@@ -6,11 +6,10 @@ use std::io;
 use super::failure::Failure;
 use super::machine::{Facts, Machine, Service};
 use super::options::Options;
-use super::package::signer::Kind;
 use super::package::{NoPackage, Package};
-use super::plan::{self, TestSigning};
 use super::processor::Hypervisor;
 use super::security::{SetBy, Switch};
+use super::test_signing::{self, TestSigning};
 
 /// The first build of Windows with every routine that the driver imports: Windows 10, version 2004.
 const OLDEST_BUILD: u32 = 19041;
@@ -120,11 +119,6 @@ impl From<NoPackage> for Refusal {
     }
 }
 
-/// Whether Windows loads this package's driver with test signing only.
-pub(super) fn needs_test_signing(facts: &Facts, package: &Package) -> bool {
-    facts.signing.is_checked && package.signer.kind != Kind::Microsoft
-}
-
 /// Everything that is in the way of installing this package.
 pub(super) fn to_install(
     machine: &mut dyn Machine,
@@ -157,7 +151,7 @@ pub(super) fn to_uninstall(
     facts: &Facts,
 ) -> Result<Vec<Refusal>, Failure> {
     let mut found = to_anything(facts);
-    let turns_off = plan::test_signing_after_removal(facts) == TestSigning::TurnedOff;
+    let turns_off = test_signing::after_removal(facts) == TestSigning::TurnedOff;
     if facts.elevated && turns_off && machine.is_bit_locker_on()? {
         found.push(Refusal::BitLocker {
             change: "turning test signing off again",
@@ -232,7 +226,7 @@ fn to_signature(
     if facts.now > last && !package.signer.has_time_stamp {
         found.push(Refusal::Expired { subject: subject() });
     }
-    if !needs_test_signing(facts, package) {
+    if !test_signing::is_needed(facts, package) {
         return Ok(found);
     }
     found.extend(to_test_signing(machine, facts, options)?);

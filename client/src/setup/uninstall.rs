@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::install::tell;
 use super::machine::{Action, Machine, Service};
-use super::plan::{self, TestSigning};
-use super::{Trouble, refusal};
+use super::test_signing::TestSigning;
+use super::{Trouble, plan, refusal, test_signing};
 
 /// What is said of test signing that Secure Boot keeps set.
 const LEFT: &str = "test signing stays set in the boot configuration: Secure Boot is on, under which \
@@ -34,12 +34,12 @@ pub(crate) fn uninstall(
         tell(said, "nothing of svmsave is installed");
         return Ok(());
     }
-    let test_signing = plan::test_signing_after_removal(&facts);
+    let becomes = test_signing::after_removal(&facts);
     if dry_run {
         for step in steps.iter().filter(|step| step.is_shown()) {
             tell(said, &format!("would: {step}"));
         }
-        if test_signing == TestSigning::Left {
+        if becomes == TestSigning::Left {
             tell(said, LEFT);
         }
         return Ok(());
@@ -54,7 +54,7 @@ pub(crate) fn uninstall(
             "the system still lists the driver: restart Windows, then run this again".to_owned(),
         ]));
     }
-    if test_signing == TestSigning::Left {
+    if becomes == TestSigning::Left {
         tell(
             said,
             "nothing of svmsave is left but test signing and the folder that it was installed from",
