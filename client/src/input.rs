@@ -33,7 +33,7 @@ impl Reading {
     /// Says that the source has something else, too.
     fn note_on(other: Format) -> String {
         format!(
-            "the file also has {}, which is not shown: --format {other} reads that",
+            "not shown, and in the file too: {}, which --format {other} reads",
             other.title()
         )
     }
