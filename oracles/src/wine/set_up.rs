@@ -282,8 +282,13 @@ fn prepare_registry(prefix: &Prefix) -> Result<()> {
     for value in ["CurrentBuild", "CurrentBuildNumber"] {
         prefix.reg(&["add", version, "/v", value, "/d", BUILD, "/f"])?;
     }
+    let wine = Version::of("wine")?;
     for store in ["Root", "TrustedPublisher"] {
         for kind in ["Certificates", "CRLs", "CTLs"] {
+            // Later versions take this key away with the last certificate.
+            if (store, kind) == ("Root", "Certificates") && wine >= Version::new(10, 0) {
+                continue;
+            }
             let key = format!(r"HKLM\Software\Microsoft\SystemCertificates\{store}\{kind}");
             prefix.reg(&["add", &key, "/f"])?;
         }
