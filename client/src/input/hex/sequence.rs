@@ -7,7 +7,7 @@ use amd_svm::vmcb::VMCB_SIZE;
 
 use super::Order;
 use super::rows::{Item, Kind, Offset, Row, Rows};
-use crate::model::FileError;
+use crate::model::{FileError, sort};
 
 /// The radices of offsets, the most likely first.
 const RADICES: [u64; 3] = [16, 8, 10];
@@ -60,8 +60,7 @@ fn votes(rows: &Rows, radix: u64) -> usize {
 /// Whether hardly any row ends where another begins.
 fn are_unrelated(rows: &Rows, radix: u64) -> bool {
     let placed = || rows.items.iter().filter_map(Item::row);
-    let mut starts: Vec<u64> = placed().filter_map(|row| row.start(radix)).collect();
-    starts.sort_unstable();
+    let starts = sort::distinct(placed().filter_map(|row| row.start(radix)));
     let ends = placed().filter_map(|row| row.end(radix));
     let related = ends.filter(|end| starts.binary_search(end).is_ok()).count();
     let has_asterisk = rows.items.iter().any(|item| item.row().is_none());

@@ -6,7 +6,7 @@ use super::super::options::Options;
 use super::super::processor::Hypervisor;
 use super::super::record::Record;
 use super::super::security::{Security, SetBy, Switch};
-use super::machine::{NOW, TestMachine};
+use super::machine::{NOW, State, TestMachine};
 use super::{assert_text, install, remove};
 
 /// A machine with something in the way.
@@ -236,10 +236,7 @@ fn a_time_stamp_lets_a_signature_outlive_its_certificate() {
 
 #[test]
 fn test_signing_is_changed_only_when_that_is_wanted_and_never_under_bit_locker() {
-    let wanted = Options {
-        test_signing: true,
-        ..Options::default()
-    };
+    let wanted = with_test_signing();
     let mut machine = TestMachine::new();
     machine.state.test_signing = false;
     machine.restart();
@@ -274,20 +271,30 @@ fn an_attested_package_needs_no_test_signing_and_no_certificate() {
     assert_eq!(machine.state.certificates, before.certificates);
 }
 
-/// A removal that comes before a restart is taken back by an installation, if that is wanted.
-#[test]
-fn test_signing_that_ends_with_the_next_start_is_set_anew() {
-    let wanted = Options {
+fn with_test_signing() -> Options {
+    Options {
         test_signing: true,
         ..Options::default()
-    };
+    }
+}
+
+/// A machine on which an installation has turned test signing on, and its state before that.
+fn with_test_signing_turned_on(wanted: &Options) -> (TestMachine, State) {
     let mut machine = TestMachine::new();
     machine.state.test_signing = false;
     machine.restart();
     let before = machine.state.clone();
-    install(&mut machine, 1, &wanted);
+    install(&mut machine, 1, wanted);
     machine.restart();
-    install(&mut machine, 1, &wanted);
+    install(&mut machine, 1, wanted);
+    (machine, before)
+}
+
+/// A removal that comes before a restart is taken back by an installation, if that is wanted.
+#[test]
+fn test_signing_that_ends_with_the_next_start_is_set_anew() {
+    let wanted = with_test_signing();
+    let (mut machine, before) = with_test_signing_turned_on(&wanted);
     remove(&mut machine);
     assert_eq!(machine.state, before);
     assert!(machine.facts.signing.takes_tests);
@@ -306,10 +313,7 @@ fn test_signing_that_ends_with_the_next_start_is_set_anew() {
 /// What a user has set before the restart is the user's.
 #[test]
 fn test_signing_that_a_user_has_set_stays_after_a_removal() {
-    let wanted = Options {
-        test_signing: true,
-        ..Options::default()
-    };
+    let wanted = with_test_signing();
     for reads_boot in [true, false] {
         let mut machine = TestMachine::new();
         machine.facts.signing.takes_tests = false;
@@ -334,17 +338,8 @@ fn test_signing_that_a_user_has_set_stays_after_a_removal() {
 /// The usual order: done, Secure Boot on again, removed.
 #[test]
 fn under_secure_boot_a_removal_leaves_nothing_but_test_signing_and_says_so() {
-    let wanted = Options {
-        test_signing: true,
-        ..Options::default()
-    };
-    let mut machine = TestMachine::new();
-    machine.state.test_signing = false;
-    machine.restart();
-    let before = machine.state.clone();
-    install(&mut machine, 1, &wanted);
-    machine.restart();
-    install(&mut machine, 1, &wanted);
+    let wanted = with_test_signing();
+    let (mut machine, before) = with_test_signing_turned_on(&wanted);
     machine.secure_boot_next = true;
     machine.restart();
     // Nothing that it seals is changed.
