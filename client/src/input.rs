@@ -33,7 +33,7 @@ impl Reading {
     /// Says that the source has something else, too.
     fn note_on(other: Format) -> String {
         format!(
-            "not shown, and in the file too: {}, which --format {other} reads",
+            "not shown, and in the file too, {}: --format {other} reads that",
             other.title()
         )
     }
