@@ -1,5 +1,6 @@
 //! Pages in hexadecimal: xxd, hexdump, od, the kernel's `print_hex_dump`, debuggers, or plain digits.
 
+mod row;
 mod rows;
 mod sequence;
 
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 
 use amd_svm::vmcb::VMCB_SIZE;
 
-use self::rows::{Kind, Row, Rows};
+use self::row::{Kind, Row};
+use self::rows::Rows;
 use self::sequence::Offsets;
 use super::{Reading, pages};
 use crate::model::{

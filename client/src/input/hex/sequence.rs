@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use amd_svm::vmcb::VMCB_SIZE;
 
 use super::Order;
-use super::rows::{Item, Kind, Offset, Row, Rows};
+use super::row::{Item, Kind, Offset, Row};
+use super::rows::Rows;
 use crate::model::{FileError, sort};
 
 /// The radices of offsets, the most likely first.
