@@ -86,8 +86,10 @@ impl Stage {
                 "CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_LINKER",
                 toolchain.linker(),
             )
-            // It writes an object that the linker takes as it takes a compiled resource.
-            .env("RC_x86_64_pc_windows_msvc", self.resource_compiler())
+            // As embed-resource and winresource ask for them. Both write an object that the linker takes
+            // as it takes a compiled resource.
+            .env("RC_x86_64_pc_windows_msvc", self.kit().join(resource_compiler::PROGRAM))
+            .env("RC_PATH", self.kit().join(resource_compiler::IN_MANNER_OF_RC))
             .env("WDKContentRoot", self.kit())
             // A developer prompt's choice of version doesn't hold for the stand-in.
             .env_remove("Version_Number");
@@ -111,10 +113,6 @@ impl Stage {
 
     fn kit(&self) -> PathBuf {
         self.folder.join("kit")
-    }
-
-    fn resource_compiler(&self) -> PathBuf {
-        self.kit().join("windres")
     }
 
     fn fill(&self, sources: &Sources, toolchain: &Toolchain) -> Result<()> {
@@ -142,7 +140,7 @@ impl Stage {
             write_if_changed(&own.join(place), text)?;
         }
         stand_in::lay_out(&self.kit(), &own, &toolchain.linker())?;
-        resource_compiler::write(&self.resource_compiler())?;
+        resource_compiler::write(&self.kit())?;
         write_if_changed(&staged, manifest::staged(&manifest, &members, true)?)?;
         write_if_changed(&self.folder.join("Cargo.lock"), lock::staged(&lock)?)
     }
