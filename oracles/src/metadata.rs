@@ -64,10 +64,11 @@ pub fn ask_for_names(workspace: &Workspace) -> Result<Verdict> {
 
 fn rows(cross_build: &CrossBuild) -> Result<Vec<Row>> {
     let library = step("stand-in WDK beside Microsoft's metadata", |_| {
-        let mut cargo = cross_build.cargo("build");
+        let mut cargo = cross_build.cargo("rustc");
         cargo.args(["--release", "--package", "wdk-abi"]);
-        // Objects, and not what the linker makes objects of. Nothing of them is executed.
-        cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
+        // Objects of this crate, and not what the linker makes objects of; nothing of them is executed.
+        // A profile without LTO would build all macros and build scripts once more.
+        cargo.args(["--", "-Clinker-plugin-lto=no"]);
         cross_build.run(&mut cargo, &mut String::new())?;
         Ok(cross_build.output().join("libwdk_abi.rlib"))
     })?;
