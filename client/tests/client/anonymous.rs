@@ -176,6 +176,8 @@ fn an_address_that_no_processor_could_hold_gives_no_other_away() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn any_snapshot_is_judged_as_before(before in snapshot()) {
         let mut after = before.clone();
