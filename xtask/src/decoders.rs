@@ -28,6 +28,13 @@ const FLAGS: &[&str] = &[
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
+/// What libFuzzer is written in: the library that every system has, by the name that needs no compiler
+/// of C++ beside it.
+const CPP_LIBRARY: &str = "dylib:+verbatim=libstdc++.so.6";
+
+/// What the client is made of and no decoder calls, which is not worth optimising.
+const NEVER_CALLED: [&str; 2] = ["clap_builder", "rustix"];
+
 /// What tells the program which target to run.
 const VARIABLE: &str = "FUZZ_TARGET";
 
@@ -58,7 +65,8 @@ pub struct Target {
 
 /// Builds all targets.
 pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
-    host::ensure(workspace, &[needs::CPP_COMPILER], &[])?;
+    host::ensure(workspace, &[needs::LIBFUZZER], &[])?;
+    let libfuzzer = needs::libfuzzer().context("libFuzzer is not installed")?;
     // Naming the target keeps the flags away from build scripts and macros.
     let toolchain = Toolchain::locate(workspace)?;
     let host = toolchain.host();
@@ -70,8 +78,14 @@ pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
             .args(["build", "--locked", "--package", "fuzz"])
             .args(["--target", host])
             .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"))
+            .env("CUSTOM_LIBFUZZER_PATH", libfuzzer)
+            .env("CUSTOM_LIBFUZZER_STD_CXX", CPP_LIBRARY)
             .env("CARGO_PROFILE_DEV_CODEGEN_UNITS", "16")
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "3");
+        for name in NEVER_CALLED {
+            let setting = format!("profile.dev.package.{name}.opt-level=0");
+            cargo.args(["--config", &setting]);
+        }
         process::run(&mut cargo, BUILD_LIMIT)?;
         Ok(())
     })?;

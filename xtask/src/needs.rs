@@ -43,11 +43,31 @@ pub const WINDOWS_LINKER: Package = Package {
     found: || on_path("x86_64-w64-mingw32-gcc"),
 };
 
-/// What libFuzzer is built with.
-pub const CPP_COMPILER: Package = Package {
-    name: "g++",
-    found: || on_path("c++"),
+/// libFuzzer as LLVM's packages have it: its sources take a compiler of their own, and longer than most
+/// of what it runs.
+pub const LIBFUZZER: Package = Package {
+    name: "libclang-rt-dev",
+    found: || libfuzzer().is_some(),
 };
+
+/// The library, of the newest LLVM that has one.
+#[must_use]
+pub fn libfuzzer() -> Option<PathBuf> {
+    let below = |folders: Vec<PathBuf>, part: &str| -> Vec<PathBuf> {
+        let folders = folders.iter();
+        folders
+            .flat_map(|folder| entries(&folder.join(part)))
+            .collect()
+    };
+    let llvm = entries(Path::new("/usr/lib"));
+    let places = below(llvm, "lib/clang").into_iter();
+    let mut libraries: Vec<PathBuf> = places
+        .map(|place| place.join("lib/linux/libclang_rt.fuzzer-x86_64.a"))
+        .filter(|library| library.is_file())
+        .collect();
+    libraries.sort_by_key(|library| numbers(&library.display().to_string()));
+    libraries.pop()
+}
 
 /// What the client is built with for Windows.
 pub const CLIENT: &[Package] = &[WINDOWS_LINKER, needs::WINDOWS_BINUTILS];
@@ -178,7 +198,7 @@ pub const ALL: &[Package] = &[
     CERTIFIER,
     PYTHON,
     DOWNLOADER,
-    CPP_COMPILER,
+    LIBFUZZER,
     WINE,
     C_COMPILER,
     LINUX_HEADERS,
