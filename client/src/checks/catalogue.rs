@@ -17,7 +17,7 @@ pub(super) enum Basis {
     Captured,
     /// A capture in long mode.
     LongMode,
-    /// A capture in long mode that uses SYSCALL, as far as EFER is there to tell.
+    /// A capture in long mode that uses SYSCALL, as far as EFER and the registers tell.
     SystemCalls,
     /// A capture in long mode that has loaded TR.
     TaskState,
@@ -395,8 +395,8 @@ wrote EFER at that moment.",
         meaning: "\
 EFER switches long mode, SYSCALL and no-execute pages on, the same for every
 processor of a system. SVME is not looked at here: see `svm-in-use`. Of a guest
-a processor on which SYSCALL is not enabled, as before its system has set it
-up, is not judged.",
+a processor on which SYSCALL is not enabled or not set up, as before its system
+has done so, is not judged.",
         manual: "APM volume 2, section 3.1.7 (EFER)",
     }
     EferUnprotected {

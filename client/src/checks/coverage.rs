@@ -65,7 +65,8 @@ pub enum Reason {
     NotFromDriver,
     /// The guest was not in long mode.
     NotLongMode,
-    /// EFER.SCE is clear: the guest does not use SYSCALL, and has not set up what goes with it.
+    /// EFER.SCE is clear, or all that goes with SYSCALL is 0: the guest does not use it, or has not
+    /// set it up.
     SyscallDisabled,
     /// TR is as it is at reset: the guest has not loaded a task state segment.
     TrAtReset,
@@ -130,7 +131,7 @@ impl fmt::Display for Reason {
             Self::NotWindows => "not a snapshot of a running Windows",
             Self::NotFromDriver => "not taken by the driver",
             Self::NotLongMode => "not in long mode",
-            Self::SyscallDisabled => "SYSCALL is not enabled",
+            Self::SyscallDisabled => "SYSCALL is not enabled or not set up",
             Self::TrAtReset => "TR is as at reset",
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing stored",
@@ -163,7 +164,7 @@ pub(super) struct Class {
     mode: Mode,
     windows: bool,
     from_driver: bool,
-    /// The guest has not enabled SYSCALL.
+    /// The guest has not enabled SYSCALL, or not set it up.
     no_syscall: bool,
     /// The guest has not loaded TR.
     tr_at_reset: bool,
@@ -276,7 +277,7 @@ impl Class {
         let windows = from_driver || insists_on_windows;
         let efer = capture.guest.map(|guest| guest.efer);
         let efer = efer.filter(|efer| *efer != Efer::default());
-        Self {
+        let class = Self {
             mode: Mode::of(snapshot, capture),
             windows,
             from_driver,
@@ -290,7 +291,19 @@ impl Class {
             absent: absent(capture),
             has_swapped: has_swapped(snapshot, capture),
             is_stale: !from_driver && capture.guest.is_some_and(|guest| guest.encrypted),
+        };
+        let system_call = [Field::Star, Field::Lstar, Field::Cstar, Field::Sfmask];
+        Self {
+            // Linux sets SCE first.
+            no_syscall: class.no_syscall || class.are_unset(capture, &system_call),
+            ..class
         }
+    }
+
+    /// Whether all of these are 0, of a system that may be another than Windows.
+    fn are_unset(&self, capture: &Capture, fields: &[Field]) -> bool {
+        let is_zero = |field: &Field| !self.is_hidden(*field) && field.of(capture) == Some(0);
+        !self.windows && fields.iter().all(is_zero)
     }
 
     pub(super) fn is_hidden(&self, field: Field) -> bool {

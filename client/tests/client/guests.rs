@@ -285,11 +285,37 @@ fn a_processor_that_its_system_has_not_set_up_is_not_compared_with_the_others() 
         );
         assert_eq!(extent(&snapshot, rule, 1), Extent::Judged);
     }
-    // With SCE the same values are what a hook would leave.
+    // Linux sets SCE before the registers that go with it.
     let one = capture(&mut snapshot, 2);
     one.guest.as_mut().unwrap().efer = 0x1D01.into();
-    let found = finding(&snapshot, FindingId::LstarDiffers);
-    assert_eq!(named(&found), [(Field::Lstar, vec![2])]);
+    one.vmsave.tr = Segment::new(0, 0x08B.into(), 0xFFFF, 0);
+    assert_eq!(check(&snapshot).findings, []);
+    assert_eq!(
+        extent(&snapshot, FindingId::EferDiffers, 2),
+        Extent::Not(Reason::SyscallDisabled)
+    );
+    let findings = Judge::default().as_windows().judge(&snapshot).findings;
+    for id in [
+        FindingId::LstarDiffers,
+        FindingId::StarInvalid,
+        FindingId::SfmaskWeak,
+        FindingId::TssInvalid,
+    ] {
+        assert!(findings.iter().any(|finding| finding.id == id), "{id}");
+    }
+    // One of them that is set tells that they were set up.
+    let set: [fn(&mut SystemCallRegisters); 4] = [
+        |registers| registers.star = 0x0023_0010_0000_0000,
+        |registers| registers.lstar = 0xFFFF_F803_1A42_0000,
+        |registers| registers.cstar = 0xFFFF_F803_1A42_0000,
+        |registers| registers.sfmask = 0x4700,
+    ];
+    for set in set {
+        let mut snapshot = snapshot.clone();
+        set(&mut capture(&mut snapshot, 2).vmsave.system_call);
+        let found = finding(&snapshot, FindingId::LstarDiffers);
+        assert_eq!(named(&found), [(Field::Lstar, vec![2])]);
+    }
 }
 
 #[test]
