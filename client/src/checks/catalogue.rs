@@ -297,9 +297,10 @@ done twice, and the kernel uses data that a program controls.",
         title: "TR does not describe a task state segment that a processor could use.",
         meaning: "\
 TR must hold a present 64-bit task state segment (type 9 or 11, not a code or
-data segment) of at least 104 bytes, in the kernel's half of the address space,
-selected from the global table: LTR refuses null and local selectors. A guest
-whose TR is as at reset has loaded none, and is not judged.",
+data segment) of at least 104 bytes, selected from the global table: LTR takes
+neither null nor local ones. Where SYSCALL is in use, it lies in the kernel's
+half of the address space. A guest whose TR is as at reset has loaded none, and
+is not judged.",
         manual: "APM volume 2, sections 4.8.3 (System Descriptors) and 12.2.5",
     }
     TrLimitDiffers {

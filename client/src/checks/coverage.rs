@@ -314,6 +314,11 @@ impl Class {
         self.windows
     }
 
+    /// Whether the system uses SYSCALL, as far as anything tells.
+    pub(super) fn has_syscall(&self) -> bool {
+        !self.no_syscall
+    }
+
     pub(super) fn is_from_driver(&self) -> bool {
         self.from_driver
     }

@@ -38,8 +38,10 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
             Field::TrBase,
         ],
         |subject| {
-            let is_base = subject.value(Field::TrBase).is_none_or(is_upper_half);
-            !is_base || !is_task_state_segment(&subject.capture.vmsave.tr)
+            // Firmware has its own where it is mapped.
+            let is_base = |base| !subject.class.has_syscall() || is_upper_half(base);
+            !subject.value(Field::TrBase).is_none_or(is_base)
+                || !is_task_state_segment(&subject.capture.vmsave.tr)
         },
         |place| format!("TR is no usable task state segment on {place}"),
     ));

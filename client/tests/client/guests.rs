@@ -261,6 +261,20 @@ fn what_goes_with_syscall_says_nothing_where_it_is_not_enabled() {
     ] {
         assert!(findings.iter().any(|finding| finding.id == id), "{id}");
     }
+    // Firmware that loads one has it where its memory is mapped.
+    let mut snapshot = firmware();
+    for (index, base) in [0x7E8A_5000, 0x7E8A_6000, 0x7E8A_7000, 0x7E8A_8000]
+        .into_iter()
+        .enumerate()
+    {
+        capture(&mut snapshot, index).vmsave.tr = Segment::new(0x60, 0x08B.into(), 0x67, base);
+    }
+    assert_eq!(check(&snapshot).findings, []);
+    assert_eq!(extent(&snapshot, FindingId::TssInvalid, 0), Extent::Judged);
+    capture(&mut snapshot, 2).guest.as_mut().unwrap().efer = 0x1D01.into();
+    capture(&mut snapshot, 2).vmsave.system_call = capture(&mut guests(), 2).vmsave.system_call;
+    let found = finding(&snapshot, FindingId::TssInvalid);
+    assert_eq!(named(&found)[3], (Field::TrBase, vec![2]));
     // Another task state segment than that of reset is one that was loaded.
     for (limit, base) in [(0x67, 0), (0xFFFF, 0xFFFF_C480_0001_0000)] {
         let mut snapshot = firmware();
