@@ -218,8 +218,9 @@ three registers or none.",
         meaning: "\
 Bits 32-47 are the selector of the kernel's code, of privilege level 0; bits
 48-63 that from which SYSRET derives the program's, of privilege level 3, which
-the processor copies into SS as it is. Both select from the global table.
-Windows on x64 has 10h and 23h there.",
+the processor copies into SS as it is. The kernel's selects from the global
+table, as the program's does but in NetBSD. Windows on x64 has 10h and 23h
+there.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     AddressNoncanonical {
@@ -332,11 +333,12 @@ privilege. Windows on x64 keeps the limit at 67h, so that there is none.",
         severity: Alarm,
         basis: SystemCalls,
         fields: [Field::Sfmask],
-        title: "SYSCALL does not clear the interrupt, trap and direction flags.",
+        title: "SYSCALL does not clear the interrupt, trap or direction flag.",
         meaning: "\
 Until the kernel has switched to its own stack it must not be interrupted, so
-SFMASK has to name IF (bit 9); a single step (TF, bit 8) or a reversed
-direction (DF, bit 10) chosen by the caller would break the kernel too.",
+SFMASK has to name IF (bit 9), and TF (bit 8) against single steps. A reversed
+direction (DF, bit 10) chosen by the caller would break the kernel too. It is
+asked of Windows alone: others may clear it when they have entered.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     SegmentInvalid {

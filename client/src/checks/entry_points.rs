@@ -5,8 +5,11 @@ use amd_svm::descriptor::Selector;
 use super::{Finding, FindingId, Kernel, Machine, finding_of, is_canonical, unfit, unfit_captures};
 use crate::model::{Field, KernelModule, kernel_module};
 
-/// TF, IF and DF of RFLAGS.
-const FLAGS_TO_CLEAR: u64 = 0x700;
+/// TF and IF of RFLAGS.
+const FLAGS_TO_CLEAR: u64 = 0x300;
+
+/// DF, which Windows names, and older NetBSD does not.
+const DIRECTION: u64 = 0x400;
 
 /// What the headers of an image take: it is laid out in pages, and the first section begins behind
 /// them.
@@ -65,12 +68,17 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
         },
         |place| format!("STAR holds selectors that cannot be used on {place}"),
     ));
+    let (to_clear, names) = if machine.is_windows() {
+        (FLAGS_TO_CLEAR | DIRECTION, "IF, TF or DF")
+    } else {
+        (FLAGS_TO_CLEAR, "IF or TF")
+    };
     findings.extend(unfit(
         machine,
         FindingId::SfmaskWeak,
         Field::Sfmask,
-        |flags| flags & FLAGS_TO_CLEAR == FLAGS_TO_CLEAR,
-        |place| format!("SFMASK lets the caller choose IF, TF or DF on {place}"),
+        |flags| flags & to_clear == to_clear,
+        |place| format!("SFMASK lets the caller choose {names} on {place}"),
     ));
 }
 
@@ -111,6 +119,7 @@ fn are_selectors(star: u64, is_windows: bool) -> bool {
         return [kernel, user] == WINDOWS_SELECTORS;
     }
     let level = |selector: u16| selector & 0b11;
-    let is_global = |selector: u16| Selector(selector).global_offset().is_some();
-    is_global(kernel) && level(kernel) == 0 && is_global(user) && level(user) == 3
+    // NetBSD's programs select from the local table.
+    let is_user = !Selector(user).is_null() && level(user) == 3;
+    Selector(kernel).global_offset().is_some() && level(kernel) == 0 && is_user
 }

@@ -367,6 +367,45 @@ fn cstar_may_be_zero_outside_windows() {
 }
 
 #[test]
+fn other_systems_select_programs_from_the_local_table_and_leave_the_direction() {
+    let mut snapshot = guests();
+    for index in 0..4 {
+        let registers = &mut capture(&mut snapshot, index).vmsave.system_call;
+        // NetBSD 8.
+        registers.star = 0x003F_0008_0000_0000;
+        registers.sfmask = 0x4301;
+    }
+    assert_eq!(check(&snapshot).findings, []);
+    let findings = Judge::default().as_windows().judge(&snapshot).findings;
+    let ids: Vec<FindingId> = findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, [FindingId::StarInvalid, FindingId::SfmaskWeak]);
+    assert_eq!(
+        findings[1].sentence,
+        "SFMASK lets the caller choose IF, TF or DF on processors 0-3"
+    );
+    for star in [
+        0x003E_0008_0000_0000,
+        0x0003_0008_0000_0000,
+        0x003F_000C_0000_0000,
+        0x003F_0009_0000_0000,
+    ] {
+        let mut snapshot = snapshot.clone();
+        capture(&mut snapshot, 2).vmsave.system_call.star = star;
+        let found = finding(&snapshot, FindingId::StarInvalid);
+        assert_eq!(named(&found), [(Field::Star, vec![2])]);
+    }
+    for sfmask in [0x4201, 0x4101] {
+        let mut snapshot = snapshot.clone();
+        capture(&mut snapshot, 2).vmsave.system_call.sfmask = sfmask;
+        let found = finding(&snapshot, FindingId::SfmaskWeak);
+        assert_eq!(
+            found.sentence,
+            "SFMASK lets the caller choose IF or TF on processor 2"
+        );
+    }
+}
+
+#[test]
 fn what_a_page_lacks_of_a_snapshot_of_the_driver_is_said_for_what_it_is() {
     let snapshot = guests();
     let verdict = Judge::default().as_windows().judge(&snapshot);
