@@ -125,7 +125,7 @@ impl Judge {
         segments::check(&machine, &mut findings);
         modules::check(&machine, &mut findings);
         // A majority is measured by what was found of its value.
-        agreement::check(&machine, &mut findings);
+        let by_design = agreement::check(&machine, &mut findings);
         sort::by_number(&mut findings, |finding| finding.id.rank());
         let ids: Vec<FindingId> = FindingId::all()
             .filter(|id| self.ignored.contains(id))
@@ -138,7 +138,7 @@ impl Judge {
         Verdict {
             findings,
             ignored,
-            coverage: coverage::of(&machine.classes, machine.kernel),
+            coverage: coverage::of(&machine.classes, machine.kernel, &by_design),
             processors: machine.classes.iter().map(|(_, ids)| ids.len()).sum(),
         }
     }

@@ -1,6 +1,6 @@
 //! What the kernel sets to one value on every processor.
 
-use super::{Evidence, Finding, FindingId, Machine, Severity};
+use super::{Evidence, Finding, FindingId, Machine, Severity, is_upper_half};
 use crate::model::{Field, ProcessorId, fold};
 
 const SHARED: [(FindingId, Field); 7] = [
@@ -13,10 +13,16 @@ const SHARED: [(FindingId, Field); 7] = [
     (FindingId::TrLimitDiffers, Field::TrLimit),
 ];
 
-/// Adds to the findings of the other rules, which say what is wrong with a value by itself.
-pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
+/// Adds to the findings of the other rules, which say what is wrong with a value by itself. Returns
+/// the rules that each processor may break by its system's design.
+pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) -> Vec<FindingId> {
     let mut differing = Vec::new();
+    let mut by_design = Vec::new();
     for (id, field) in SHARED {
+        if matches!(field, Field::Lstar | Field::Cstar) && has_own_entries(machine, id, field) {
+            by_design.push(id);
+            continue;
+        }
         differing.extend(differs(machine, findings, id, field, u64::MAX));
     }
     for field in [Field::EferFound, Field::Efer] {
@@ -26,6 +32,31 @@ pub(super) fn check(machine: &Machine, findings: &mut Vec<Finding>) {
         differing.extend(differs(machine, findings, id, field, !SVME));
     }
     findings.append(&mut differing);
+    by_design
+}
+
+/// Whether each processor has an entry point of its own, as other systems than Windows lay them out.
+///
+/// Linux from 4.15 to 4.20 with page table isolation has one at the same place of each processor's
+/// entry area, which are together within 512 GiB; Xen has stubs of 128 bytes within 4 GiB. Of two
+/// entry points elsewhere one may be a hook.
+fn has_own_entries(machine: &Machine, id: FindingId, field: Field) -> bool {
+    const LINUX: u64 = 0xFFFF_FE00_0000_0000;
+    const XEN: u64 = 0xFFFF_82D0_0000_0000;
+    let entries = machine.values(id, field);
+    let Some((first, _)) = entries.first() else {
+        return false;
+    };
+    let is_each = |is: &dyn Fn(u64) -> bool| entries.iter().all(|(entry, _)| is(*entry));
+    let is_same = |place: u64| is_each(&|entry| (entry ^ first) % place == 0);
+    let is_within = |area: u64, bits: u32| is_each(&|entry| entry >> bits == area >> bits);
+    let is_laid_out = is_same(1 << 12) && (entries.len() > 2 || is_within(LINUX, 39))
+        || is_same(1 << 7) && is_within(XEN, 32);
+    !machine.is_windows()
+        && entries.len() > 1
+        && entries.iter().all(|(_, ids)| ids.len() == 1)
+        && is_each(&is_upper_half)
+        && is_laid_out
 }
 
 /// A field that has several values, told apart by some of their bits. With a majority the finding is

@@ -19,6 +19,8 @@ pub(super) enum Basis {
     LongMode,
     /// A capture in long mode that uses SYSCALL, as far as EFER and the registers tell.
     SystemCalls,
+    /// The same, of a system that uses GS.
+    GsBase,
     /// A capture in long mode that has loaded TR.
     TaskState,
     /// An entry point of a kernel in long mode; the list of modules says where the kernel is.
@@ -93,7 +95,9 @@ catalogue! {
 LSTAR is the address at which SYSCALL from 64-bit code enters the kernel. The
 kernel writes the same address on every processor. A processor with another one
 takes its system calls elsewhere: a hook that was set on that processor alone,
-or one that was not removed everywhere.",
+or one that was not removed everywhere. Linux from 4.15 to 4.20, with page
+table isolation, and Xen have an entry point for each processor: where all
+differ as theirs do, and Windows is not known to run, this is judged weakly.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     CstarDiffers {
@@ -105,7 +109,7 @@ or one that was not removed everywhere.",
         meaning: "\
 CSTAR is the address at which SYSCALL from compatibility mode enters the
 kernel. The kernel writes the same address on every processor, whether or not
-32-bit programs use it.",
+32-bit programs use it. Xen has one for each, as it has of LSTAR.",
         manual: "APM volume 2, section 6.1.1 (SYSCALL and SYSRET)",
     }
     StarDiffers {
@@ -268,26 +272,27 @@ interrupts. Two processors with one would push onto the same stack.",
     GsBaseShared {
         name: "gs-base-shared",
         severity: Alarm,
-        basis: SystemCalls,
+        basis: GsBase,
         fields: [Field::GsBase],
         title: "Several processors have the same GS base.",
         meaning: "\
 In the kernel, GS points to the data of the processor that runs: on Windows to
 its processor control region. Two processors with one GS base take each
 other's data for their own; an emulation that copies one processor's state to
-another looks like this.",
+another looks like this. Systems other than Windows may leave both bases 0.",
         manual: "APM volume 2, section 4.5.3 (Segment Registers in 64-Bit Mode)",
     }
     GsBaseOutsideKernel {
         name: "gs-base-outside-kernel",
         severity: Alarm,
-        basis: SystemCalls,
+        basis: GsBase,
         fields: [Field::GsBase],
         title: "GS base is no address of the kernel.",
         meaning: "\
 VMSAVE ran in the kernel, where GS points to the processor's own data. A base
 in the lower half of the address space is a program's: SWAPGS was missed or
-done twice, and the kernel uses data that a program controls.",
+done twice, and the kernel uses data that a program controls. Systems other
+than Windows may leave both bases 0.",
         manual: "APM volume 2, section 4.5.3 (Segment Registers in 64-Bit Mode)",
     }
     TssInvalid {

@@ -68,6 +68,10 @@ pub enum Reason {
     /// EFER.SCE is clear, or all that goes with SYSCALL is 0: the guest does not use it, or has not
     /// set it up.
     SyscallDisabled,
+    /// Each processor of the guest has an entry point of its own, as some systems lay them out.
+    OwnEntries,
+    /// GS base and `KernelGsBase` are 0: the guest does not use them.
+    NoGsBase,
     /// TR is as it is at reset: the guest has not loaded a task state segment.
     TrAtReset,
     /// The guest's state is encrypted: what values there are are not the guest's.
@@ -102,6 +106,8 @@ impl Reason {
             Self::NotFromDriver => "not-from-driver",
             Self::NotLongMode => "not-long-mode",
             Self::SyscallDisabled => "syscall-disabled",
+            Self::OwnEntries => "own-entries",
+            Self::NoGsBase => "no-gs-base",
             Self::TrAtReset => "tr-at-reset",
             Self::Encrypted => "encrypted",
             Self::Empty => "empty",
@@ -132,6 +138,8 @@ impl fmt::Display for Reason {
             Self::NotFromDriver => "not taken by the driver",
             Self::NotLongMode => "not in long mode",
             Self::SyscallDisabled => "SYSCALL is not enabled or not set up",
+            Self::OwnEntries => "each processor has an entry point of its own",
+            Self::NoGsBase => "GS base and KernelGsBase are 0",
             Self::TrAtReset => "TR is as at reset",
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing stored",
@@ -166,6 +174,8 @@ pub(super) struct Class {
     from_driver: bool,
     /// The guest has not enabled SYSCALL, or not set it up.
     no_syscall: bool,
+    /// The guest does not use GS.
+    no_gs_base: bool,
     /// The guest has not loaded TR.
     tr_at_reset: bool,
     /// EFER as the driver found it, or as the page tells it.
@@ -246,6 +256,7 @@ impl Class {
             windows: false,
             from_driver: false,
             no_syscall: false,
+            no_gs_base: false,
             tr_at_reset: false,
             has_efer: false,
             witness: WitnessState::Absent,
@@ -282,6 +293,7 @@ impl Class {
             windows,
             from_driver,
             // Windows enables SYSCALL and loads TR before any driver runs.
+            no_gs_base: false,
             no_syscall: !windows && efer.is_some_and(|efer| !efer.system_call()),
             tr_at_reset: !windows && is_at_reset(capture),
             has_efer: capture.details.is_some() || efer.is_some(),
@@ -295,6 +307,7 @@ impl Class {
         let system_call = [Field::Star, Field::Lstar, Field::Cstar, Field::Sfmask];
         Self {
             // Linux sets SCE first.
+            no_gs_base: class.are_unset(capture, &[Field::GsBase, Field::KernelGsBase]),
             no_syscall: class.no_syscall || class.are_unset(capture, &system_call),
             ..class
         }
@@ -364,6 +377,9 @@ impl Class {
         match basis {
             Basis::Always | Basis::Modules | Basis::Captured | Basis::LongMode => None,
             Basis::SystemCalls => self.unless_syscall(),
+            Basis::GsBase => self
+                .unless_syscall()
+                .or(not_if(self.no_gs_base, Reason::NoGsBase)),
             Basis::TaskState => not_if(self.tr_at_reset, Reason::TrAtReset),
             Basis::Windows => not_if(!self.windows, Reason::NotWindows),
             Basis::Driver => {
@@ -497,15 +513,21 @@ impl Mode {
     }
 }
 
-/// What every rule could judge, equal ones together.
-pub(super) fn of(classes: &Table<Class, Vec<ProcessorId>>, kernel: Kernel) -> Vec<Coverage> {
+/// What every rule could judge, equal ones together. Some may be broken by a system's design.
+pub(super) fn of(
+    classes: &Table<Class, Vec<ProcessorId>>,
+    kernel: Kernel,
+    by_design: &[FindingId],
+) -> Vec<Coverage> {
     let mut coverage = Vec::new();
     for rule in FindingId::all() {
         let mut extents: Table<Extent, Vec<ProcessorId>> = Table::new();
         for (class, ids) in classes.iter() {
-            extents
-                .get_or_default(class.extent(rule, kernel))
-                .extend(ids);
+            let extent = match class.extent(rule, kernel) {
+                Extent::Judged if by_design.contains(&rule) => Extent::Weakly(Reason::OwnEntries),
+                extent => extent,
+            };
+            extents.get_or_default(extent).extend(ids);
         }
         for (extent, mut processors) in extents {
             sort::by_number(&mut processors, |id| id.index.into());

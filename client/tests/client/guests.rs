@@ -405,6 +405,90 @@ fn other_systems_select_programs_from_the_local_table_and_leave_the_direction() 
     }
 }
 
+/// What the rule says of four processors, or the first of them, with these entry points.
+fn of_entries(entries: &[u64]) -> (Vec<FindingId>, Extent) {
+    let mut snapshot = guests();
+    snapshot.processors.truncate(entries.len());
+    snapshot.active_processors = None;
+    for (index, entry) in entries.iter().enumerate() {
+        capture(&mut snapshot, index).vmsave.system_call.lstar = *entry;
+    }
+    snapshot.modules.clear();
+    let found = check(&snapshot).findings.into_iter();
+    let told = extent(&snapshot, FindingId::LstarDiffers, 0);
+    assert!(!check(&snapshot).is_complete());
+    let findings = Judge::default().as_windows().judge(&snapshot).findings;
+    let mut ids = findings.iter().map(|finding| finding.id);
+    assert!(ids.any(|id| id == FindingId::LstarDiffers));
+    (found.map(|finding| finding.id).collect(), told)
+}
+
+#[test]
+fn an_entry_point_for_each_processor_is_judged_weakly_where_it_may_be_by_design() {
+    let own = (Vec::new(), Extent::Weakly(Reason::OwnEntries));
+    let differs = (vec![FindingId::LstarDiffers], Extent::Judged);
+    // Linux' entry areas, each with the trampoline at one offset.
+    let linux = |index: u64| 0xFFFF_FE00_0000_6000 + index * 0x3_B000;
+    assert_eq!(of_entries(&[0, 1, 2, 3].map(linux)), own);
+    assert_eq!(of_entries(&[0, 1].map(linux)), own);
+    // Xen's stubs: a page for each processor from the end, 128 bytes further in the page each time.
+    let xen = |index: u64| 0xFFFF_82D0_7FFE_0000 - (index + 1) * 0x1000 + index % 32 * 0x80;
+    assert_eq!(of_entries(&[0, 1, 2, 3].map(xen)), own);
+    assert_eq!(of_entries(&[30, 31, 32, 33].map(xen)), own);
+    assert_eq!(of_entries(&[0, 1].map(xen)), own);
+    // One that is not like the others, one that two share, and one of two that may be a hook.
+    assert_eq!(
+        of_entries(&[linux(0), linux(1), linux(2), linux(3) + 0x40]),
+        differs
+    );
+    assert_eq!(
+        of_entries(&[xen(0), xen(1), xen(2), xen(3) + 0x40]),
+        differs
+    );
+    assert_eq!(
+        of_entries(&[linux(0), linux(1), linux(1), linux(3)]),
+        differs
+    );
+    assert_eq!(
+        of_entries(&[0xFFFF_FFFF_81E0_0000, 0xFFFF_FFFF_C0A0_1000]),
+        differs
+    );
+    let (found, _) = of_entries(&[linux(0), linux(1), linux(2), 0x7FF6_1234_6000]);
+    assert!(found.contains(&FindingId::LstarDiffers));
+    // A snapshot of the driver is of Windows.
+    let mut snapshot = healthy();
+    for index in 0..4 {
+        let registers = &mut capture(&mut snapshot, index).vmsave.system_call;
+        registers.lstar += u64::try_from(index).unwrap() * 0x1000;
+    }
+    finding(&snapshot, FindingId::LstarDiffers);
+}
+
+#[test]
+fn a_guest_that_does_not_use_gs_is_not_judged_by_it() {
+    let mut snapshot = guests();
+    for index in [0, 2] {
+        let state = &mut capture(&mut snapshot, index).vmsave;
+        (state.gs.base, state.system_call.kernel_gs_base) = (0, 0);
+    }
+    assert_eq!(check(&snapshot).findings, []);
+    for rule in [FindingId::GsBaseShared, FindingId::GsBaseOutsideKernel] {
+        let unused = Extent::Not(Reason::NoGsBase);
+        assert_eq!(extent(&snapshot, rule, 0), unused);
+        assert_eq!(extent(&snapshot, rule, 1), Extent::Judged);
+    }
+    let findings = Judge::default().as_windows().judge(&snapshot).findings;
+    let ids: Vec<FindingId> = findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(
+        ids,
+        [FindingId::GsBaseShared, FindingId::GsBaseOutsideKernel]
+    );
+    // A program's base is one, and the kernel's is missing.
+    let state = &mut capture(&mut snapshot, 2).vmsave;
+    state.system_call.kernel_gs_base = USER_BASE;
+    finding(&snapshot, FindingId::GsBaseOutsideKernel);
+}
+
 #[test]
 fn what_a_page_lacks_of_a_snapshot_of_the_driver_is_said_for_what_it_is() {
     let snapshot = guests();
