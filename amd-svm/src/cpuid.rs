@@ -75,11 +75,14 @@ pub struct SvmFeatures {
     pub flush_by_asid: bool,
     /// Intercepts are decoded by the processor.
     pub decode_assists: bool,
-    #[bits(2)]
-    __: u8,
+    /// Performance counters are virtualised.
+    pub performance_counter_virtualization: bool,
+    __: bool,
     /// Intercept of PAUSE can be filtered.
     pub pause_filter: bool,
-    __: bool,
+    /// Microcode patches are encrypted. The processor programming references of family 17h have
+    /// this bit, which the APM reserves.
+    pub encrypted_microcode_patch: bool,
     /// The filter of PAUSE has a threshold.
     pub pause_filter_threshold: bool,
     /// Advanced virtual interrupt controller.

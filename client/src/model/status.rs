@@ -1,5 +1,7 @@
 //! Whether VMSAVE is possible on every processor, and what the answer rests on.
 
+use std::borrow::Cow;
+
 use amd_svm::cpuid::{SvmFeatures, SvmIdentity};
 use amd_svm::msr::Efer;
 
@@ -38,35 +40,52 @@ pub struct ProcessorStatus {
     pub result: Option<Result<(), Unavailable>>,
 }
 
-type IsPresent = fn(&SvmFeatures) -> bool;
-
-/// SVM's features by the names that the APM gives them (volume 3, appendix E, `8000_000A`).
-const FEATURES: [(&str, IsPresent); 17] = [
-    ("NP", SvmFeatures::nested_paging),
-    ("LbrVirt", SvmFeatures::lbr_virtualization),
-    ("SVML", SvmFeatures::svm_lock),
-    ("NRIPS", SvmFeatures::next_rip_save),
-    ("TscRateMsr", SvmFeatures::tsc_rate_msr),
-    ("VmcbClean", SvmFeatures::vmcb_clean),
-    ("FlushByAsid", SvmFeatures::flush_by_asid),
-    ("DecodeAssists", SvmFeatures::decode_assists),
-    ("PauseFilter", SvmFeatures::pause_filter),
-    ("PauseFilterThreshold", SvmFeatures::pause_filter_threshold),
-    ("AVIC", SvmFeatures::avic),
-    ("VMSAVEvirt", SvmFeatures::virtual_vmsave_vmload),
-    ("VGIF", SvmFeatures::virtual_gif),
-    ("GMET", SvmFeatures::guest_mode_execute_trap),
-    ("x2AVIC", SvmFeatures::x2avic),
-    ("SpecCtrl", SvmFeatures::spec_ctrl),
-    ("SvmeAddrChk", SvmFeatures::address_check),
+/// SVM's features by the names that AMD gives their bits (APM volume 3, appendix E, `8000_000A`); empty
+/// where a bit is reserved.
+const FEATURES: [&str; 32] = [
+    "NP",
+    "LbrVirt",
+    "SVML",
+    "NRIPS",
+    "TscRateMsr",
+    "VmcbClean",
+    "FlushByAsid",
+    "DecodeAssists",
+    "PmcVirt",
+    "",
+    "PauseFilter",
+    "EncryptedMcodePatch",
+    "PauseFilterThreshold",
+    "AVIC",
+    "",
+    "VMSAVEvirt",
+    "VGIF",
+    "GMET",
+    "x2AVIC",
+    "SSSCheck",
+    "SpecCtrl",
+    "ROGPT",
+    "",
+    "HOST_MCE_OVERRIDE",
+    "TlbiCtl",
+    "VNMI",
+    "IbsVirt",
+    "ExtLvtAvicAccessChg",
+    "SvmeAddrChk",
+    "BusLockThreshold",
+    "IdleHltIntercept",
+    "EnhancedShutdownIntercept",
 ];
 
-/// The names of the features that are present.
-pub(crate) fn feature_names(features: SvmFeatures) -> impl Iterator<Item = &'static str> {
-    FEATURES
-        .into_iter()
-        .filter(move |(_, present)| present(&features))
-        .map(|(name, _)| name)
+/// The names of the features that are present, and `bit n` of those that have none.
+pub(crate) fn feature_names(features: SvmFeatures) -> Vec<Cow<'static, str>> {
+    let all = (0_u32..).zip(FEATURES);
+    all.filter(|(bit, _)| u32::from(features) >> bit & 1 == 1)
+        .map(|(bit, name)| match name {
+            "" => format!("bit {bit}").into(),
+            name => name.into(),
+        })
+        .collect()
 }
 
 impl Status {
@@ -128,12 +147,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_feature_has_a_bit_and_a_name_of_its_own() {
-        let names: Vec<Vec<_>> = (0..u32::BITS)
-            .map(|bit| feature_names(SvmFeatures::from(1 << bit)).collect())
-            .collect();
-        assert!(names.iter().all(|names| names.len() <= 1));
-        let in_order: Vec<_> = names.into_iter().flatten().collect();
-        assert_eq!(in_order, FEATURES.map(|(name, _)| name));
+    fn every_bit_that_is_not_reserved_has_a_name_of_its_own() {
+        for bit in 0..u32::BITS {
+            let features = SvmFeatures::from(1 << bit);
+            let names = feature_names(features);
+            let is_feature = format!("{features:?}").contains("true");
+            assert_eq!(names != [format!("bit {bit}")], is_feature, "{names:?}");
+        }
+        let mut names = feature_names(SvmFeatures::from(u32::MAX));
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 32);
     }
 }

@@ -1,5 +1,7 @@
 //! A status in JSON.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::Hex;
@@ -33,7 +35,7 @@ struct ProcessorMembers<'a> {
 struct SvmMembers {
     revision: u8,
     asids: u32,
-    features: Vec<&'static str>,
+    features: Vec<Cow<'static, str>>,
     feature_bits: Hex<u32>,
 }
 
@@ -58,7 +60,7 @@ impl<'a> From<&'a ProcessorStatus> for ProcessorMembers<'a> {
             svm: processor.svm.map(|svm| SvmMembers {
                 revision: svm.revision,
                 asids: svm.asids,
-                features: feature_names(svm.features).collect(),
+                features: feature_names(svm.features),
                 feature_bits: Hex(svm.features.into()),
             }),
             efer: processor.efer.map(|efer| Hex(efer.into())),

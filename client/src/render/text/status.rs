@@ -105,7 +105,7 @@ fn identity(svm: SvmIdentity) -> String {
 }
 
 fn features(svm: SvmIdentity) -> String {
-    let names: Vec<_> = feature_names(svm.features).collect();
+    let names = feature_names(svm.features);
     if names.is_empty() {
         "none".to_owned()
     } else {
