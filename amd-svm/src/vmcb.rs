@@ -31,7 +31,7 @@ pub use event::{Event, EventError, EventKind};
 pub use exception::Exception;
 pub use exit::{
     AvicIncompleteIpi, AvicNoAcceleration, Exit, IoAccess, IpiFailure, NestedPageFault,
-    PageFaultCode, RegisterAccess, TaskSwitch,
+    PageFaultCode, RegisterAccess, Smi, SmiAccess, TaskSwitch,
 };
 pub use exit_code::{ExitCode, ExitKind};
 pub use extensions::{NestedControl, VirtualizationExtensions};

@@ -3,10 +3,12 @@
 mod avic;
 mod fault;
 mod io;
+mod smi;
 
 pub use avic::{AvicIncompleteIpi, AvicNoAcceleration, IpiFailure};
 pub use fault::{NestedPageFault, PageFaultCode};
 pub use io::IoAccess;
+pub use smi::{Smi, SmiAccess};
 
 use super::{ControlArea, Exception, ExitCode, ExitKind};
 
@@ -83,6 +85,16 @@ pub enum Exit {
         /// The linear address; 0 without decode assists.
         address: u64,
     },
+    /// `INVPCID`. Source: APM volume 3, `INVPCID`, and how Linux' KVM reads the two words.
+    Invpcid {
+        /// What is invalidated: 0 an address of a context, 1 a context, 2 all contexts with global
+        /// translations, 3 all contexts without them.
+        kind: u64,
+        /// The linear address of the descriptor.
+        descriptor: u64,
+    },
+    /// An SMI.
+    Smi(Smi),
     /// A task switch.
     TaskSwitch(TaskSwitch),
     /// A page fault of the nested tables.
@@ -141,6 +153,11 @@ impl Exit {
                 vector: info_1.to_le_bytes()[0],
             },
             ExitCode::INVLPG => Self::Invlpg { address: info_1 },
+            ExitCode::INVPCID => Self::Invpcid {
+                kind: info_2,
+                descriptor: info_1,
+            },
+            ExitCode::SMI => Self::Smi(Smi::new(info_1, info_2)),
             ExitCode::TASK_SWITCH => Self::TaskSwitch(TaskSwitch::new(info_1, info_2)),
             ExitCode::NPF => Self::NestedPageFault(NestedPageFault {
                 code: PageFaultCode::from_bits(info_1),

@@ -109,6 +109,34 @@ fn exits_of_the_virtual_interrupt_controller_have_their_words() {
 }
 
 #[test]
+fn an_smi_tells_where_it_comes_from_and_what_it_interrupted() {
+    let smi = |external, machine_check| {
+        Exit::Smi(Smi {
+            external,
+            machine_check,
+            access: None,
+        })
+    };
+    assert_eq!(exit(0x62, 0, 7), smi(false, false));
+    assert_eq!(exit(0x62, 0x03F8_0211, 7), smi(true, false));
+    assert_eq!(exit(0x62, 2, 7), smi(false, true));
+    let Exit::Smi(Smi {
+        access: Some(access),
+        ..
+    }) = exit(0x62, 0x03F8_5A1F_0000_1000, 0x7C00)
+    else {
+        panic!("an SMI during an access");
+    };
+    assert!(access.io.is_in() && access.io.string() && access.io.repeated());
+    assert!(access.io.address_64() && access.trap_flag);
+    assert_eq!(
+        (access.io.port(), access.io.bytes(), access.io.segment()),
+        (0x3F8, 1, 4)
+    );
+    assert_eq!((access.breakpoints, access.rip), (5, 0x7C00));
+}
+
+#[test]
 fn other_exits_keep_their_codes() {
     assert_eq!(exit(0x72, 7, 7), Exit::Other(ExitCode::CPUID));
     assert_eq!(
@@ -116,6 +144,11 @@ fn other_exits_keep_their_codes() {
         Exit::SoftwareInterrupt { vector: 0x80 }
     );
     assert_eq!(exit(0x79, 0x8000, 0), Exit::Invlpg { address: 0x8000 });
+    let invpcid = Exit::Invpcid {
+        kind: 2,
+        descriptor: 0xFFFF_C900_0012_3F58,
+    };
+    assert_eq!(exit(0xA2, 0xFFFF_C900_0012_3F58, 2), invpcid);
     assert_eq!(exit(0x8F, 0x500, 0), Exit::EferWriteTrap { value: 0x500 });
     assert_eq!(exit(0x500, 0, 0), Exit::Other(ExitCode(0x500)));
     let refused = Exit::Other(ExitCode(0xFFFF_FFFF));

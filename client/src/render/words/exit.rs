@@ -1,6 +1,6 @@
 //! An exit's information in words.
 
-use amd_svm::vmcb::{Exit, IoAccess, PageFaultCode, RegisterAccess};
+use amd_svm::vmcb::{Exit, IoAccess, PageFaultCode, RegisterAccess, Smi};
 
 /// Names of the general registers by their numbers.
 const REGISTERS: [&str; 16] = [
@@ -26,6 +26,17 @@ pub(super) fn words(exit: Exit) -> Option<String> {
         Exit::MsrWrite => "WRMSR, to the register whose number is in RCX".to_owned(),
         Exit::SoftwareInterrupt { vector } => format!("INT {vector:#x}"),
         Exit::Invlpg { address } => format!("of {address:#x}"),
+        Exit::Invpcid { kind, descriptor } => {
+            let of = match kind {
+                0 => "an address of a context",
+                1 => "a context",
+                2 => "all contexts, with global translations",
+                3 => "all contexts, without global translations",
+                _ => "a reserved kind",
+            };
+            format!("type {kind:#x} ({of}), the descriptor is at {descriptor:#x}")
+        }
+        Exit::Smi(smi) => of_smi(smi),
         Exit::TaskSwitch(switch) => {
             let by = match (switch.by_iret, switch.by_far_jump) {
                 (true, _) => " by IRET",
@@ -73,6 +84,19 @@ fn debug_register(access: RegisterAccess) -> Option<String> {
     } else {
         format!("MOV with {name}")
     })
+}
+
+fn of_smi(smi: Smi) -> String {
+    let source = if smi.external { "external" } else { "internal" };
+    let check = if smi.machine_check {
+        ", for a machine check"
+    } else {
+        ""
+    };
+    let access = smi.access.map_or(String::new(), |access| {
+        format!("; during {}, at {:#x}", io(access.io), access.rip)
+    });
+    format!("{source}{check}{access}")
 }
 
 fn io(access: IoAccess) -> String {
@@ -156,5 +180,14 @@ mod tests {
         assert_eq!(told(0x27, 3, 0), "MOV with RBX");
         assert_eq!(told(0x4D, 0x10, 0), "error code 0x10");
         assert_eq!(told(0x72, 0, 0), "");
+        assert_eq!(
+            told(0xA2, 0xFFFF_C900_0012_3F58, 2),
+            "type 0x2 (all contexts, with global translations), the descriptor is at 0xffffc90000123f58"
+        );
+        assert_eq!(told(0x62, 0x03F8_0211, 0), "external");
+        assert_eq!(
+            told(0x62, 0x00B2_0012_0000_0002, 0x7C00),
+            "internal, for a machine check; during OUT to port 0xb2, 1 byte, at 0x7c00"
+        );
     }
 }
