@@ -104,7 +104,8 @@ pub struct ControlArea {
     reserved_122: [u8; 18],
     /// `UPDATE_IRR`: bit 0 has VMRUN hand `requested_interrupts` to the guest.
     pub update_irr: u32,
-    /// Features that an SEV guest may have.
+    /// Features that an SEV guest may have, as [`SevFeatures`](super::SevFeatures) has them, where
+    /// [`ALLOWED_SEV_FEATURES_ENABLED`](Self::ALLOWED_SEV_FEATURES_ENABLED) is set.
     pub allowed_sev_features: u64,
     /// Features that an SEV guest has.
     pub guest_sev_features: u64,
@@ -167,6 +168,12 @@ const _: () = {
 };
 
 impl ControlArea {
+    /// The bit of `allowed_sev_features` by which the others count: VMRUN refuses a guest that has
+    /// another feature then.
+    ///
+    /// Source: APM volume 2, section 15.36.20 and appendix B, table B-1 (`ALLOWED_SEV_FEATURES_EN`).
+    pub const ALLOWED_SEV_FEATURES_ENABLED: u64 = 1 << 63;
+
     /// Zeros: nothing exits, nothing is virtualised, and VMRUN refuses it until `intercepts_2` has
     /// `vmrun` and `asid` is not 0.
     #[must_use]

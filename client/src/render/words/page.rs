@@ -6,8 +6,8 @@ use amd_svm::registers::{Cr0, Cr4};
 use amd_svm::segment::SegmentAttributes;
 use amd_svm::vmcb::fields::Field;
 use amd_svm::vmcb::{
-    AvicPhysicalTable, CleanBits, Event, Exception, Exit, ExitCode, ExitKind, InterruptShadow,
-    NestedControl, ReturnPredictor, SevFeatures, TlbControl, VirtualInterrupt,
+    AvicPhysicalTable, CleanBits, ControlArea, Event, Exception, Exit, ExitCode, ExitKind,
+    InterruptShadow, NestedControl, ReturnPredictor, SevFeatures, TlbControl, VirtualInterrupt,
     VirtualizationExtensions,
 };
 
@@ -62,6 +62,14 @@ pub(crate) fn field(name: &str, value: u64, page: &Page) -> Option<String> {
             printed(&VirtualizationExtensions::from(bits))
         }),
         "clean_bits" => flags(value, &|bits| printed(&CleanBits::from(lower(bits)))),
+        "allowed_sev_features" if value & ControlArea::ALLOWED_SEV_FEATURES_ENABLED != 0 => {
+            let allowed = field(
+                name,
+                value ^ ControlArea::ALLOWED_SEV_FEATURES_ENABLED,
+                page,
+            );
+            join(["enabled".to_owned(), allowed.unwrap_or_default()])
+        }
         "allowed_sev_features" | "guest_sev_features" | "sev_features" => {
             flags(value, &|bits| printed(&SevFeatures::from(bits)))
         }
@@ -199,6 +207,14 @@ mod tests {
             ),
             ("efer", 1 << 19, "bit 19"),
             ("clean_bits", 1 << 13, "bit 13"),
+            ("allowed_sev_features", 1 << 63, "enabled"),
+            (
+                "allowed_sev_features",
+                1 << 63 | 1 << 62 | 1,
+                "enabled, secure nested paging, bit 62",
+            ),
+            ("allowed_sev_features", 1, "secure nested paging"),
+            ("guest_sev_features", 1 << 63, "bit 63"),
             ("interrupt_shadow", 0b101, "shadow, bit 2"),
             ("nested_control", 1 << 8 | 1, "nested paging, bit 8"),
             (
