@@ -383,9 +383,12 @@ pub enum FileError {
     /// The snapshot cannot be written as pages.
     #[error(
         "a file of pages cannot say that processor {0} has none: save JSON, or name the other \
-         processors with -p"
+         processors with -p, whose pages are numbered from 0 then"
     )]
     NoPage(ProcessorId),
+    /// The driver hid values, and zeros would stand for them in pages.
+    #[error("a file of pages cannot say that values of processor {0} are hidden: save JSON")]
+    HiddenValues(ProcessorId),
 }
 
 impl FileError {

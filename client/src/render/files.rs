@@ -20,8 +20,9 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// [`FileError::NoPage`] if a processor has no capture, [`FileError::UnknownBytes`] if it was
-    /// read from a dump that has not the whole page.
+    /// [`FileError::NoPage`] if a processor has no capture, [`FileError::HiddenValues`] if the driver
+    /// hid some of its values, [`FileError::UnknownBytes`] if it was read from a dump that has not the
+    /// whole page.
     pub fn to_pages(&self) -> Result<Vec<u8>, FileError> {
         let mut bytes = Vec::with_capacity(self.processors.len() * VMCB_SIZE);
         for processor in &self.processors {
@@ -29,6 +30,14 @@ impl Snapshot {
                 .result
                 .as_ref()
                 .map_err(|_| FileError::NoPage(processor.id))?;
+            // A zero there would be read as the register's.
+            if self
+                .redacted
+                .iter()
+                .any(|field| self.hides(*field, capture))
+            {
+                return Err(FileError::HiddenValues(processor.id));
+            }
             bytes.extend_from_slice(&page(processor.id, capture)?);
         }
         Ok(bytes)

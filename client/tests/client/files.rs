@@ -9,7 +9,7 @@ use client::{CaptureDetails, Field, KernelModule, ProcessorSnapshot, Snapshot, U
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use protocol::{Outcome, RefusedPage, SnapshotRecord};
+use protocol::{Outcome, RefusedPage, ReplyHeader, SnapshotRecord};
 use zerocopy::FromBytes;
 
 use crate::fake::Driver;
@@ -132,6 +132,49 @@ fn pages_are_the_bytes_that_vmsave_left() {
     );
 }
 
+#[test]
+fn pages_cannot_say_what_is_hidden() {
+    let folder = Folder::new();
+    let path = folder.path("a.vmcb");
+    let mut driver = Driver::with_processors(3);
+    driver.flags = ReplyHeader::REDACTED;
+    for index in 0..3 {
+        driver.snapshot(index).redact();
+    }
+    let ran = run(&["save", "--raw", &path], &mut driver);
+    assert_eq!((ran.exit, ran.stdout.as_str()), (8, ""));
+    let told = "cannot say that values of processor 0 (0:0) are hidden: save JSON";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(!std::path::Path::new(&path).exists());
+    let hidden = "tests/cases/redacted.json";
+    let ran = run(&["save", "--raw", "--from", hidden, &path], &mut driver);
+    assert_eq!(ran.exit, 8, "{}", ran.stderr);
+}
+
+#[test]
+fn pages_that_are_numbered_anew_are_told() {
+    let folder = Folder::new();
+    let path = folder.path("a.vmcb");
+    let mut driver = Driver::with_processors(4);
+    for (list, told) in [
+        ("0-3", ""),
+        ("0-1", ""),
+        (
+            "0,2-3",
+            "client: processors 0,2-3 are pages 0-2 of the file\n",
+        ),
+        ("1-3", "client: processors 1-3 are pages 0-2 of the file\n"),
+        ("3", "client: processor 3 is page 0 of the file\n"),
+    ] {
+        let save = ["save", "--raw", "--force", "-p", list, &path];
+        let ran = run(&save, &mut driver);
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, told));
+        assert_eq!(output(&[&save[..], &["--quiet"]].concat(), &mut driver), "");
+    }
+    let json = folder.path("a.json");
+    assert_eq!(output(&["save", "-p", "3", &json], &mut driver), "");
+}
+
 fn reason() -> impl Strategy<Value = Unavailable> {
     let msr = prop::sample::select(Msr::ALL.to_vec()).prop_map(Step::Read);
     let fixed = [
@@ -241,7 +284,9 @@ proptest! {
     #[test]
     fn what_vmsave_stored_survives_the_way_through_pages(snapshot in snapshot()) {
         let Ok(pages) = snapshot.to_pages() else {
-            prop_assert!(snapshot.processors.iter().any(|one| one.result.is_err()));
+            let hides = |capture| snapshot.redacted.iter().any(|field| snapshot.hides(*field, capture));
+            let mut results = snapshot.processors.iter().map(|one| one.result.as_ref());
+            prop_assert!(results.any(|one| one.map_or(true, hides)));
             return Ok(());
         };
         let read = Snapshot::parse(&pages).unwrap();

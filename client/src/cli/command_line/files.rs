@@ -17,7 +17,10 @@ pub(crate) struct SaveOptions {
     #[arg(long, verbatim_doc_comment)]
     pub(crate) force: bool,
     /// Write the bare VMCB pages, 4096 bytes per processor
-    #[arg(long)]
+    ///
+    /// Pages are numbered from 0, whichever processors they are of. Where
+    /// values are hidden none is written.
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) raw: bool,
     /// Leave out the host's name and all true addresses
     #[arg(long)]

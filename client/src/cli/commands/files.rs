@@ -7,7 +7,7 @@ use std::{fs, io};
 use super::{Origin, answer};
 use crate::cli::command_line::{ReportOptions, SaveOptions};
 use crate::cli::run::{Answer, Streams};
-use crate::model::{Error, FileError, Snapshot};
+use crate::model::{Error, FileError, Snapshot, fold};
 use crate::{checks, render};
 
 pub(super) fn save(
@@ -29,7 +29,24 @@ pub(super) fn save(
         snapshot.to_json()?.into_bytes()
     };
     write(&options.file, &bytes, streams)?;
-    Ok(answer(String::new(), &machine, &snapshot, &mut origin))
+    let mut answer = answer(String::new(), &machine, &snapshot, &mut origin);
+    if options.raw {
+        answer.notes.extend(numbering(&snapshot));
+    }
+    Ok(answer)
+}
+
+/// Which pages of a file are whose, where they do not have the numbers of their processors.
+fn numbering(snapshot: &Snapshot) -> Option<String> {
+    let ids = || snapshot.processors.iter().map(|one| one.id);
+    if ids().zip(0..).all(|(id, page)| id.index == page) {
+        return None;
+    }
+    let place = fold::processors(ids());
+    Some(match snapshot.processors.len() {
+        1 => format!("{place} is page 0 of the file"),
+        pages => format!("{place} are pages 0-{} of the file", pages - 1),
+    })
 }
 
 pub(super) fn report(
