@@ -12,6 +12,7 @@ use std::fmt;
 use self::images::Images;
 use self::processors::{Pair, capture, line_up};
 use self::subject::{Outcome, Subject};
+use super::sorted;
 use crate::model::field::Kind;
 use crate::model::fold;
 use crate::model::{Field, ProcessorId, Snapshot};
@@ -35,7 +36,11 @@ pub struct Diff {
     pub changes: Vec<Change>,
     /// What became of processors that have a capture in one snapshot only.
     pub processors: Vec<ProcessorChange>,
-    /// Another kernel: its image before and after. Its entry points are not compared by offset.
+    /// Processors on which VMSAVE and what was read without it contradict each other in other fields
+    /// than before: the fields, with commas, or `none`.
+    pub contradictions: Vec<ProcessorChange>,
+    /// Another kernel: its image before and after. Entry points in it are not compared, but for whether
+    /// processors still agree.
     pub kernel: Option<[String; 2]>,
     /// Whether the kernel was loaded at another address: addresses are compared by their place and
     /// their shape then.
@@ -65,7 +70,7 @@ pub struct Change {
     pub after_place: Option<String>,
 }
 
-/// Processors that have a capture in one snapshot only, or refused for another reason.
+/// What is said of processors as a whole, and is another in either snapshot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProcessorChange {
     /// The processors.
@@ -118,6 +123,10 @@ pub enum Lack {
     OneSided,
     /// It is an address outside all modules, and one of the snapshots is anonymous.
     Anonymous,
+    /// One of the snapshots alone has what was read without VMSAVE, or a list of contradictions.
+    OneWitness,
+    /// It is an entry point in kernels of two builds.
+    OtherBuild,
 }
 
 impl Lack {
@@ -134,6 +143,8 @@ impl Lack {
             Self::NotRecorded => "not-recorded",
             Self::OneSided => "in-one-snapshot-only",
             Self::Anonymous => "anonymous",
+            Self::OneWitness => "witness-in-one-snapshot-only",
+            Self::OtherBuild => "another-build",
         }
     }
 
@@ -143,6 +154,7 @@ impl Lack {
         match self {
             Self::Encrypted | Self::Empty => "registers on ",
             Self::Vmsa => "control area on ",
+            Self::OneWitness => "contradictions on ",
             _ => "",
         }
     }
@@ -160,6 +172,8 @@ impl fmt::Display for Lack {
             Self::NotRecorded => "not in what the source prints",
             Self::OneSided => "in one snapshot only",
             Self::Anonymous => "made up in an anonymous snapshot",
+            Self::OneWitness => "read without VMSAVE in one snapshot only",
+            Self::OtherBuild => "the kernel is of another build",
         })
     }
 }
@@ -192,11 +206,14 @@ impl Diff {
     pub fn compare(before: &Snapshot, after: &Snapshot, comparison: &Comparison) -> Self {
         let pairs = line_up(before, after);
         let sides = [before, after];
+        let (contradictions, one_witness) = processors::contradictions(sides, &pairs, comparison);
         let mut diff = Self {
             processors: processors::changes(&pairs),
+            contradictions,
             not_compared: processors::lacks(sides, &pairs, comparison),
             ..Self::default()
         };
+        diff.lacks(None, Lack::OneWitness, one_witness);
         let images = Images::of(before, after);
         if !comparison.raw {
             diff.is_relocated = images.is_relocated;
@@ -225,6 +242,7 @@ impl Diff {
         let mut changes = Vec::new();
         let mut forms = Vec::new();
         let mut lacks = Vec::new();
+        let mut in_builds = Vec::new();
         for (id, [one, other]) in pairs {
             let (Some(one), Some(other)) = (capture(*one), capture(*other)) else {
                 continue;
@@ -236,8 +254,10 @@ impl Diff {
                 Outcome::SameForm => forms.push(*id),
                 Outcome::Changed(values) => changes.push((values, *id)),
                 Outcome::NotCompared(lack) => lacks.push((lack, *id)),
+                Outcome::OtherBuild(values) => in_builds.push((values, *id)),
             }
         }
+        let as_before = agreeing(in_builds, &mut changes);
         self.tell(field, sides, changes);
         if !forms.is_empty() {
             self.same_in_canonical_form.push(Form {
@@ -245,13 +265,21 @@ impl Diff {
                 processors: forms,
             });
         }
-        let lacks = fold::by_value(lacks).into_iter();
-        self.not_compared
-            .extend(lacks.map(|(lack, processors)| NotCompared {
-                field: Some(field),
+        for (lack, processors) in fold::by_value(lacks) {
+            self.lacks(Some(field), lack, processors);
+        }
+        self.lacks(Some(field), Lack::OtherBuild, as_before);
+    }
+
+    /// Notes what was not compared on processors, if there are any.
+    fn lacks(&mut self, field: Option<Field>, lack: Lack, processors: Vec<ProcessorId>) {
+        if !processors.is_empty() {
+            self.not_compared.push(NotCompared {
+                field,
                 lack,
                 processors,
-            }));
+            });
+        }
     }
 
     /// Tells of values that differ, once for all processors on which both sides are the same.
@@ -282,15 +310,16 @@ impl Diff {
             ids.any(|id| shown.iter().any(|one| one.index == id.index))
         };
         self.changes.retain(|change| is_shown(&change.processors));
-        self.processors
-            .retain(|change| is_shown(&change.processors));
+        for changes in [&mut self.processors, &mut self.contradictions] {
+            changes.retain(|change| is_shown(&change.processors));
+        }
         all - self.count()
     }
 
     /// Whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.processors.is_empty() && self.kernel.is_none()
+        self.count() == 0
     }
 
     /// Whether everything that was to be compared was compared.
@@ -302,6 +331,35 @@ impl Diff {
     /// How many differences there are, equal ones of several processors being one.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.changes.len() + self.processors.len() + usize::from(self.kernel.is_some())
+        self.changes.len()
+            + self.processors.len()
+            + self.contradictions.len()
+            + usize::from(self.kernel.is_some())
     }
+}
+
+/// What entry points in kernels of two builds tell: nothing by themselves, and something where
+/// processors that have one value in one snapshot have several in the other. Those that are not with
+/// the majority changed then, or all without one; the others are returned.
+fn agreeing(
+    values: Vec<([u64; 2], ProcessorId)>,
+    changes: &mut Vec<([u64; 2], ProcessorId)>,
+) -> Vec<ProcessorId> {
+    let folded = fold::by_value(values);
+    let mut agreeing = Vec::new();
+    for (values, ids) in &folded {
+        let is_usual = |side: usize| {
+            let agreed = folded
+                .iter()
+                .filter(|(other, _)| other[side] == values[side]);
+            let agreed: usize = agreed.map(|(_, ids)| ids.len()).sum();
+            2 * ids.len() > agreed
+        };
+        if is_usual(0) && is_usual(1) {
+            agreeing.extend(ids);
+        } else {
+            changes.extend(ids.iter().map(|id| (*values, *id)));
+        }
+    }
+    sorted(agreeing)
 }

@@ -22,7 +22,9 @@ impl Device for &mut Moving {
             return Err(DeviceError::NotFound);
         }
         if self.0.requests.len() == 2 {
-            self.0.snapshot(1).state.system_call.lstar += 0x40;
+            let record = self.0.snapshot(1);
+            record.state.system_call.lstar += 0x40;
+            record.witness.system_call.lstar += 0x40;
         }
         self.0.snapshot(0).tsc += 1;
         (&mut self.0).control(code, input, output)
@@ -255,7 +257,21 @@ fn another_kernel_has_its_line() {
     let told = "another kernel: ntoskrnl.exe of 0x1047000 bytes -> ntoskrnl.exe of 0x1048000 bytes";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
     let ran = watch_device(&mut machine(), "2s", &["--jsonl"]);
-    let change: Value = serde_json::from_str(ran.stdout.lines().nth(1).unwrap()).unwrap();
+    let lines = ran.stdout.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (line, field) in lines[1..3].iter().zip(["lstar", "cstar"]) {
+        assert_eq!(
+            (&line["type"], &line["field"], &line["reason"]),
+            (
+                &json!("not-compared"),
+                &json!(field),
+                &json!("another-build")
+            )
+        );
+    }
+    let change = &lines[3];
     assert_eq!(
         (&change["type"], &change["field"], &change["new"]),
         (
@@ -265,6 +281,48 @@ fn another_kernel_has_its_line() {
         )
     );
     assert!(change.get("processor").is_none());
+}
+
+/// A machine on which RDMSR tells another LSTAR from the second snapshot on.
+struct Lying(Driver);
+
+impl Device for &mut Lying {
+    fn control(
+        &mut self,
+        code: u32,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, DeviceError> {
+        if self.0.requests.len() == 1 {
+            self.0.snapshot(0).witness.system_call.lstar += 0x40;
+        }
+        (&mut self.0).control(code, input, output)
+    }
+
+    fn kernel_modules(&mut self) -> Vec<KernelModule> {
+        self.0.modules.clone()
+    }
+}
+
+#[test]
+fn a_contradiction_that_begins_has_its_line() {
+    let machine = || Lying(Driver::with_processors(2));
+    let ran = watch_device(&mut machine(), "2s", &[]);
+    assert_eq!(ran.exit, 6);
+    let told = " s  contradictions of VMSAVE on processor 0: none -> lstar\n";
+    assert_eq!(ran.stdout.matches(told).count(), 1, "{}", ran.stdout);
+    let ran = watch_device(&mut machine(), "2s", &["--jsonl"]);
+    let change: Value = serde_json::from_str(ran.stdout.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (&change["type"], &change["field"], &change["processor"]),
+        (&json!("change"), &json!("contradictions"), &json!(0))
+    );
+    assert_eq!(
+        (&change["old"], &change["new"]),
+        (&json!("none"), &json!("lstar"))
+    );
+    let ran = watch_device(&mut machine(), "50ms", &["--columns", "star"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stdout);
 }
 
 #[cfg(unix)]

@@ -26,6 +26,8 @@ pub(super) enum Meaning {
     Other,
     /// One of them is a made-up address, which nothing but its place could be compared of.
     MadeUp,
+    /// Both are in the kernel, which is of another build.
+    OtherBuild,
 }
 
 impl Meaning {
@@ -84,10 +86,10 @@ impl<'a> Images<'a> {
             return match places {
                 [None, None] => self.without_place(field, values),
                 _ if before == after && self.is_unmoved(before) => Meaning::Same,
-                [Some(one), Some(other)] => {
-                    let in_kernels = one.0 && other.0;
-                    Meaning::of(one == other || in_kernels && self.is_other_build())
+                [Some((true, ..)), Some((true, ..))] if self.is_other_build() => {
+                    Meaning::OtherBuild
                 }
+                [Some(one), Some(other)] => Meaning::of(one == other),
                 _ => Meaning::Other,
             };
         }

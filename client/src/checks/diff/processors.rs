@@ -3,7 +3,7 @@
 use super::{Comparison, Lack, NotCompared, ProcessorChange};
 use crate::checks::sorted;
 use crate::model::table::Table;
-use crate::model::{Capture, Field, ProcessorId, ProcessorSnapshot, Snapshot, fold};
+use crate::model::{Capture, Disagreement, Field, ProcessorId, ProcessorSnapshot, Snapshot, fold};
 
 /// A processor in both snapshots, as far as they have it.
 pub(super) type Pair<'a> = [Option<&'a ProcessorSnapshot>; 2];
@@ -38,6 +38,58 @@ pub(super) fn changes(pairs: &[(ProcessorId, Pair)]) -> Vec<ProcessorChange> {
         let words = (standing(*before), standing(*after));
         (words.0 != words.1).then_some((words, *id))
     });
+    folded(told.collect())
+}
+
+/// Where VMSAVE and what was read without it began, or ceased, to contradict each other, and where
+/// one of the snapshots alone could tell.
+pub(super) fn contradictions(
+    [before, after]: [&Snapshot; 2],
+    pairs: &[(ProcessorId, Pair)],
+    comparison: &Comparison,
+) -> (Vec<ProcessorChange>, Vec<ProcessorId>) {
+    let fields = || {
+        let is_asked_for =
+            |field: &Field| comparison.fields.is_empty() || comparison.fields.contains(field);
+        Field::all().filter(move |field| field.is_stored() && is_asked_for(field))
+    };
+    let mut told = Vec::new();
+    let mut one_sided = Vec::new();
+    for (id, [one, other]) in pairs {
+        let (Some(one), Some(other)) = (capture(*one), capture(*other)) else {
+            continue;
+        };
+        let is_hidden = |field| before.hides(field, one) || after.hides(field, other);
+        let names = |all: Vec<Disagreement>| {
+            let is_there = |field: &Field| all.iter().any(|found| found.field == *field);
+            let there = fields().filter(|field| is_there(field) && !is_hidden(*field));
+            let names: Vec<_> = there.map(Field::name).collect();
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(",")
+            }
+        };
+        match (
+            before.disagreements(*id, one),
+            after.disagreements(*id, other),
+        ) {
+            (Some(one), Some(other)) => {
+                let words = (names(one), names(other));
+                if words.0 != words.1 {
+                    told.push((words, *id));
+                }
+            }
+            (None, None) => {}
+            _ if fields().next().is_none() => {}
+            _ => one_sided.push(*id),
+        }
+    }
+    (folded(told), one_sided)
+}
+
+/// The same of several processors, told once.
+fn folded(told: Vec<((String, String), ProcessorId)>) -> Vec<ProcessorChange> {
     fold::by_value(told)
         .into_iter()
         .map(|((before, after), processors)| ProcessorChange {

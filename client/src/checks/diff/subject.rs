@@ -23,6 +23,8 @@ pub(super) enum Outcome {
     SameForm,
     Changed([u64; 2]),
     NotCompared(Lack),
+    /// Entry points in kernels of two builds.
+    OtherBuild([u64; 2]),
 }
 
 impl Subject {
@@ -117,6 +119,7 @@ impl Subject {
             _ if has_same_form() => Outcome::SameForm,
             Meaning::Other => Outcome::Changed(values),
             Meaning::MadeUp => Outcome::NotCompared(Lack::Anonymous),
+            Meaning::OtherBuild => Outcome::OtherBuild(values),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{indices, number};
-use crate::checks::{Diff, NotCompared};
+use crate::checks::{Diff, NotCompared, ProcessorChange};
 use crate::model::{Error, Field};
 
 #[derive(Serialize)]
@@ -13,6 +13,8 @@ struct DiffMembers<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     differences_elsewhere: usize,
     processors: Vec<ProcessorMembers<'a>>,
+    /// Fields in which VMSAVE is contradicted, with commas, or `none`.
+    contradictions: Vec<ProcessorMembers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<KernelMembers<'a>>,
     relocated: bool,
@@ -88,11 +90,14 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
             before_place: change.before_place.as_deref(),
             after_place: change.after_place.as_deref(),
         });
-        let processors = diff.processors.iter().map(|change| ProcessorMembers {
-            processors: indices(&change.processors),
-            before: &change.before,
-            after: &change.after,
-        });
+        let processors = |all: &'a [ProcessorChange]| {
+            let members = all.iter().map(|change| ProcessorMembers {
+                processors: indices(&change.processors),
+                before: &change.before,
+                after: &change.after,
+            });
+            members.collect()
+        };
         let forms = diff.same_in_canonical_form.iter().map(|form| FormMembers {
             field: form.field.name(),
             processors: indices(&form.processors),
@@ -100,7 +105,8 @@ impl<'a> From<&'a Diff> for DiffMembers<'a> {
         Self {
             changes: changes.collect(),
             differences_elsewhere: 0,
-            processors: processors.collect(),
+            processors: processors(&diff.processors),
+            contradictions: processors(&diff.contradictions),
             kernel: diff
                 .kernel
                 .as_ref()

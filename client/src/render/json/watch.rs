@@ -107,16 +107,21 @@ pub(crate) fn changes(moment: &Moment, diff: &Diff) -> Result<String, Error> {
             place: change.after_place.as_deref(),
         })
     });
-    let processors = diff.processors.iter().flat_map(|change| {
-        change.processors.iter().map(|id| Change {
-            processor: Some(id.into()),
-            field: "processor",
-            old: change.before.clone(),
-            new: change.after.clone(),
-            old_place: None,
-            place: None,
-        })
-    });
+    let processors = diff.processors.iter().map(|change| ("processor", change));
+    let contradictions = diff.contradictions.iter();
+    let contradictions = contradictions.map(|change| ("contradictions", change));
+    let processors = processors
+        .chain(contradictions)
+        .flat_map(|(field, change)| {
+            change.processors.iter().map(move |id| Change {
+                processor: Some(id.into()),
+                field,
+                old: change.before.clone(),
+                new: change.after.clone(),
+                old_place: None,
+                place: None,
+            })
+        });
     let kernel = diff.kernel.iter().map(|[before, after]| Change {
         processor: None,
         field: "kernel",

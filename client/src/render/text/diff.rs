@@ -1,7 +1,7 @@
 //! Differences as text: a line for each change, equal changes of several processors together.
 
 use super::colour::{Paint, Palette};
-use crate::checks::{Diff, NotCompared};
+use crate::checks::{Diff, NotCompared, ProcessorChange};
 use crate::model::{ProcessorId, fold, sort};
 use crate::render::{count, value};
 
@@ -113,10 +113,14 @@ pub(crate) fn change_lines(diff: &Diff, palette: Palette) -> Vec<String> {
         .kernel
         .iter()
         .map(|[before, after]| format!("another kernel: {}", arrow(before, after)));
-    let processors = diff.processors.iter().map(|change| {
+    let told = |what: &str, change: &ProcessorChange| {
         let place = fold::processors(change.processors.iter().copied());
-        format!("{place}: {}", arrow(&change.before, &change.after))
-    });
+        format!("{what}{place}: {}", arrow(&change.before, &change.after))
+    };
+    let processors = diff.processors.iter().map(|change| told("", change));
+    let what = "contradictions of VMSAVE on ";
+    let contradictions = diff.contradictions.iter().map(|change| told(what, change));
+    let processors = processors.chain(contradictions);
     let fields = diff.changes.iter().map(|change| {
         let print = |number, place: &Option<String>| {
             value::with_place(change.field, number, place.as_deref())

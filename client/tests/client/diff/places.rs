@@ -1,6 +1,6 @@
 //! Entry points are compared by their place, and what has none is not taken for the same.
 
-use client::{Comparison, Diff, Field, KernelModule, Lack, Snapshot};
+use client::{Comparison, Diff, Field, KernelModule, Lack, ProcessorId, Snapshot};
 
 use crate::fake::Driver;
 use crate::files::Folder;
@@ -80,6 +80,72 @@ fn a_double_of_the_kernel_is_not_the_kernel() {
     let mut after = with_double(snapshot(), 0, size - 0x1000);
     after.processors = snapshot().processors;
     assert_eq!(changed(&before, &after), []);
+}
+
+#[test]
+fn of_kernels_of_two_builds_nothing_but_agreement_is_compared() {
+    let mut before = snapshot();
+    for processor in &mut before.processors {
+        processor.result.as_mut().unwrap().witness = None;
+    }
+    let updated = |offsets: [u64; 3]| {
+        let mut after = restarted(before.clone());
+        after.modules[0].size += 0x3000;
+        for (processor, offset) in after.processors.iter_mut().zip(offsets) {
+            let capture = processor.result.as_mut().unwrap();
+            capture.vmsave.system_call.lstar += offset;
+        }
+        after
+    };
+    let compared = |offsets| {
+        let after = updated(offsets);
+        let diff = Diff::between(&before, &after);
+        assert!(diff.kernel.is_some());
+        assert_eq!(diff.count(), Diff::between(&after, &before).count());
+        let places = |ids: &[ProcessorId]| ids.iter().map(|id| id.index).collect::<Vec<_>>();
+        let changes = diff.changes.iter();
+        let changes = changes.map(|one| (one.field, places(&one.processors)));
+        let lacks = diff.not_compared.iter();
+        let lacks = lacks.filter(|one| one.lack == Lack::OtherBuild);
+        let lacks = lacks.map(|one| (one.field.unwrap(), places(&one.processors)));
+        (changes.collect::<Vec<_>>(), lacks.collect::<Vec<_>>())
+    };
+    let all = vec![0, 1, 2];
+    for offset in [0, 0x40] {
+        assert_eq!(
+            compared([offset; 3]),
+            (
+                vec![],
+                vec![(Field::Lstar, all.clone()), (Field::Cstar, all.clone())]
+            )
+        );
+    }
+    assert_eq!(
+        compared([0x40, 0x80, 0x40]),
+        (
+            vec![(Field::Lstar, vec![1])],
+            vec![(Field::Lstar, vec![0, 2]), (Field::Cstar, all.clone())]
+        )
+    );
+    // Without a majority nothing tells which of them it is.
+    assert_eq!(
+        compared([0, 0x40, 0x80]),
+        (
+            [0, 1, 2].map(|at| (Field::Lstar, vec![at])).to_vec(),
+            vec![(Field::Cstar, all)]
+        )
+    );
+    // Outside the kernel it is no matter of builds.
+    let mut after = updated([0; 3]);
+    let hook = after.modules[1].base;
+    after.processors[0]
+        .result
+        .as_mut()
+        .unwrap()
+        .vmsave
+        .system_call
+        .lstar = hook;
+    assert_eq!(changed(&before, &after), [Field::Lstar]);
 }
 
 #[test]
