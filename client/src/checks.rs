@@ -82,6 +82,8 @@ pub struct Counts {
     pub weakly: usize,
     /// Not judged on some processor.
     pub not_judged: usize,
+    /// Of those, judged on none.
+    pub nowhere: usize,
 }
 
 /// How a snapshot is judged.
@@ -165,6 +167,12 @@ impl Verdict {
             .any(|finding| finding.severity <= at_least)
     }
 
+    /// Whether a rule was judged on some processor, if weakly.
+    pub(crate) fn is_judged(&self, rule: FindingId) -> bool {
+        let is_it = |one: &Coverage| one.rule == rule && !matches!(one.extent, Extent::Not(_));
+        self.coverage.iter().any(is_it)
+    }
+
     /// How many rules were judged how far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -174,6 +182,7 @@ impl Verdict {
             counts.rules += 1;
             if of_rule().any(|one| matches!(one.extent, Extent::Not(_))) {
                 counts.not_judged += 1;
+                counts.nowhere += usize::from(!self.is_judged(rule));
             } else if of_rule().any(|one| matches!(one.extent, Extent::Weakly(_))) {
                 counts.weakly += 1;
             }

@@ -5,6 +5,7 @@ SELECT
     file,
     CASE WHEN type = 'unread' THEN 'not read' ELSE verdict END AS verdict,
     rules.not_judged AS rules_not_judged,
+    rules.judged_nowhere AS rules_judged_nowhere,
     rules.judged_weakly AS rules_judged_weakly,
     message
 FROM verdicts

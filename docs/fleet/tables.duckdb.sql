@@ -6,7 +6,7 @@ SELECT * FROM read_json('verdicts.jsonl', format = 'newline_delimited', columns 
     type: 'VARCHAR', file: 'VARCHAR', host: 'VARCHAR', os: 'VARCHAR', os_build: 'VARCHAR',
     taken_at: 'VARCHAR', id: 'VARCHAR', severity: 'VARCHAR', message: 'VARCHAR',
     processors: 'JSON', verdict: 'VARCHAR', complete: 'BOOLEAN',
-    rules: 'STRUCT("all" BIGINT, judged_weakly BIGINT, not_judged BIGINT)'
+    rules: 'STRUCT("all" BIGINT, judged_weakly BIGINT, not_judged BIGINT, judged_nowhere BIGINT)'
 });
 
 -- A file that could not be read has a line, and no processor.

@@ -2,7 +2,7 @@
 CREATE OR REPLACE TEMPORARY VIEW verdicts (
     type STRING, file STRING, host STRING, os STRING, os_build STRING, taken_at STRING, id STRING,
     severity STRING, message STRING, processors STRING, verdict STRING, complete BOOLEAN,
-    rules STRUCT<`all`: BIGINT, judged_weakly: BIGINT, not_judged: BIGINT>
+    rules STRUCT<`all`: BIGINT, judged_weakly: BIGINT, not_judged: BIGINT, judged_nowhere: BIGINT>
 ) USING json OPTIONS (path 'verdicts.jsonl');
 
 CREATE OR REPLACE TEMPORARY VIEW processor_lines (

@@ -184,11 +184,15 @@ fn judged(verdict: &Verdict, selected: &Selected) -> String {
     let rules = verdict.counts();
     let fully = rules.rules - rules.not_judged - rules.weakly;
     let place = count::plural(verdict.processors, "processor");
+    let partly = match rules.not_judged - rules.nowhere {
+        0 => String::new(),
+        partly => format!("; {partly} were judged on some of them"),
+    };
     if fully == rules.rules {
         format!("{counts}All {fully} rules were judged on {place}.")
     } else {
         format!(
-            "{counts}{fully} of {} rules were judged with all that they ask for, on {place}.",
+            "{counts}{fully} of {} rules were judged with all that they ask for, on {place}{partly}.",
             rules.rules
         )
     }

@@ -137,11 +137,13 @@ pub(crate) fn summary(verdict: &Verdict, selected: &Selected) -> String {
         ));
     }
     let counts = verdict.counts();
-    let reasons = |wanted: fn(&Extent) -> bool| {
+    let reasons = |weakly: bool, judged: bool| {
         let mut reasons: Vec<String> = Vec::new();
         for coverage in &verdict.coverage {
+            let is_weakly = matches!(coverage.extent, Extent::Weakly(_));
             if let Extent::Weakly(reason) | Extent::Not(reason) = coverage.extent
-                && wanted(&coverage.extent)
+                && is_weakly == weakly
+                && (weakly || verdict.is_judged(coverage.rule) == judged)
             {
                 let reason = reason.to_string();
                 if !reasons.contains(&reason) {
@@ -151,21 +153,19 @@ pub(crate) fn summary(verdict: &Verdict, selected: &Selected) -> String {
         }
         reasons.join(", ")
     };
-    if counts.not_judged > 0 {
-        parts.push(format!(
-            "{} of {} rules not judged: {}",
-            counts.not_judged,
-            counts.rules,
-            reasons(|extent| matches!(extent, Extent::Not(_)))
-        ));
-    }
-    if counts.weakly > 0 {
-        parts.push(format!(
-            "{} of {} rules judged weakly: {}",
-            counts.weakly,
-            counts.rules,
-            reasons(|extent| matches!(extent, Extent::Weakly(_)))
-        ));
+    let partly = counts.not_judged - counts.nowhere;
+    for (rules, how, weakly, judged) in [
+        (counts.nowhere, "not judged", false, false),
+        (partly, "not judged on every processor", false, true),
+        (counts.weakly, "judged weakly", true, true),
+    ] {
+        if rules > 0 {
+            let reasons = reasons(weakly, judged);
+            parts.push(format!(
+                "{rules} of {} rules {how}: {reasons}",
+                counts.rules
+            ));
+        }
     }
     let ignored: Vec<String> = verdict
         .ignored

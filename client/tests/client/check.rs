@@ -219,6 +219,40 @@ fn hidden_addresses_are_not_judged_and_that_is_said() {
 }
 
 #[test]
+fn rules_that_were_judged_somewhere_are_told_from_those_that_were_not() {
+    let mut driver = Driver::with_processors(4);
+    driver.refuse(3, Refusal::SvmeDoesNotStick);
+    let closing = |driver: &mut Driver| {
+        let stdout = run(&["check"], driver).stdout;
+        stdout.lines().last().unwrap().to_owned()
+    };
+    assert_eq!(
+        closing(&mut driver),
+        "4 processors checked: 1 finding; 28 of 32 rules not judged on every processor: no capture"
+    );
+    driver.modules.clear();
+    let told = closing(&mut driver);
+    assert!(
+        told.contains(
+            "; 3 of 32 rules not judged: no module list; 27 of 32 rules not judged on \
+             every processor: no capture"
+        ),
+        "{told}"
+    );
+    let json = run(&["check", "--json"], &mut driver).stdout;
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (
+            &document["rules"]["not_judged"],
+            &document["rules"]["judged_nowhere"]
+        ),
+        (&serde_json::json!(30), &serde_json::json!(3))
+    );
+    let page = run(&["report", "-"], &mut driver).stdout;
+    assert!(page.contains(" on 4 processors; 27 were judged on some of them."));
+}
+
+#[test]
 fn an_entry_point_is_named_and_must_lie_in_the_first_module() {
     let module = |name: &str, base, size| KernelModule {
         name: name.to_owned(),

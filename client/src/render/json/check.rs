@@ -33,7 +33,10 @@ struct SummaryMembers {
 struct RuleMembers {
     all: usize,
     judged_weakly: usize,
+    /// On some processor.
     not_judged: usize,
+    /// Of those, on all.
+    judged_nowhere: usize,
 }
 
 #[derive(Serialize)]
@@ -160,6 +163,7 @@ impl SummaryMembers {
                 all: counts.rules,
                 judged_weakly: counts.weakly,
                 not_judged: counts.not_judged,
+                judged_nowhere: counts.nowhere,
             },
             coverage: gaps(verdict).into_iter().map(Into::into).collect(),
         }
