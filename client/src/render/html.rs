@@ -18,7 +18,7 @@ use self::table::{Rows, Table};
 use super::verdict::Selected;
 use super::{count, value, verdict};
 use crate::checks::{self, Evidence, Finding, Severity, Verdict};
-use crate::model::{Error, ProcessorId, Snapshot, processor_list, sort};
+use crate::model::{Error, ProcessorId, Snapshot, fold, processor_list, sort};
 
 /// The page, as it is filled in.
 #[derive(Template)]
@@ -26,6 +26,10 @@ use crate::model::{Error, ProcessorId, Snapshot, processor_list, sort};
 struct Page<'a> {
     snapshot: &'a Snapshot,
     selected: &'a Selected<'a>,
+    /// The processors that it has rows of.
+    heading: String,
+    /// The same behind `Findings`; nothing if those are all.
+    about: String,
     /// The verdict in a line.
     summary: String,
     /// How many findings are how bad, and how far everything was judged.
@@ -139,10 +143,19 @@ pub(crate) fn html(
     let is_odd = |at: &&usize| matches!(marks.tone(**at), Tone::Found(_));
     let odd = places.iter().filter(is_odd).count();
     let same = told_once(snapshot, &marks, &same);
+    let all = snapshot.processors.len();
+    let (heading, about) = if shown.len() == all {
+        (count::plural(all, "processor"), String::new())
+    } else {
+        let place = fold::processors(shown.iter().copied());
+        (format!("{place} of {all}"), format!("about {place}"))
+    };
     let page = Page {
         legend: legend(&same, &tables),
         snapshot,
-        summary: verdict::summary(verdict, &selected),
+        summary: verdict::summary(verdict, &selected, &about),
+        heading,
+        about,
         judged: judged(verdict, &selected),
         selected: &selected,
         tone: if verdict.has(Severity::Warning) {

@@ -123,10 +123,10 @@ pub(crate) fn coverage_lines(verdict: &Verdict) -> Vec<String> {
         .collect()
 }
 
-/// The verdict in a line, without the processors that it is about.
-pub(crate) fn summary(verdict: &Verdict, selected: &Selected) -> String {
+/// The verdict in a line, with the place where nothing was found if something was elsewhere.
+pub(crate) fn summary(verdict: &Verdict, selected: &Selected, place: &str) -> String {
     let mut parts = vec![match selected.findings.len() {
-        0 if selected.elsewhere > 0 => "nothing found there".to_owned(),
+        0 if selected.elsewhere > 0 => format!("nothing found {place}"),
         0 => "nothing found".to_owned(),
         some => count::plural(some, "finding"),
     }];

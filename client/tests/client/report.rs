@@ -42,6 +42,26 @@ fn the_page_takes_nothing_from_elsewhere_and_shows_every_value() {
 }
 
 #[test]
+fn a_page_about_some_processors_says_which() {
+    let mut driver = Driver::with_processors(4);
+    driver.snapshot(3).state.system_call.lstar += 0x40;
+    let mut page = |list: &[&str]| output(&[&["report", "-"], list].concat(), &mut driver);
+    let some = page(&["-p", "0"]);
+    for told in [
+        "<h1>What VMSAVE sees on processor 0 of 4</h1>",
+        "<p class=\"verdict\">nothing found about processor 0; 2 findings about other processors",
+        "<h2 id=\"findings\">Findings about processor 0</h2>",
+    ] {
+        assert!(some.contains(told), "{told}");
+    }
+    assert!(page(&["-p", "1,3"]).contains("sees on processors 1,3 of 4</h1>"));
+    for all in [page(&[]), page(&["-p", "0-3"])] {
+        assert!(all.contains("<h1>What VMSAVE sees on 4 processors</h1>"));
+        assert!(all.contains("<h2 id=\"findings\">Findings</h2>"));
+    }
+}
+
+#[test]
 fn the_legend_has_the_colours_that_are_there() {
     let legend = |file: &str| -> Vec<&str> {
         let page = run(

@@ -119,7 +119,7 @@ fn closing(place: &str, verdict: &Verdict, selected: &Selected, palette: Palette
     };
     let closing = format!(
         "{checked}{place} checked: {}",
-        verdict::summary(verdict, selected)
+        verdict::summary(verdict, selected, "there")
     );
     palette.paint(paint, closing).to_string()
 }
