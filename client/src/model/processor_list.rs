@@ -73,8 +73,13 @@ pub(crate) fn narrow(
     for item in list {
         item.check(&ids, owner)?;
     }
-    everything.retain(|one| list.iter().any(|item| item.contains(one.id())));
+    keep(everything, list);
     Ok(())
+}
+
+/// Keeps what is about the processors that the list names, whether there are others in it or not.
+pub(crate) fn keep(everything: &mut Vec<impl AboutProcessor>, list: &[Item]) {
+    everything.retain(|one| list.iter().any(|item| item.contains(one.id())));
 }
 
 /// The shortest list that names exactly these processors by index.

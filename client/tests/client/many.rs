@@ -373,6 +373,48 @@ fn a_file_that_is_named_twice_is_judged_once() {
     );
 }
 
+#[test]
+fn a_machine_without_the_processor_that_was_asked_for_is_judged() {
+    let fleet = Fleet::new();
+    let small = fleet.path("later/small.json");
+    let mut driver = Driver::new(2, 2);
+    driver.snapshot(1).state.system_call.lstar += 0x40;
+    assert_eq!(run(&["save", &small], &mut driver).exit, 0);
+    fs::remove_file(fleet.path("notes.txt")).unwrap();
+    let (exit, stdout, stderr) = fleet.run(&["check", "-p", "3"]);
+    assert_eq!((exit, &*stderr), (6, ""));
+    let told = "there is no processor 3: the snapshot has 0-1; 0 of 2 processors checked: nothing \
+                found there; 2 findings about other processors\n";
+    assert!(stdout.contains(told), "{stdout}");
+    let closing = "4 snapshots checked: 2 with findings, 2 with nothing found\n";
+    assert!(stdout.ends_with(closing), "{stdout}");
+    // What it has of the list is shown.
+    let (_, stdout, _) = fleet.run(&["check", "-p", "1,3"]);
+    let told =
+        "there is no processor 3: the snapshot has 0-1; 1 of 2 processors checked: 2 findings";
+    assert!(stdout.contains(told), "{stdout}");
+    let (exit, stdout, stderr) = fleet.run(&["check", "-p", "3", "--jsonl"]);
+    assert_eq!((exit, stderr.lines().count()), (6, 1));
+    let told = "there is no processor 3: the snapshot has 0-1\n";
+    assert!(
+        stderr.contains("small.json") && stderr.ends_with(told),
+        "{stderr}"
+    );
+    let verdicts = lines(&stdout);
+    let of_small = |line: &&Value| {
+        let file = line["file"].as_str().unwrap_or_default();
+        file.ends_with("small.json")
+    };
+    let line = verdicts.iter().find(of_small).unwrap();
+    assert_eq!(
+        (&line["type"], &line["findings_elsewhere"]),
+        (&"verdict".into(), &2.into())
+    );
+    assert_eq!(verdicts.last().unwrap()["unread"], 0);
+    let quiet = fleet.run(&["check", "-p", "3", "--quiet"]);
+    assert_eq!(quiet, (6, String::new(), String::new()));
+}
+
 /// The members that `docs/fleet.md` names for lines of a type, or of a processor.
 fn members_in_docs(first_cell: &str) -> Vec<String> {
     let page = format!("{}/../docs/fleet.md", env!("CARGO_MANIFEST_DIR"));

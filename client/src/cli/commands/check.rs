@@ -85,16 +85,22 @@ fn check_many(options: &CheckOptions, streams: &mut Streams) -> Result<Answer, E
     };
     let read = many::each(input, streams, |name, snapshot, streams| {
         let machine = Machine::of(&snapshot.processors, Owner::Snapshot);
-        let shown = machine.select(&options.source.processors)?;
+        let (shown, missing) = machine.select_some(&options.source.processors);
         let verdict = judge.judge(&snapshot);
         let selected = Selected::new(&verdict, &shown);
         let whose = Whose::new(Some(name), &snapshot);
+        if options.jsonl
+            && !streams.quiet
+            && let Some(missing) = &missing
+        {
+            many::tell(&format!("{whose}: {missing}"), streams);
+        }
         let output = if options.jsonl {
             json::verdict_lines(&whose, &verdict, &selected)?
         } else if streams.quiet {
             text::machine_findings(&whose, &selected, palette)
         } else {
-            text::machine(&whose, &verdict, &selected, palette)
+            text::machine(&whose, missing, &verdict, &selected, palette)
         };
         failed |= verdict.has(options.fail_on.into());
         machines.add(&verdict);

@@ -168,6 +168,18 @@ impl Machine {
         Ok(ids)
     }
 
+    /// The same, and what the machine does not have of the list, in words.
+    pub(super) fn select_some(&self, list: &[Item]) -> (Vec<ProcessorId>, Option<String>) {
+        match self.select(list) {
+            Ok(ids) => (ids, None),
+            Err(error) => {
+                let mut ids = self.ids.clone();
+                processor_list::keep(&mut ids, list);
+                (ids, Some(error.to_string()))
+            }
+        }
+    }
+
     /// Puts the output together with a complaint for each reason.
     pub(super) fn answer(
         &self,

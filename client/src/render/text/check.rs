@@ -35,14 +35,16 @@ pub(crate) fn verdict(
 }
 
 /// The same of one machine among others: a line if nothing was found, and otherwise its findings
-/// below its name.
+/// below its name; with the processor that was asked for and that it does not have.
 pub(crate) fn machine(
     whose: &Whose,
+    missing: Option<String>,
     verdict: &Verdict,
     selected: &Selected,
     palette: Palette,
 ) -> String {
-    let closing = closing("", verdict, selected, palette);
+    let missing = missing.map_or(String::new(), |missing| missing + "; ");
+    let closing = missing + &closing("", verdict, selected, palette);
     if selected.findings.is_empty() {
         return format!("{}: {closing}\n", palette.paint(Paint::Heading, whose));
     }
