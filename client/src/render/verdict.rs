@@ -1,7 +1,7 @@
 //! What is shown of a verdict: the findings about the processors that were asked for, and the words
 //! for what was not judged.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::checks::{Extent, Finding, FindingId, Reason, Verdict};
 use crate::model::{ProcessorId, fold};
@@ -42,7 +42,7 @@ impl<'a> Selected<'a> {
 }
 
 /// How the verdicts on many machines came out.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub(crate) struct Machines {
     /// Snapshots that were judged.
     pub(crate) snapshots: usize,
@@ -54,6 +54,9 @@ pub(crate) struct Machines {
     pub(crate) clean: usize,
     /// Files that are no snapshots, or could not be read.
     pub(crate) unread: usize,
+    /// How many findings were left out of each kind that was to be ignored.
+    #[serde(serialize_with = "ignored_members")]
+    pub(crate) ignored: Vec<(FindingId, usize)>,
 }
 
 impl Machines {
@@ -64,6 +67,12 @@ impl Machines {
             (false, _) => self.found += 1,
             (true, false) => self.incomplete += 1,
             (true, true) => self.clean += 1,
+        }
+        for (id, findings) in &verdict.ignored {
+            match self.ignored.iter_mut().find(|(known, _)| known == id) {
+                Some((_, all)) => *all += findings,
+                None => self.ignored.push((*id, *findings)),
+            }
         }
     }
 }
@@ -167,13 +176,33 @@ pub(crate) fn summary(verdict: &Verdict, selected: &Selected, place: &str) -> St
             ));
         }
     }
-    let ignored: Vec<String> = verdict
-        .ignored
+    parts.join("; ") + &ignored(&verdict.ignored)
+}
+
+/// How many findings were ignored, behind a line; nothing if none were to be.
+pub(crate) fn ignored(all: &[(FindingId, usize)]) -> String {
+    let ignored: Vec<String> = all
         .iter()
         .map(|(id, findings)| format!("{id} ({})", count::plural(*findings, "finding")))
         .collect();
-    if !ignored.is_empty() {
-        parts.push(format!("ignored: {}", ignored.join(", ")));
+    if ignored.is_empty() {
+        return String::new();
     }
-    parts.join("; ")
+    format!("; ignored: {}", ignored.join(", "))
+}
+
+/// The same as members of JSON.
+pub(crate) fn ignored_members<S: Serializer>(
+    all: &[(FindingId, usize)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Ignored {
+        id: &'static str,
+        findings: usize,
+    }
+    serializer.collect_seq(all.iter().map(|(id, findings)| Ignored {
+        id: id.name(),
+        findings: *findings,
+    }))
 }

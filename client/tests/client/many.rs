@@ -415,6 +415,28 @@ fn a_machine_without_the_processor_that_was_asked_for_is_judged() {
     assert_eq!(quiet, (6, String::new(), String::new()));
 }
 
+#[test]
+fn what_was_ignored_is_counted_in_the_end() {
+    let fleet = Fleet::new();
+    let ignore = ["--ignore", "lstar-differs,vmsave-contradicted,svm-in-use"];
+    let (exit, stdout, _) = fleet.run(&[&["check"][..], &ignore].concat());
+    assert_eq!(exit, 8, "{stdout}");
+    let closing = "3 snapshots checked: 3 with nothing found, 1 file not read; ignored: \
+                   lstar-differs (1 finding), vmsave-contradicted (1 finding), svm-in-use (0 \
+                   findings)\n";
+    assert!(stdout.ends_with(closing), "{stdout}");
+    let (_, stdout, _) = fleet.run(&[&["check", "--jsonl"][..], &ignore].concat());
+    let summary = lines(&stdout).pop().unwrap();
+    assert_eq!(
+        summary["ignored"],
+        serde_json::json!([
+            {"id": "lstar-differs", "findings": 1},
+            {"id": "vmsave-contradicted", "findings": 1},
+            {"id": "svm-in-use", "findings": 0}
+        ])
+    );
+}
+
 /// The members that `docs/fleet.md` names for lines of a type, or of a processor.
 fn members_in_docs(first_cell: &str) -> Vec<String> {
     let page = format!("{}/../docs/fleet.md", env!("CARGO_MANIFEST_DIR"));

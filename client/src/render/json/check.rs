@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{indices, number};
-use crate::checks::{Evidence, Finding, Verdict};
+use crate::checks::{Evidence, Finding, FindingId, Verdict};
 use crate::model::Error;
-use crate::render::verdict::{Gap, Machines, Selected, gaps};
+use crate::render::verdict::{Gap, Machines, Selected, gaps, ignored_members};
 use crate::render::whose::Whose;
 
 #[derive(Serialize)]
@@ -23,7 +23,8 @@ struct SummaryMembers {
     processors: usize,
     /// Findings about processors that were not asked for.
     findings_elsewhere: usize,
-    ignored: Vec<IgnoredMembers>,
+    #[serde(serialize_with = "ignored_members")]
+    ignored: Vec<(FindingId, usize)>,
     rules: RuleMembers,
     /// What was judged weakly or not at all.
     coverage: Vec<CoverageMembers>,
@@ -37,12 +38,6 @@ struct RuleMembers {
     not_judged: usize,
     /// Of those, on all.
     judged_nowhere: usize,
-}
-
-#[derive(Serialize)]
-struct IgnoredMembers {
-    id: &'static str,
-    findings: usize,
 }
 
 #[derive(Serialize)]
@@ -151,14 +146,7 @@ impl SummaryMembers {
             complete: verdict.is_complete(),
             processors: verdict.processors,
             findings_elsewhere: selected.elsewhere,
-            ignored: verdict
-                .ignored
-                .iter()
-                .map(|(id, findings)| IgnoredMembers {
-                    id: id.name(),
-                    findings: *findings,
-                })
-                .collect(),
+            ignored: verdict.ignored.clone(),
             rules: RuleMembers {
                 all: counts.rules,
                 judged_weakly: counts.weakly,

@@ -74,6 +74,7 @@ pub(crate) fn machines(machines: &Machines, palette: Palette) -> String {
         incomplete,
         clean,
         unread,
+        ref ignored,
     } = *machines;
     let parts = [
         (found, "with findings"),
@@ -93,7 +94,8 @@ pub(crate) fn machines(machines: &Machines, palette: Palette) -> String {
         _ => Paint::Bad,
     };
     let all = count::plural(snapshots, "snapshot");
-    let line = format!("{all} checked: {}", parts.join(", "));
+    let ignored = verdict::ignored(ignored);
+    let line = format!("{all} checked: {}{ignored}", parts.join(", "));
     format!("{}\n", palette.paint(paint, line))
 }
 
