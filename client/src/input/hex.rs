@@ -234,22 +234,24 @@ impl Assembly<'_> {
         Ok((snapshot(first, &judged?.0), note))
     }
 
-    /// What the letters beside the rows say of the order, and whether they do. Where they say nothing,
-    /// it is that of numbers, but for xxd.
+    /// What the letters beside the rows say of the order, and whether they do: nearly all of them have
+    /// to agree with it. Where they say nothing, it is that of numbers, but for xxd.
     fn likely_order(&self) -> (Order, bool) {
         let votes = |order| {
-            self.rows
-                .rows()
-                .map(|row| row.agreeing(order))
-                .sum::<usize>()
+            let rows = self.rows.rows().map(|row| row.agreeing(order));
+            rows.fold((0, 0), |(agreeing, all), (one, letters)| {
+                (agreeing + one, all + letters)
+            })
         };
         let is_xxd = || {
             let (xxd, others): (Vec<_>, Vec<_>) = self.rows.rows().partition(|row| row.is_xxd());
             xxd.len() > others.len()
         };
-        match votes(Order::Memory).cmp(&votes(Order::Number)) {
-            Ordering::Greater => (Order::Memory, true),
-            Ordering::Less => (Order::Number, true),
+        let ((memory, all), (number, _)) = (votes(Order::Memory), votes(Order::Number));
+        let are_most = |agreeing: usize| 10 * agreeing >= 9 * all;
+        match memory.cmp(&number) {
+            Ordering::Greater => (Order::Memory, are_most(memory)),
+            Ordering::Less => (Order::Number, are_most(number)),
             Ordering::Equal if is_xxd() => (Order::Memory, true),
             Ordering::Equal => (Order::Number, false),
         }

@@ -73,6 +73,18 @@ pub const HEXDUMP: &[Form] = &[
         },
     },
     Form {
+        name: "od -A x -t x2z",
+        print: |page| dump(page, 2, true, signed),
+    },
+    Form {
+        name: "od -A x -t x4z",
+        print: |page| dump(page, 4, true, signed),
+    },
+    Form {
+        name: "od -A x -t x8z",
+        print: |page| dump(page, 8, true, signed),
+    },
+    Form {
         name: "hexdump -x",
         print: |page| {
             bare(page, 2, true, |at, digits| {
@@ -206,6 +218,12 @@ fn numbered(
 /// The same with letters behind two blanks.
 fn dump(page: &[u8], group: usize, is_number: bool, row: fn(usize, &str) -> String) -> String {
     lettered(page, 16, group, is_number, row)
+}
+
+/// A row as od has it, with a sign at either end of its letters.
+fn signed(at: usize, row: &str) -> String {
+    let (digits, letters) = row.split_once("  ").unwrap_or_default();
+    format!("{at:06x} {digits}  >{letters}<\n")
 }
 
 /// The same in rows of a length.

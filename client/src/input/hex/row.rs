@@ -125,14 +125,19 @@ impl Row<'_> {
         }
     }
 
-    /// How many of the letters beside the row are those of its bytes in an order.
-    pub(super) fn agreeing(&self, order: Order) -> usize {
+    /// How many of the letters beside the row are those of its bytes in an order, and how many there
+    /// are: a dot stands for what is none.
+    pub(super) fn agreeing(&self, order: Order) -> (usize, usize) {
         let letters = self.letters();
-        let letters = letters.strip_prefix('|').unwrap_or(letters);
-        let agreeing = self.bytes(order).into_iter().zip(letters.bytes());
-        agreeing
-            .filter(|(byte, letter)| byte.is_ascii_graphic() && byte == letter)
-            .count()
+        // hexdump and od have a sign at either end.
+        let signs = usize::from(letters.trim_end().len() == self.length() + 2);
+        let letters = letters.get(signs..).unwrap_or(letters).bytes();
+        let pairs = self.bytes(order).into_iter().zip(letters);
+        pairs
+            .filter(|(_, letter)| letter.is_ascii_graphic() && *letter != b'.')
+            .fold((0, 0), |(agreeing, all), (byte, letter)| {
+                (agreeing + usize::from(byte == letter), all + 1)
+            })
     }
 
     fn letters(&self) -> &str {

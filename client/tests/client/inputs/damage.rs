@@ -207,6 +207,18 @@ fn the_order_of_bytes_is_told_by_segments_where_there_are_no_letters() {
 }
 
 #[test]
+fn letters_tell_the_order_of_bytes_if_nearly_all_of_them_do() {
+    for groups in ["x2z", "x4z", "x8z"] {
+        let text = printed(&format!("od -A x -t {groups}"), &guest());
+        for text in [text.clone(), text.replace('>', "> ").replace('<', " <")] {
+            assert_eq!(pages(&text), guest(), "{groups}\n{text}");
+            let shown = decode(&text, &[]);
+            assert!(!shown.stdout.contains("nothing says"), "{}", shown.stdout);
+        }
+    }
+}
+
+#[test]
 fn plain_digits_of_any_number_of_pages_are_read() {
     for count in 1..=9 {
         let many = guest().repeat(count);
