@@ -506,7 +506,7 @@ impl Mode {
             Some(guest) if guest.vmsa => Self::Vmsa,
             Some(guest) if guest.encrypted && capture.is_empty() => Self::Encrypted,
             _ if capture.is_empty() => Self::Empty,
-            Some(guest) if !guest.is_in_long_mode() => Self::NotLong,
+            _ if !capture.is_in_long_mode() => Self::NotLong,
             Some(guest) if guest.cpl == 3 => Self::User,
             _ => Self::Kernel,
         }

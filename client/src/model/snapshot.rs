@@ -217,6 +217,16 @@ impl Capture {
         }
     }
 
+    /// Whether the guest runs in long mode, as far as the source tells: what a page lacks of EFER or
+    /// CR0 is not zero.
+    pub(crate) fn is_in_long_mode(&self) -> bool {
+        const PAGING: u64 = 1 << 31;
+        self.vmcb().is_none_or(|guest| {
+            let may_be = guest.cr0 & PAGING != 0 && Field::Efer.of(self).is_none();
+            may_be || guest.is_in_long_mode()
+        })
+    }
+
     /// Whether the source tells what VMSAVE stores in a field.
     pub(crate) fn tells(&self, field: Field) -> bool {
         self.pages.is_none() || field.of(self).is_some()

@@ -126,9 +126,9 @@ impl Subject {
     /// Whether other systems than Windows give the field to each thread or program: what Linux loads
     /// into FS, GS and LDTR is theirs, and without long mode GS base comes with the selector.
     fn belongs_to_thread(&self, captures: [&Capture; 2]) -> bool {
-        let mut guests = captures.iter().filter_map(|capture| capture.guest);
+        let mut captures = captures.iter();
         match self.role {
-            Field::GsBase => guests.any(|guest| !guest.vmsa && !guest.is_in_long_mode()),
+            Field::GsBase => captures.any(|capture| !capture.is_in_long_mode()),
             role => role.is_of_fs_gs_or_ldtr(),
         }
     }

@@ -1,7 +1,7 @@
 //! What KVM, Xen and QEMU print, as their sources have it, equal to the page that it was made from.
 
 use amd_svm::vmcb::{VMCB_SIZE, fields};
-use client::{Field, Format, Page, Snapshot};
+use client::{Extent, Field, FindingId, Format, Page, Reason, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use svm_dumps::kvm::{self, WAYS, logged};
@@ -303,6 +303,71 @@ kvm_amd: xcr0:           0000000000000001 xss:          0000000000000000
     assert_eq!(vmsa.field("sev_features"), Some(0x81));
     assert_eq!(vmsa.field("rbx"), Some(7));
     assert_eq!(vmsa.field("rsp"), None);
+}
+
+/// A page of a guest.
+fn guest() -> Vec<u8> {
+    let cases = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cases/linux-guest-2vcpu.vmcb"
+    );
+    let mut page = std::fs::read(cases).unwrap();
+    page.truncate(VMCB_SIZE);
+    page
+}
+
+/// The page with another number in a field.
+fn with(page: &[u8], name: &str, value: u64) -> Vec<u8> {
+    let mut page = page.to_vec();
+    let field = fields::named(fields::VMCB, name).unwrap();
+    assert!(field.write(page.as_mut_slice().try_into().unwrap(), value));
+    page
+}
+
+/// The lines without those that have some words.
+fn without(text: &str, words: &str) -> String {
+    let lines = text.lines().filter(|line| !line.contains(words));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+fn extents(snapshot: &Snapshot, rule: FindingId) -> Vec<Extent> {
+    let coverage = client::check(snapshot).coverage.into_iter();
+    let of_rule = coverage.filter(|one| one.rule == rule);
+    of_rule.map(|one| one.extent).collect()
+}
+
+#[test]
+fn a_mode_that_a_dump_does_not_tell_hides_no_hook() {
+    let rule = FindingId::LstarOutsideKernel;
+    let hooked = with(&guest(), "lstar", 0x7FF7_1234_0000);
+    let text = logged(&kvm::printed(&hooked), 0);
+    let pages = [
+        read(&without(&text, " efer: ")),
+        read(&without(&without(&text, " efer: "), " cr0: ")),
+        read(&hexdump_from(&hooked, 0x500)),
+    ];
+    for snapshot in pages {
+        let findings = client::check(&snapshot).findings;
+        assert!(findings.iter().any(|one| one.id == rule), "{findings:?}");
+        let efer = extents(&snapshot, FindingId::EferDiffers);
+        assert_eq!(efer, [Extent::Not(Reason::EferNotRecorded)]);
+        let again = Snapshot::parse(snapshot.to_json().unwrap().as_bytes());
+        assert_eq!(again.unwrap(), snapshot);
+    }
+    // Without paging there is no long mode.
+    let text = logged(&kvm::printed(&with(&hooked, "cr0", 0x11)), 0);
+    assert_eq!(
+        extents(&read(&without(&text, " efer: ")), rule),
+        [Extent::Not(Reason::NotLongMode)]
+    );
+}
+
+/// The rows of a page from an offset on.
+fn hexdump_from(page: &[u8], offset: usize) -> String {
+    let form = svm_dumps::hexadecimal::forms().find(|form| form.name == "xxd -g1");
+    let text = (form.unwrap().print)(page);
+    let start = text.find(&format!("{offset:08x}")).unwrap();
+    text[start..].to_owned()
 }
 
 #[test]
