@@ -1,6 +1,6 @@
 //! What KVM prints when VMRUN fails, or an exit is none that it knows: `dump_vmcb`.
 //!
-//! Source: Linux, `arch/x86/kvm/svm/svm.c`, 5.4 to 6.19. In between, fields were added and renamed,
+//! Source: Linux, `arch/x86/kvm/svm/svm.c`, 4.10 to 6.19. In between, fields were added and renamed,
 //! and none changed its place.
 
 use std::collections::BTreeMap;
@@ -71,6 +71,7 @@ const KEYS: &[Key] = &[
     ("ghcb", "ghcb", 0, Hex(16)),
     ("event_inj", "event_injection", 0, Hex(8)),
     ("event_inj_err", "event_injection", 4, Hex(8)),
+    ("lbr_ctl", "virtualization_extensions", 0, Decimal),
     ("virt_ext", "virtualization_extensions", 0, Decimal),
     ("misc_ctl2", "virtualization_extensions", 0, Decimal),
     ("next_rip", "next_rip", 0, Hex(16)),

@@ -142,6 +142,10 @@ fn read_line(line: &Line, found: &mut Found) {
         let Some(place) = places.first() else {
             continue;
         };
+        // `-d int` prints it in a line of its own before a dump, too.
+        if word == "CR2" && found.current.place != *place {
+            continue;
+        }
         match KEYS.get(*place) {
             Some((_, name, Segment)) => read_segment(word, name, rest, line.may_be_cut, found),
             Some((_, name, form)) => {

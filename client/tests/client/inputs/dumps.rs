@@ -371,6 +371,31 @@ fn hexdump_from(page: &[u8], offset: usize) -> String {
 }
 
 #[test]
+fn older_kernels_name_an_extension_by_its_first_use() {
+    let page = with(&guest(), "virtualization_extensions", 3);
+    let text = logged(&kvm::printed(&page), 0).replace("virt_ext:", "lbr_ctl: ");
+    let field = vmcb(&read(&text), 0).field("virtualization_extensions");
+    assert_eq!(field, Some(3));
+}
+
+#[test]
+fn what_qemu_logs_of_an_interrupt_is_none_of_the_registers() {
+    let page = qemu_page(guest());
+    let registers = qemu::printed(&page, 0);
+    let registers = registers.trim_start().trim_start_matches("CPU#0\n");
+    let interrupt = "     1: v=0e e=0002 i=0 cpl=0 IP=0010:fffff80112345676 pc=fffff80112345676 \
+                     SP=0018:fffffa8012345f58 CR2=00007ffe12345678\n";
+    for text in [
+        format!("{interrupt}{registers}"),
+        format!("{registers}{interrupt}"),
+        format!("check_exception old: 0xffffffff new 0xe\n{interrupt}{registers}"),
+        format!("{registers}{interrupt}{registers}"),
+    ] {
+        assert_same(vmcb(&read(&text), 0), &page, 45);
+    }
+}
+
+#[test]
 fn an_exit_is_told_in_words_and_vmrun_by_its_conditions() {
     let folder = Folder::new();
     let path = folder.path("dmesg");
