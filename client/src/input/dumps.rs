@@ -65,6 +65,10 @@ struct Found {
     /// The places of the first word that is no heading, and of the last one that each version of
     /// the tool prints.
     ends: [usize; 2],
+    /// The place of the last word of a dump of an encrypted guest whose save area is not printed.
+    early_end: Option<usize>,
+    /// Whether a dump ended there.
+    is_early: bool,
     dumps: Vec<Dump>,
     current: Dump,
     /// Numbers in all dumps.
@@ -101,6 +105,8 @@ impl Found {
         Self {
             source,
             ends: ends.map(|places| places.first().copied().unwrap_or(0)),
+            early_end: None,
+            is_early: false,
             dumps: Vec::new(),
             current: Dump::default(),
             fields: 0,
@@ -139,6 +145,7 @@ impl Found {
             let place = self.current.place;
             self.open = Some(self.open.map_or(place, |open| open.min(place)));
         }
+        self.is_early |= self.is_at_early_end();
         let done = std::mem::take(&mut self.current);
         if done.fields == 0 {
             return;
@@ -156,7 +163,12 @@ impl Found {
             return;
         };
         if place < self.current.place {
+            let [begin, _] = self.ends;
             self.next();
+            // It may be the save area of a dump that seemed to end without one.
+            if self.is_early && place > begin {
+                self.object_to_order();
+            }
         }
         self.has_heading = true;
         self.current.number = number.or(self.current.number);
@@ -183,7 +195,16 @@ impl Found {
     /// Whether the dump that is read has what each version of the tool prints last.
     fn is_at_end(&self) -> bool {
         let [_, end] = self.ends;
-        self.current.place > end
+        self.current.place > end || self.is_at_early_end()
+    }
+
+    fn is_at_early_end(&self) -> bool {
+        const SEV_ES: u64 = 1 << 2;
+        let is_there = self
+            .early_end
+            .is_some_and(|end| self.current.place == end + 1);
+        let nested = || self.current.vmcb.as_ref()?.field("nested_control");
+        is_there && nested().is_some_and(|nested| nested & SEV_ES != 0)
     }
 
     fn reach(&mut self, place: usize) {

@@ -151,6 +151,9 @@ const KEYS: &[Key] = &[
 /// The first number, and the last that every version prints.
 const ENDS: [&str; 2] = ["cr_read", "excp_to"];
 
+/// The last of a guest whose policy forbids that its save area is decrypted.
+const EARLY_END: &str = "guest_sev_features";
+
 /// What a kernel says where it has lost lines of its log.
 const LOST: &str = "printk messages dropped";
 
@@ -169,6 +172,7 @@ static ORDER: LazyLock<Order> = LazyLock::new(|| Order::new(KEYS.iter().map(|(wo
 
 pub(super) fn read(text: &str) -> Found {
     let mut found = Found::new(Format::Kvm, ENDS.map(|word| ORDER.places(word)));
+    found.early_end = ORDER.places(EARLY_END).first().copied();
     // If the lines have a tag, those without it are not of the dump: an oops names registers too.
     let is_tagged = lines::of(text).any(|line| tagged(&line.text).is_some_and(is_of_dump));
     found.has_heading = is_tagged;

@@ -362,6 +362,49 @@ fn a_mode_that_a_dump_does_not_tell_hides_no_hook() {
     );
 }
 
+/// What KVM prints of a vCPU since 6.16.
+fn since_6_16(page: &[u8], kind: &str, vcpu: u32) -> Vec<String> {
+    let mut lines = kvm::printed(page);
+    lines[0] = format!("{kind} vCPU{vcpu} {}", lines[0]);
+    let at = lines.iter().position(|line| line.contains("State Save"));
+    for name in ["guest_sev_features: ", "allowed_sev_features:"] {
+        lines.insert(at.unwrap(), format!("{name}0000000000000001"));
+    }
+    lines
+}
+
+#[test]
+fn a_dump_may_end_before_a_save_area_that_stays_encrypted() {
+    let encrypted = since_6_16(&with(&guest(), "nested_control", 7), "SEV-SNP", 0);
+    let end = encrypted
+        .iter()
+        .position(|line| line.contains("State Save"));
+    let (control, save_area) = encrypted.split_at(end.unwrap());
+    let other = since_6_16(&guest(), "SVM", 1);
+    for way in 0..WAYS {
+        let snapshot = read(&logged(&[control, &other, control].concat(), way));
+        assert_eq!(snapshot.processors.len(), 3);
+        assert_eq!(
+            vmcb(&snapshot, 0).field("asid"),
+            vmcb(&snapshot, 1).field("asid")
+        );
+        assert_eq!(vmcb(&snapshot, 0).field("lstar"), None);
+        assert_eq!(
+            vmcb(&snapshot, 1).field("lstar"),
+            Some(number(&guest(), "lstar"))
+        );
+        // The save area came later; or the guest is none whose save area could stay encrypted.
+        let (plain, _) = other.split_at(end.unwrap());
+        for mixed in [
+            [control, plain, save_area, &other[end.unwrap()..]].concat(),
+            [plain, &other].concat(),
+        ] {
+            let error = Snapshot::parse(logged(&mixed, way).as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("out of order"), "{error}");
+        }
+    }
+}
+
 /// The rows of a page from an offset on.
 fn hexdump_from(page: &[u8], offset: usize) -> String {
     let form = svm_dumps::hexadecimal::forms().find(|form| form.name == "xxd -g1");
