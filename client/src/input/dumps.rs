@@ -74,6 +74,8 @@ struct Found {
     /// Numbers in all dumps.
     fields: usize,
     has_heading: bool,
+    /// The domain of Xen's that is being told of, and the line that names it.
+    domain: Option<(u32, usize)>,
     /// Whether there is something that nothing else prints.
     is_own: bool,
     /// The line that is being read.
@@ -89,6 +91,8 @@ struct Found {
 #[derive(Default)]
 struct Dump {
     number: Option<u32>,
+    /// The domain of Xen's, and the line that names it.
+    domain: Option<(u32, usize)>,
     vmcb: Option<Page>,
     registers: Option<Page>,
     fields: usize,
@@ -111,6 +115,7 @@ impl Found {
             current: Dump::default(),
             fields: 0,
             has_heading: false,
+            domain: None,
             is_own: false,
             line: 0,
             open: None,
@@ -146,7 +151,7 @@ impl Found {
             self.open = Some(self.open.map_or(place, |open| open.min(place)));
         }
         self.is_early |= self.is_at_early_end();
-        let done = std::mem::take(&mut self.current);
+        let mut done = std::mem::take(&mut self.current);
         if done.fields == 0 {
             return;
         }
@@ -154,6 +159,7 @@ impl Found {
             self.object(FileError::TooManyDumps);
             self.dumps.clear();
         }
+        done.domain = self.domain;
         self.dumps.push(done);
     }
 
@@ -299,6 +305,7 @@ impl Found {
         if let Some(objection) = self.objection {
             return Err(objection);
         }
+        self.check_domain()?;
         let numbers = self.dumps.iter().filter_map(|dump| dump.number);
         let numbers = numbers.filter(|number| *number < LARGEST_NUMBER);
         let numbers = sort::distinct(numbers.map(u64::from));
@@ -317,6 +324,28 @@ impl Found {
             processors,
             ..Snapshot::default()
         })
+    }
+}
+
+impl Found {
+    /// Refuses dumps of several domains: they are no processors of one machine.
+    fn check_domain(&self) -> Result<(), FileError> {
+        /// So many are named.
+        const MOST: usize = 8;
+        let mut domains: Vec<(u32, usize)> = Vec::new();
+        for (domain, line) in self.dumps.iter().filter_map(|dump| dump.domain) {
+            if domains.len() < MOST && domains.iter().all(|(known, _)| *known != domain) {
+                domains.push((domain, line));
+            }
+        }
+        if domains.len() < 2 {
+            return Ok(());
+        }
+        let domains = domains.iter();
+        let domains = domains.map(|(domain, line)| format!("domain {domain} from line {line} on"));
+        Err(FileError::SeveralDomains(
+            domains.collect::<Vec<_>>().join(", "),
+        ))
     }
 }
 

@@ -231,6 +231,12 @@ pub enum FileError {
         /// The line, from 1.
         line: usize,
     },
+    /// Its dumps are of several domains of Xen's.
+    #[error(
+        "it has dumps of several virtual machines, which are not to be judged as one: {0}; cut the file to \
+         one of them"
+    )]
+    SeveralDomains(String),
     /// A number in a dump is not as its tool prints it.
     #[error(
         "line {line}: the number behind `{}` has not as many digits as are printed there: the line \

@@ -138,8 +138,10 @@ pub(super) fn read(text: &str) -> Found {
 fn read_line(line: &Line, found: &mut Found) {
     let text = line.text.as_ref();
     found.line = line.number;
-    if text.contains(">>> Domain") {
+    if let Some((_, rest)) = text.split_once(">>> Domain") {
         found.next();
+        let number = Number::first(rest, false).and_then(|(number, _)| number.small());
+        found.domain = number.map(|number| (number, line.number));
     }
     if let Some((before, rest)) = text.split_once(VCPU)
         && before.ends_with([' ', '\t', ')'])

@@ -439,6 +439,19 @@ fn what_qemu_logs_of_an_interrupt_is_none_of_the_registers() {
 }
 
 #[test]
+fn dumps_of_several_domains_are_not_taken_for_one_machine() {
+    let one = xen::printed(&guest());
+    let other = one.replace(">>> Domain 3 <<<", ">>> Domain 7 <<<");
+    let error = Snapshot::parse((one.clone() + &other).as_bytes()).unwrap_err();
+    let line = one.lines().count() + 1;
+    let told = format!("domain 3 from line 1 on, domain 7 from line {line} on; cut the file");
+    assert!(error.to_string().contains(&told), "{error}");
+    // A domain without a dump is nothing to judge.
+    let (heading, _) = other.split_once('\n').unwrap();
+    assert_eq!(read(&(one.clone() + heading)), read(&one));
+}
+
+#[test]
 fn an_exit_is_told_in_words_and_vmrun_by_its_conditions() {
     let folder = Folder::new();
     let path = folder.path("dmesg");
