@@ -80,6 +80,8 @@ pub enum Reason {
     Empty,
     /// The page is the save area of an encrypted guest (VMSA), and no VMCB.
     Vmsa,
+    /// The captures may be moments of one processor: there is nothing to compare.
+    Moments,
 }
 
 impl Reason {
@@ -112,6 +114,7 @@ impl Reason {
             Self::Encrypted => "encrypted",
             Self::Empty => "empty",
             Self::Vmsa => "vmsa",
+            Self::Moments => "moments",
         }
     }
 }
@@ -144,6 +147,7 @@ impl fmt::Display for Reason {
             Self::Encrypted => "the guest's state is encrypted",
             Self::Empty => "nothing stored",
             Self::Vmsa => "an SEV-ES save area (VMSA)",
+            Self::Moments => "the dumps may be moments of one processor",
         })
     }
 }
@@ -188,6 +192,8 @@ pub(super) struct Class {
     has_swapped: bool,
     /// There are values, but the guest's own are encrypted, and elsewhere.
     is_stale: bool,
+    /// The others may be moments of the same processor.
+    moments: bool,
 }
 
 /// In which mode the captured state is.
@@ -264,6 +270,7 @@ impl Class {
             absent: 0,
             has_swapped: false,
             is_stale: false,
+            moments: false,
         }
     }
 
@@ -303,6 +310,7 @@ impl Class {
             absent: absent(capture),
             has_swapped: has_swapped(snapshot, capture),
             is_stale: !from_driver && capture.guest.is_some_and(|guest| guest.encrypted),
+            moments: snapshot.moments,
         };
         let system_call = [Field::Star, Field::Lstar, Field::Cstar, Field::Sfmask];
         Self {
@@ -341,6 +349,9 @@ impl Class {
         let basis = rule.basis();
         if let Some(reason) = self.by_mode(basis, kernel) {
             return Extent::Not(reason);
+        }
+        if self.moments && rule.compares_processors() {
+            return Extent::Not(Reason::Moments);
         }
         let extent = match (self.by_basis(basis, kernel), self.by_hidden(rule)) {
             (Some(Extent::Weakly(_)), hidden @ Extent::Not(_)) => hidden,

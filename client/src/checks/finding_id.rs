@@ -48,6 +48,22 @@ impl FindingId {
         self.entry().fields
     }
 
+    /// Whether the rule compares the processors with one another.
+    pub(super) fn compares_processors(self) -> bool {
+        matches!(
+            self,
+            Self::LstarDiffers
+                | Self::CstarDiffers
+                | Self::StarDiffers
+                | Self::SfmaskDiffers
+                | Self::SysenterDiffers
+                | Self::TrLimitDiffers
+                | Self::EferDiffers
+                | Self::TrBaseShared
+                | Self::GsBaseShared
+        )
+    }
+
     /// Whether the rule looks at its fields together, and not at each by itself: where one is hidden, it
     /// says less of the others, too.
     pub(crate) fn judges_fields_together(self) -> bool {

@@ -28,6 +28,7 @@ impl Snapshot {
             machine: device.machine(),
             taken_at,
             anonymous: false,
+            moments: false,
             redacted: if received.header.is_redacted() {
                 redactable().collect()
             } else {

@@ -55,7 +55,8 @@ pub(super) fn read(text: &str, formats: &[Format]) -> Result<Option<Reading>, Fi
     let Some(best) = best else {
         return Ok(None);
     };
-    let snapshot = best.into_snapshot()?;
+    let (snapshot, note) = best.into_snapshot()?;
+    notes.extend(note);
     Ok(Some(Reading { snapshot, notes }))
 }
 
@@ -300,16 +301,19 @@ impl Found {
         }
     }
 
-    fn into_snapshot(mut self) -> Result<Snapshot, FileError> {
+    /// The snapshot, and a note if its dumps are not of one processor each.
+    fn into_snapshot(mut self) -> Result<(Snapshot, Option<String>), FileError> {
         self.next();
         if let Some(objection) = self.objection {
             return Err(objection);
         }
         self.check_domain()?;
         let numbers = self.dumps.iter().filter_map(|dump| dump.number);
-        let numbers = numbers.filter(|number| *number < LARGEST_NUMBER);
-        let numbers = sort::distinct(numbers.map(u64::from));
-        let are_told = numbers.len() == self.dumps.len();
+        let numbers: Vec<u32> = numbers.filter(|number| *number < LARGEST_NUMBER).collect();
+        let distinct = sort::distinct(numbers.iter().copied().map(u64::from));
+        let are_told = distinct.len() == self.dumps.len();
+        let moments = !are_told && self.dumps.len() > 1;
+        let note = moments.then(|| in_words(&numbers, self.dumps.len()));
         let source = self.source;
         let processors = (0..).zip(self.dumps).map(|(place, dump): (u32, Dump)| {
             let number = dump.number.filter(|_| are_told);
@@ -320,11 +324,31 @@ impl Found {
         });
         let mut processors: Vec<_> = processors.collect();
         sort::by_number(&mut processors, |processor| processor.id.index.into());
-        Ok(Snapshot {
+        let snapshot = Snapshot {
+            moments,
             processors,
             ..Snapshot::default()
-        })
+        };
+        Ok((snapshot, note))
     }
+}
+
+/// Why so many dumps with these numbers may be moments of one processor.
+fn in_words(numbers: &[u32], dumps: usize) -> String {
+    /// So many are named.
+    const MOST: usize = 16;
+    let why = if numbers.len() == dumps {
+        let named = numbers.iter().take(MOST).map(ToString::to_string);
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = if dumps > MOST { ", ..." } else { "" };
+        format!("the dumps are of processors {named}{more}: one is there again")
+    } else {
+        "the dumps do not say of which processors they are".to_owned()
+    };
+    format!(
+        "{why}; they may be moments of one, and are numbered in the order in which they stand, not compared \
+         with one another"
+    )
 }
 
 impl Found {

@@ -29,6 +29,9 @@ pub struct Snapshot {
     pub taken_at: Option<Timestamp>,
     /// Whether it was made anonymous: see [`Snapshot::make_anonymous`].
     pub anonymous: bool,
+    /// Whether its processors may be moments of one: dumps that name a processor again, or do not say
+    /// of which processors they are.
+    pub moments: bool,
     /// The fields of VMSAVE's state that the driver set to zero, because they hold addresses and
     /// the caller does not hold `SeDebugPrivilege`. Mostly there are none. A value of such a field
     /// that is not zero is not hidden: see [`Snapshot::hides`].

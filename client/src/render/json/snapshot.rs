@@ -52,6 +52,7 @@ pub(crate) fn print(snapshot: &Snapshot, detail: Detail) -> Result<String, Error
         machine: some_members(&snapshot.machine),
         taken_at: snapshot.taken_at,
         anonymous: snapshot.anonymous,
+        moments: snapshot.moments,
         redacted: snapshot.redacted.iter().map(ToString::to_string).collect(),
         modules: match detail {
             Detail::Brief => Vec::new(),
@@ -113,6 +114,8 @@ struct SnapshotMembers {
     taken_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_false")]
     anonymous: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    moments: bool,
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -188,6 +191,7 @@ impl TryFrom<SnapshotMembers> for Snapshot {
             machine: members.machine.map(Into::into).unwrap_or_default(),
             taken_at: members.taken_at,
             anonymous: members.anonymous,
+            moments: members.moments,
             redacted,
             modules: members.modules.into_iter().map(Into::into).collect(),
             active_processors: members.active_processors,

@@ -452,6 +452,66 @@ fn dumps_of_several_domains_are_not_taken_for_one_machine() {
 }
 
 #[test]
+fn moments_of_one_processor_are_not_compared() {
+    let page = qemu_page(guest());
+    let later = with(&page, "lstar", number(&page, "lstar") + 64);
+    let qemu = |page: &[u8], index| qemu::printed(page, index);
+    let nameless = |page: &[u8]| without(&qemu(page, 0), "CPU#");
+    let kvm = |vcpus: [u32; 3]| {
+        let lines = vcpus.map(|vcpu| since_6_16(&page, "SVM", vcpu));
+        logged(&lines.concat(), 0)
+    };
+    let again = "the dumps are of processors ";
+    let unsaid = "the dumps do not say of which processors they are; ";
+    for (text, note) in [
+        (
+            kvm([3, 3, 1]),
+            format!("{again}3, 3, 1: one is there again; "),
+        ),
+        (qemu(&page, 0) + &qemu(&later, 0), format!("{again}0, 0: ")),
+        (nameless(&page) + &nameless(&later), unsaid.to_owned()),
+        (nameless(&page) + &qemu(&later, 1), unsaid.to_owned()),
+        (
+            logged(&[kvm::printed(&page), kvm::printed(&page)].concat(), 0),
+            unsaid.to_owned(),
+        ),
+    ] {
+        let snapshot = read(&text);
+        assert!(snapshot.moments);
+        let findings = client::check(&snapshot).findings;
+        assert_eq!(findings, [], "{note}");
+        for rule in [FindingId::TrBaseShared, FindingId::LstarDiffers] {
+            assert_eq!(extents(&snapshot, rule), [Extent::Not(Reason::Moments)]);
+        }
+        let others = extents(&snapshot, FindingId::TssInvalid);
+        assert_eq!(others, [Extent::Judged]);
+        let json = snapshot.to_json().unwrap();
+        assert_eq!(Snapshot::parse(json.as_bytes()).unwrap(), snapshot);
+        let document = serde_json::from_str(&json).unwrap();
+        assert!(crate::files::schema().is_valid(&document));
+        let folder = Folder::new();
+        let path = folder.path("dump");
+        std::fs::write(&path, &text).unwrap();
+        let ran = run(&["check", &path], &mut Driver::with_processors(1));
+        assert!(ran.stderr.contains(&note), "{}", ran.stderr);
+        assert!(
+            ran.stdout.contains(&Reason::Moments.to_string()),
+            "{}",
+            ran.stdout
+        );
+    }
+    // Of several processors it is a finding.
+    for text in [kvm([3, 2, 1]), qemu(&page, 0) + &qemu(&later, 1)] {
+        let snapshot = read(&text);
+        assert!(!snapshot.moments);
+        let findings = client::check(&snapshot).findings;
+        let mut findings = findings.iter();
+        assert!(findings.any(|one| one.id == FindingId::TrBaseShared));
+    }
+    assert!(!read(&nameless(&page)).moments);
+}
+
+#[test]
 fn an_exit_is_told_in_words_and_vmrun_by_its_conditions() {
     let folder = Folder::new();
     let path = folder.path("dmesg");
