@@ -61,6 +61,10 @@ pub(super) fn read(text: &str, formats: &[Format]) -> Result<Option<Reading>, Fi
 }
 
 /// What was found in a text.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact by itself, and they occur in any combination"
+)]
 struct Found {
     source: Format,
     /// The places of the first word that is no heading, and of the last one that each version of
@@ -81,6 +85,8 @@ struct Found {
     is_own: bool,
     /// The line that is being read.
     line: usize,
+    /// Whether the text ends with it, in its middle perhaps.
+    is_last: bool,
     /// What stands at this place or behind it may be of an earlier dump, which did not come to its
     /// end.
     open: Option<usize>,
@@ -119,6 +125,7 @@ impl Found {
             domain: None,
             is_own: false,
             line: 0,
+            is_last: false,
             open: None,
             objection: None,
         }
@@ -136,6 +143,11 @@ impl Found {
 
     fn object(&mut self, objection: FileError) {
         self.objection.get_or_insert(objection);
+    }
+
+    /// What follows is read from a line.
+    fn begin_line(&mut self, line: &lines::Line) {
+        (self.line, self.is_last) = (line.number, line.is_last);
     }
 
     fn object_to_order(&mut self) {
@@ -222,7 +234,8 @@ impl Found {
     }
 
     /// The number that stands first behind a word, read in a way, and what stands behind it. None if
-    /// the text is cut there; where something else stands in its place, the line is broken.
+    /// the text ends there; where something else stands in its place, or its rest seems to stand in the
+    /// next line, the line is broken.
     fn number<'a>(
         &mut self,
         word: &str,
@@ -237,13 +250,11 @@ impl Found {
             None => Value::Broken,
         };
         match (value, first) {
-            (Value::Number(value), Some((_, behind))) => Some((value, behind)),
-            (Value::Broken, _) => {
-                self.object_to_number(word);
-                None
-            }
-            _ => None,
+            (Value::Number(value), Some((_, behind))) => return Some((value, behind)),
+            (Value::Cut, _) if self.is_last => {}
+            _ => self.object_to_number(word),
         }
+        None
     }
 
     fn object_to_number(&mut self, word: &str) {

@@ -260,7 +260,7 @@ fn words(content: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn read_line(line: &Line, is_tagged: bool, found: &mut Found) {
-    found.line = line.number;
+    found.begin_line(line);
     if line.text.contains(LOST) {
         found.next();
         return;
@@ -351,7 +351,7 @@ fn read_intercepts(rest: &str, may_be_cut: bool, found: &mut Found) {
     let mut rest = rest;
     for (at, word) in WORDS.into_iter().enumerate() {
         // The third is printed by newer kernels alone.
-        if at == 2 && rest.trim().is_empty() {
+        if at == 2 && rest.trim().is_empty() && (found.is_last || !may_be_cut) {
             return;
         }
         let number = found.number("intercepts", rest, may_be_cut, |number| number.fixed(8));
@@ -374,13 +374,13 @@ fn read_segment(name: &str, mut rest: &str, may_be_cut: bool, found: &mut Found)
         let letter = letters.next();
         let part = PARTS.iter().find(|(known, ..)| Some(*known) == letter);
         let Some((_, part, digits)) = part else {
-            if !may_be_cut && (parts > 0 || is_segment) {
+            if !found.is_last && (parts > 0 || is_segment) {
                 found.object_to_number(name);
             }
             return;
         };
         let Some(behind) = letters.as_str().trim_start().strip_prefix([':', '=']) else {
-            if !may_be_cut && (parts > 0 || is_segment) {
+            if !found.is_last && (parts > 0 || is_segment) {
                 found.object_to_number(name);
             }
             return;

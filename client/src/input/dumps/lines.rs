@@ -15,33 +15,52 @@ pub(super) struct Line<'a> {
     /// Whether the text ends with it, in its middle perhaps, or the rest of a number stands in the
     /// next line.
     pub(super) may_be_cut: bool,
+    /// Whether the text ends with it, in its middle perhaps.
+    pub(super) is_last: bool,
 }
 
-/// The lines of a text.
+/// The lines of a text: one that ends with a sign behind which the next has the number goes on there,
+/// as where a mail was wrapped.
 pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut number = 1;
     let mut before = "";
     let mut lines = text.split_inclusive(['\n', '\r']).enumerate();
     iter::from_fn(move || {
-        let (at, line) = lines.next()?;
-        let here = number;
-        number += usize::from(line.ends_with('\n'));
-        let content = line.trim_end_matches(['\n', '\r']);
-        // Behind a carriage return comes a line feed.
-        let mut next = lines.clone().take(2).map(|(_, next)| next.trim_end());
-        let next = next.find(|next| !next.is_empty());
-        let latest = before;
-        if !content.is_empty() {
-            before = word_before(content, content.len());
+        let (at, mut line) = lines.next()?;
+        let (here, latest) = (number, before);
+        let mut text = Cow::Borrowed("");
+        loop {
+            number += usize::from(line.ends_with('\n'));
+            let content = line.trim_end_matches(['\n', '\r']);
+            if !content.is_empty() {
+                before = word_before(content, content.len());
+                text = match text {
+                    Cow::Borrowed("") => plain(content),
+                    text => Cow::Owned(text.into_owned() + " " + &plain(content)),
+                };
+            }
+            // Behind a carriage return comes a line feed.
+            let mut next = lines.clone().take(2).map(|(_, next)| next.trim_end());
+            let next = next.find(|next| !next.is_empty());
+            let goes_on = content.trim_end().ends_with([':', '=']);
+            let is_rest = next.is_some_and(|next| {
+                let number = next.trim_start().trim_start_matches("0x");
+                is_rest(if goes_on { number } else { next }, content)
+            });
+            if is_rest && goes_on || content.is_empty() && !text.is_empty() {
+                (_, line) = lines.next()?;
+                continue;
+            }
+            let is_last = !line.ends_with(['\n', '\r']);
+            return Some(Line {
+                number: here,
+                is_first: at == 0,
+                before: latest,
+                may_be_cut: is_rest || is_last,
+                is_last,
+                text,
+            });
         }
-        Some(Line {
-            number: here,
-            is_first: at == 0,
-            before: latest,
-            may_be_cut: next.is_some_and(|next| is_rest(next, content))
-                || !line.ends_with(['\n', '\r']),
-            text: plain(content),
-        })
     })
 }
 

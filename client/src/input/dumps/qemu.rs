@@ -124,7 +124,7 @@ pub(super) fn read(text: &str) -> Found {
 
 fn read_line(line: &Line, found: &mut Found) {
     let text = line.text.as_ref();
-    found.line = line.number;
+    found.begin_line(line);
     if text.contains(PROMPT) {
         found.heading(ORDER.places(PROMPT), None);
     }

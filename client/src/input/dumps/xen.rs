@@ -137,7 +137,7 @@ pub(super) fn read(text: &str) -> Found {
 
 fn read_line(line: &Line, found: &mut Found) {
     let text = line.text.as_ref();
-    found.line = line.number;
+    found.begin_line(line);
     if let Some((_, rest)) = text.split_once(">>> Domain") {
         found.next();
         let number = Number::first(rest, false).and_then(|(number, _)| number.small());
@@ -245,9 +245,9 @@ fn read_row(name: &str, rest: &str, may_be_cut: bool, found: &mut Found) {
         rest = behind;
     }
     let is_whole = values.len() == COLUMNS.len();
-    if !is_whole && !may_be_cut {
+    if !is_whole && !found.is_last {
         // Other tools have a selector alone behind such a name.
-        if values.len() > 1 || is_row {
+        if values.len() > 1 || is_row || may_be_cut {
             found.object_to_number(name);
         }
         return;

@@ -285,6 +285,61 @@ fn a_file_with_two_kinds_of_dump_says_so() {
     );
 }
 
+/// The text as a mail has it whose lines were wrapped.
+fn wrapped(text: &str, width: usize, end: &str) -> String {
+    let mut lines = String::new();
+    for mut line in text.lines() {
+        while let Some(at) = line.get(..width).and_then(|begin| begin.rfind(' ')) {
+            lines += line[..at].trim_end();
+            lines += end;
+            line = &line[at + 1..];
+        }
+        lines += line;
+        lines += end;
+    }
+    lines
+}
+
+#[test]
+fn a_number_in_the_next_line_is_read_and_the_rest_of_one_is_refused() {
+    let mut page = guest();
+    qemu::shown(&mut page);
+    let [kvm, xen, qemu] = [
+        kvm::logged(&kvm::printed(&page), 0),
+        xen::printed(&page),
+        qemu::printed(&page, 0),
+    ];
+    let (qemu, _) = qemu.split_once("XMM00").unwrap();
+    for text in [&kvm, &xen, qemu] {
+        let whole = Snapshot::parse(text.as_bytes()).unwrap();
+        for width in [72, 76, 80] {
+            for end in ["\n", "\r\n"] {
+                let text = wrapped(text, width, end);
+                let read = Snapshot::parse(text.as_bytes());
+                assert_eq!(read.unwrap(), whole, "{width}\n{text}");
+            }
+        }
+    }
+    let qemu = qemu.to_owned();
+    for (text, from, to, word) in [
+        (&kvm, " l: ", "\nl: ", "es"),
+        (&kvm, " b: ", "\nb: ", "es"),
+        (
+            &kvm,
+            "asid:               ",
+            "asid:               1\n",
+            "asid",
+        ),
+        (&xen, " ffffffff ", "\nffffffff ", "cs"),
+        (&qemu, " ffffffff ", "\nffffffff ", "CS"),
+    ] {
+        let line = text.lines().position(|line| line.contains(from)).unwrap() + 1;
+        let told = complaint(&text.replacen(from, to, 1));
+        let wanted = format!("line {line}: the number behind `{word}`");
+        assert!(told.contains(&wanted), "{wanted}: {told}");
+    }
+}
+
 #[test]
 fn vmrun_is_not_judged_where_there_is_no_vmcb_to_judge() {
     let ran = decode(&qemu::printed(&guest(), 0), &["--vmrun"]);
