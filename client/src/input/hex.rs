@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use amd_svm::vmcb::VMCB_SIZE;
 
+pub(super) use self::row::MOST_WORDS;
 use self::row::{Kind, Row};
 use self::rows::Rows;
 use self::sequence::Offsets;

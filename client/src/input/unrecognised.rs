@@ -1,6 +1,6 @@
 //! What a file is that is none of what can be read: in one line.
 
-use super::encoding;
+use super::{encoding, hex};
 use crate::model::FileError;
 
 /// First bytes of files that are not to be read here.
@@ -104,6 +104,15 @@ pub(super) fn of_text(text: &str) -> FileError {
             "text with what KVM prints of a guest on Intel processors, which have no VMCB",
         );
     }
+    if is_base64(text) {
+        return FileError::Unrecognised("base64: take what `base64 -d` makes of it");
+    }
+    let mut lines = text.lines();
+    if lines.any(|line| line.split_whitespace().nth(hex::MOST_WORDS).is_some()) {
+        return FileError::Unrecognised(
+            "text with a line of more than 65536 words: a hex dump is read in shorter lines, as `xxd` prints it",
+        );
+    }
     if text.starts_with('[') {
         let list = serde_json::from_str::<serde::de::IgnoredAny>(text);
         return FileError::Unrecognised(if list.is_ok() {
@@ -119,4 +128,13 @@ pub(super) fn of_text(text: &str) -> FileError {
             NOTHING
         },
     )
+}
+
+/// Whether a text is of the letters of base64 alone, and more than a word.
+fn is_base64(text: &str) -> bool {
+    const FEWEST: usize = 64;
+    let is_letter = |letter: u8| letter.is_ascii_alphanumeric() || b"+/=\r\n".contains(&letter);
+    let is_digit = |letter: u8| letter.is_ascii_hexdigit() || letter.is_ascii_whitespace();
+    let mut letters = text.trim_end().bytes();
+    text.len() >= FEWEST && letters.clone().all(is_letter) && !letters.all(is_digit)
 }

@@ -171,6 +171,23 @@ pub const PLAIN: &[Form] = &[
         name: "one line",
         print: digits,
     },
+    Form {
+        name: "one line of bytes",
+        print: |page| grouped(page, 1, false),
+    },
+    Form {
+        name: "xxd -i",
+        print: |page| {
+            let row = |bytes: &[u8]| {
+                let bytes = bytes.iter().map(|byte| format!("{byte:#04x}"));
+                format!("  {}", bytes.collect::<Vec<_>>().join(", "))
+            };
+            let rows: Vec<_> = page.chunks(12).map(row).collect();
+            let length = page.len();
+            let rows = rows.join(",\n");
+            format!("unsigned char vmcb[] = {{\n{rows}\n}};\nunsigned int vmcb_len = {length};\n")
+        },
+    },
 ];
 
 /// All of them.

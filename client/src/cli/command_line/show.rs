@@ -123,7 +123,7 @@ pub(crate) struct DecodeOptions {
     ///
     /// Hex dumps are those of xxd, hexdump and od, of Linux in its log, of
     /// gdb by x/, of crash by rd, and of Windows' debuggers by db, dd and dq.
-    /// What xxd -i and xxd -b print is not read, nor base64.
+    /// What xxd -b prints is not read, nor base64. Dumps are of one guest.
     #[arg(required_unless_present = "from", verbatim_doc_comment)]
     file: Option<PathBuf>,
     /// The same file, as other commands take it

@@ -239,9 +239,11 @@ struct Word<'a> {
     end: usize,
 }
 
+/// Words of a line, of which a row has no more: those of 16 pages by bytes.
+pub(in crate::input) const MOST_WORDS: usize = 1 << 16;
+
 /// The words of a line; none if there are more than any row has.
 fn words(line: &str) -> Option<Vec<Word<'_>>> {
-    const MOST: usize = 600;
     let mut words = Vec::new();
     let mut rest = 0;
     // A debugger has a dash between the halves of a row.
@@ -265,10 +267,15 @@ fn words(line: &str) -> Option<Vec<Word<'_>>> {
                     end,
                 });
             }
-            _ => words.push(Word { text, start, end }),
+            _ => words.push(Word {
+                text,
+                start,
+                // `xxd -i` has a comma and a blank between its bytes.
+                end: end + usize::from(line[end..].starts_with(',')),
+            }),
         }
         rest = end;
-        if words.len() > MOST {
+        if words.len() > MOST_WORDS {
             return None;
         }
     }

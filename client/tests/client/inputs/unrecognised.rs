@@ -99,6 +99,24 @@ fn what_is_no_snapshot_is_named() {
             "a guest on Intel processors, which have no VMCB",
         ),
         (
+            b"{\"MESSAGE\": \"kvm_amd: cr_read: 0011\", \"_TRANSPORT\": \"kernel\"}\n{\"MESSAGE\": \"x\"}\n",
+            "it is what `journalctl -o json` prints: take `journalctl -o short`",
+        ),
+        (
+            b"{\"_TRANSPORT\": \"kernel\"}",
+            "it is what `journalctl -o json` prints: take `journalctl -o short`",
+        ),
+        (b"{\"a\": 1}\n\n{\"a\": 2}", "it is several documents, a line each"),
+        (
+            &b"EQAQAP8A/gBCAAYAJ4BMvE8kAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n".repeat(3),
+            "it is base64, and no snapshot: take what `base64 -d` makes of it",
+        ),
+        (&b"0".repeat(8191), "nothing in it is a dump"),
+        (
+            &b"00 ".repeat(17 * 4096),
+            "a line of more than 65536 words, and no snapshot: a hex dump is read in shorter lines",
+        ),
+        (
             b"<!DOCTYPE html><title>x",
             "it is an HTML page, as `report` writes it",
         ),

@@ -22,7 +22,11 @@ pub(super) fn other_schema(text: &str) -> Option<FileError> {
 /// A document that is something else than a snapshot is told by what it has.
 pub(super) fn other_json(text: &str) -> Option<FileError> {
     /// What other commands print, by a member that nothing else has.
-    const OTHERS: [(&str, &str); 6] = [
+    const OTHERS: [(&str, &str); 7] = [
+        (
+            "_TRANSPORT",
+            "it is what `journalctl -o json` prints: take `journalctl -o short`",
+        ),
         ("findings", "it is what `check --json` prints"),
         (
             "changes",
@@ -37,7 +41,9 @@ pub(super) fn other_json(text: &str) -> Option<FileError> {
         ("schema", "it has no `processors`"),
     ];
     const MOST: usize = 4;
-    let Object(Names(names)) = serde_json::from_str(text).ok()?;
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let are_lines = rest.trim_start().starts_with('{');
+    let Object(Names(names)) = serde_json::from_str(if are_lines { first } else { text }).ok()?;
     let has = |member: &str| names.iter().any(|name| name == member);
     if has("processors") {
         return (!has("schema")).then(|| FileError::OtherJson("it has no `schema`".to_owned()));
@@ -45,6 +51,7 @@ pub(super) fn other_json(text: &str) -> Option<FileError> {
     let known = OTHERS.iter().find(|(member, _)| has(member));
     Some(FileError::OtherJson(match known {
         Some((_, words)) => (*words).to_owned(),
+        None if are_lines => "it is several documents, a line each".to_owned(),
         None if names.is_empty() => "it is an object without members".to_owned(),
         None => {
             let names = names.iter().take(MOST);
