@@ -128,9 +128,18 @@ fn is_dump(rows: &Rows) -> bool {
         )
     });
     if rows.usual.digits > 0 {
-        return count >= FEWEST_ROWS && length(rows) >= FEWEST_BYTES && 2 * usual >= count;
+        // A page with hardly anything in it is few rows, and asterisks for the others.
+        let is_enough = count >= FEWEST_ROWS && length(rows) >= FEWEST_BYTES;
+        return (is_enough || has_repeated(rows)) && 2 * usual >= count;
     }
     length(rows) >= FEWEST_BARE_BYTES
+}
+
+/// Whether an asterisk stands for rows, with an offset behind it that says how many.
+fn has_repeated(rows: &Rows) -> bool {
+    let last = rows.items.len().saturating_sub(1);
+    let mut items = rows.items.iter().take(last);
+    items.any(|item| matches!(item.kind, Kind::Repeated))
 }
 
 /// Bytes in all rows.

@@ -27,7 +27,11 @@ pub(super) fn offsets(rows: &Rows) -> Offsets {
     let most = votes.iter().map(|(votes, _)| *votes).max().unwrap_or(0);
     let best = votes.iter().find(|(votes, _)| *votes == most);
     match best {
-        Some((1.., radix)) if !are_unrelated(rows, *radix) => Offsets::InRadix(*radix),
+        Some((votes, radix))
+            if (*votes > 0 || has_asterisk(rows)) && !are_unrelated(rows, *radix) =>
+        {
+            Offsets::InRadix(*radix)
+        }
         _ => Offsets::Unrelated,
     }
 }
@@ -64,8 +68,11 @@ fn are_unrelated(rows: &Rows, radix: u64) -> bool {
     let starts = sort::distinct(placed().filter_map(|row| row.start(radix)));
     let ends = placed().filter_map(|row| row.end(radix));
     let related = ends.filter(|end| starts.binary_search(end).is_ok()).count();
-    let has_asterisk = rows.items.iter().any(|item| item.row().is_none());
-    !has_asterisk && 10 * related < placed().count()
+    !has_asterisk(rows) && 10 * related < placed().count()
+}
+
+fn has_asterisk(rows: &Rows) -> bool {
+    rows.items.iter().any(|item| item.row().is_none())
 }
 
 /// Refuses rows of several pages that are mixed: an offset that says nothing stands for one place in a

@@ -127,6 +127,19 @@ fn a_hex_dump_is_read_right_whatever_the_letters_beside_it_spell() {
 }
 
 #[test]
+fn a_page_with_hardly_anything_in_it_is_read_from_every_form() {
+    for place in [0, 0x58, 0x7FF, 0xFFF] {
+        let mut page = vec![0; VMCB_SIZE];
+        page[place] = 1;
+        for (form, text) in forms(&page) {
+            let read = Snapshot::parse_as(text.as_bytes(), Some(Format::Hex));
+            let read = read.unwrap_or_else(|error| panic!("{form}, {place:#x}: {error}"));
+            assert_eq!(read.to_pages().unwrap(), page, "{form}, {place:#x}");
+        }
+    }
+}
+
+#[test]
 fn a_page_is_decoded_from_every_form_as_from_itself() {
     let cases = concat!(
         env!("CARGO_MANIFEST_DIR"),
