@@ -1,9 +1,10 @@
 //! Which files some arguments stand for: themselves, those in a folder, or those of a pattern.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf, is_separator};
+use std::{fs, io};
 
-use glob::{MatchOptions, Paths, Pattern};
+use glob::{MatchOptions, Pattern, PatternError};
 
 use super::STANDARD_INPUT;
 use crate::model::{Error, FileError};
@@ -30,16 +31,22 @@ pub(crate) fn files(arguments: &[PathBuf]) -> impl Iterator<Item = Result<PathBu
     })
 }
 
+/// Whether a pattern means a file. In place of what is no Unicode in its name stands U+FFFD, as in the
+/// output.
+fn matches(pattern: &Pattern, path: &Path) -> bool {
+    pattern.matches_with(&path.to_string_lossy(), OPTIONS)
+}
+
 /// Whether a file is one of those that a folder or a pattern stands for.
 fn covers(argument: &Path, path: &Path) -> bool {
     if !argument.exists() {
-        let pattern = argument.to_str().map(Pattern::new);
-        return matches!(pattern, Some(Ok(pattern)) if pattern.matches_path_with(path, OPTIONS));
+        let pattern = Pattern::new(&argument.to_string_lossy());
+        return pattern.is_ok_and(|pattern| matches(&pattern, path));
     }
     let (Ok(argument), Ok(path)) = (argument.canonicalize(), path.canonicalize()) else {
         return false;
     };
-    let is_separator = |byte: &u8| std::path::is_separator((*byte).into());
+    let is_separator = |byte: &u8| is_separator((*byte).into());
     let [argument, path] = [&argument, &path].map(|path| path.as_os_str().as_encoded_bytes());
     // The root ends with a separator.
     let argument = match argument {
@@ -64,7 +71,11 @@ pub(crate) fn may_be_many(argument: &Path) -> bool {
 fn is_literal(argument: &Path) -> bool {
     let is_there = argument.as_os_str() == STANDARD_INPUT || argument.exists();
     let name = argument.as_os_str().as_encoded_bytes();
-    !argument.is_dir() && (is_there || !name.iter().any(|byte| b"*?[".contains(byte)))
+    !argument.is_dir() && (is_there || !has_pattern(name))
+}
+
+fn has_pattern(name: &[u8]) -> bool {
+    name.iter().any(|byte| b"*?[".contains(byte))
 }
 
 /// The files of one argument.
@@ -84,7 +95,7 @@ enum Left {
     /// The argument itself.
     Itself,
     /// What a pattern or a folder has.
-    Matching(Box<Paths>),
+    Matching(Walk),
     /// A failure that ends it.
     Failure(FileError),
     Nothing,
@@ -118,21 +129,161 @@ impl Left {
         if is_literal(argument) {
             return Self::Itself;
         }
-        let Some(name) = argument.to_str() else {
-            return Self::Failure(FileError::NameIsNoText);
-        };
-        let pattern = if argument.is_dir() {
-            let folder = Pattern::escape(name.trim_end_matches(std::path::is_separator));
-            // The root has no name of its own.
-            format!("{folder}/**/*")
-        } else {
-            name.to_owned()
-        };
-        match glob::glob_with(&pattern, OPTIONS) {
-            Ok(paths) => Self::Matching(Box::new(paths)),
+        match Walk::of(argument) {
+            Ok(walk) => Self::Matching(walk),
             Err(error) => Self::Failure(FileError::Pattern(error)),
         }
     }
+}
+
+/// The way through a folder and those below it, or through those that a pattern leads to.
+struct Walk {
+    /// None if all files are meant.
+    pattern: Option<Pattern>,
+    /// What stands between the pattern's separators, behind the folder that all of it is in.
+    parts: Vec<String>,
+    /// What has not been looked at yet, the next one last, and how many folders below the first it
+    /// is.
+    left: Vec<(PathBuf, usize)>,
+}
+
+/// What bears a name.
+enum Kind {
+    /// A file, or what its reader will object to.
+    File,
+    Folder,
+    LinkToFolder,
+    Other(&'static str),
+}
+
+impl Walk {
+    fn of(argument: &Path) -> Result<Self, PatternError> {
+        let mut walk = Self {
+            pattern: None,
+            parts: Vec::new(),
+            left: Vec::new(),
+        };
+        let mut folder = argument.to_owned();
+        if !argument.is_dir() {
+            let name = argument.to_string_lossy();
+            walk.pattern = Some(Pattern::new(&name)?);
+            let first = name.find(['*', '?', '[']).unwrap_or(name.len());
+            let is_end = |one| is_separator(one) || cfg!(windows) && one == ':';
+            let end = name[..first].rfind(is_end).map_or(0, |at| at + 1);
+            let parts = name[end..].split(is_separator);
+            walk.parts = parts.map(str::to_owned).collect();
+            folder = name[..end].into();
+        }
+        walk.left.push((folder, 0));
+        Ok(walk)
+    }
+
+    /// Whether folders at this depth and all below them are meant.
+    fn is_deep(&self, depth: usize) -> bool {
+        self.parts.is_empty() || self.parts.iter().take(depth).any(|part| part == "**")
+    }
+
+    /// Whether something in a folder at this depth may be meant, or lead to what is.
+    fn is_open_to(&self, depth: usize, name: &str) -> bool {
+        if name.starts_with('.') && !self.parts.iter().any(|part| part.starts_with('.')) {
+            return false;
+        }
+        self.is_deep(depth + 1)
+            || Pattern::new(&self.parts[depth])
+                .is_ok_and(|pattern| pattern.matches_with(name, OPTIONS))
+    }
+
+    /// Goes on with what is in a folder.
+    fn enter(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
+        let here = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        if let Some(part) = self.parts.get(depth)
+            && !self.is_deep(depth + 1)
+            && !has_pattern(part.as_bytes())
+        {
+            let path = folder.join(part);
+            if path.symlink_metadata().is_ok() {
+                self.left.push((path, depth + 1));
+            }
+            return Ok(());
+        }
+        let mut names: Vec<OsString> = Vec::new();
+        for entry in fs::read_dir(here)? {
+            let name = entry?.file_name();
+            if self.is_open_to(depth, &name.to_string_lossy()) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        let names = names.into_iter().rev();
+        self.left
+            .extend(names.map(|name| (folder.join(name), depth + 1)));
+        Ok(())
+    }
+
+    /// The next file, or what is none or could not be looked at; below `top`, which is named.
+    fn next(&mut self, top: &Path) -> Option<Result<PathBuf, Error>> {
+        while let Some((path, depth)) = self.left.pop() {
+            let is_meant = match &self.pattern {
+                Some(pattern) => matches(pattern, &path),
+                None => true,
+            };
+            let is_deep = self.is_deep(depth);
+            match if depth == 0 {
+                Kind::Folder
+            } else {
+                kind(&path)
+            } {
+                Kind::File if is_meant => return Some(Ok(path)),
+                Kind::Other(what) if is_meant => {
+                    return Some(Err(Error::file(path, FileError::NoFile(what))));
+                }
+                // Such a link may lead to a folder that it is in. What lies in the folder that is
+                // named comes without it.
+                Kind::LinkToFolder if is_deep && (self.pattern.is_some() || covers(top, &path)) => {
+                }
+                Kind::LinkToFolder if is_deep => {
+                    let what = FileError::NoFile("a link to a folder");
+                    return Some(Err(Error::file(path, what)));
+                }
+                Kind::Folder | Kind::LinkToFolder if is_deep || depth < self.parts.len() => {
+                    if let Err(error) = self.enter(&path, depth) {
+                        return Some(Err(Error::file(path, error)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+fn kind(path: &Path) -> Kind {
+    match fs::metadata(path).map(|file| file.file_type()) {
+        Ok(kind) if kind.is_dir() && path.is_symlink() => Kind::LinkToFolder,
+        Ok(kind) if kind.is_dir() => Kind::Folder,
+        Ok(kind) if !kind.is_file() => Kind::Other(special(kind)),
+        _ => Kind::File,
+    }
+}
+
+/// What is neither a file nor a folder: reading it might never end.
+fn special(kind: fs::FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if kind.is_fifo() {
+            return "a pipe";
+        }
+        if kind.is_socket() {
+            return "a socket";
+        }
+    }
+    let _ = kind;
+    "a device"
 }
 
 impl Iterator for Found<'_> {
@@ -148,8 +299,7 @@ impl Iterator for Found<'_> {
                         return Some(Ok(self.argument.to_owned()));
                     }
                 }
-                Left::Matching(paths) => match paths.next() {
-                    Some(Ok(path)) if path.is_dir() => {}
+                Left::Matching(walk) => match walk.next(self.argument) {
                     Some(Ok(path)) => {
                         self.any = true;
                         if !self.has_come(&path) {
@@ -158,8 +308,7 @@ impl Iterator for Found<'_> {
                     }
                     Some(Err(error)) => {
                         self.any = true;
-                        let path = error.path().to_owned();
-                        return Some(Err(Error::file(path, io::Error::from(error))));
+                        return Some(Err(error));
                     }
                     None if self.any => self.left = Left::Nothing,
                     None => {
@@ -262,5 +411,75 @@ mod tests {
             panic!("one failure");
         };
         assert!(broken.contains("pattern"), "{broken}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_hides_neither_its_file_nor_others() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = folder();
+        let odd = Path::new(OsStr::from_bytes(b"b\xFF.json"));
+        fs::write(folder.path().join(odd), "").unwrap();
+        fs::create_dir(folder.path().join(OsStr::from_bytes(b"c\xFF"))).unwrap();
+        let below = Path::new(OsStr::from_bytes(b"c\xFF/d.json"));
+        fs::write(folder.path().join(below), "").unwrap();
+        for (argument, expected) in [
+            ("", 6),
+            ("*.json", 4),
+            ("b?.json", 1),
+            ("**/*.json", 6),
+            ("c*/d.json", 1),
+        ] {
+            let arguments = [folder.path().join(argument)];
+            let found: Vec<_> = files(&arguments).map(|found| found.unwrap()).collect();
+            assert_eq!(found.len(), expected, "{argument}: {found:?}");
+            assert!(found.iter().all(|path| path.exists()), "{found:?}");
+        }
+        let odd = [folder.path().join(below.parent().unwrap())];
+        assert_eq!(files(&odd).count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_leads_out_of_a_folder_and_none_round_in_it() {
+        use std::os::unix::fs::symlink;
+        let folder = folder();
+        let later = folder.path().join("later");
+        symlink("..", later.join("up")).unwrap();
+        symlink(".", later.join("here")).unwrap();
+        symlink("c.json", later.join("linked.json")).unwrap();
+        symlink("absent", later.join("no.json")).unwrap();
+        let link = "it is a link to a folder: to have it read, name it";
+        assert_eq!(
+            names(&later, ""),
+            ["c.json", "linked.json", "no.json", link]
+        );
+        let below = ["later/c.json", "later/linked.json", "later/no.json"];
+        let all = [&["[x].json", "a.json", "b.json"], &below[..]].concat();
+        assert_eq!(names(folder.path(), ""), all);
+        assert_eq!(names(folder.path(), "**/*"), all);
+        assert_eq!(names(&later, "up/a.json"), ["up/a.json"]);
+        assert_eq!(names(&later, "u*/a.json"), ["up/a.json"]);
+        let round = ["here/here/c.json", "up/later/c.json"];
+        assert_eq!(names(&later, "*/*/c.json"), round);
+        assert_eq!(names(folder.path(), "l*/../a.json"), ["later/../a.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_may_have_no_end_is_read_only_if_it_is_named() {
+        let folder = folder();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+        let told = ["it is a pipe: to have it read, name it"];
+        assert_eq!(names(folder.path(), "p*"), told);
+        let all = names(folder.path(), "");
+        assert_eq!(all.len(), 6, "{all:?}");
+        assert!(all.contains(&told[0].to_owned()), "{all:?}");
+        assert!(all[5].contains("it is a socket"), "{all:?}");
+        assert_eq!(names(folder.path(), "pipe"), ["pipe"]);
     }
 }

@@ -187,9 +187,9 @@ pub enum FileError {
     /// It is a folder without a file.
     #[error("the folder has no file in it")]
     EmptyFolder,
-    /// It is a folder whose name no pattern can be made of.
-    #[error("its name is not Unicode: go into the folder, and name it `.`")]
-    NameIsNoText,
+    /// It is in a folder, or of a pattern, and neither a file nor a folder there.
+    #[error("it is {0}: to have it read, name it")]
+    NoFile(&'static str),
     /// It is something else.
     #[error("{}", unrecognised_in_words(.0))]
     Unrecognised(&'static str),

@@ -58,6 +58,7 @@ pub(crate) struct Files {
     /// Read saved snapshots instead: files, folders, patterns like *.json
     ///
     /// A folder stands for all files in it and below it; - is standard input.
+    /// No link to a folder is followed there, and no pipe or device read.
     /// Each is read by itself, whatever is wrong with the others.
     #[arg(
         id = "files",
