@@ -175,7 +175,7 @@ impl Machine for ThisMachine {
             ));
         }
         let mut machine = setup::this_machine().map_err(|error| Stop::failed(error.to_string()))?;
-        answers.push(("bit_locker", yes(machine.is_bit_locker_on()?)));
+        answers.push(("bit_locker", yes(machine.protected_drive()?.is_some())));
         Ok(answers)
     }
 

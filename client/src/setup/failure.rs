@@ -52,8 +52,10 @@ pub(crate) enum Failure {
     NoAnswer(String),
     /// What was noted of the installation is damaged.
     #[error(
-        "{}: it does not say what was installed ({reason}): remove this file; a certificate that was \
-         installed then stays, which `certutil -delstore` removes",
+        "{}: it does not say what was installed ({reason}): remove this file; what may have been \
+         installed then stays: a certificate, which `certutil -delstore Root THUMBPRINT` and \
+         `certutil -delstore TrustedPublisher THUMBPRINT` remove, and test signing, which `bcdedit \
+         /set testsigning off` turns off",
         printable_path(path)
     )]
     Record {
@@ -188,6 +190,7 @@ fn meaning(code: u32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::record::Store;
 
     #[test]
     fn an_exit_code_is_written_as_documentation_does() {
@@ -230,6 +233,18 @@ mod tests {
         assert!(failed("manage-bde.exe", u32::MAX).contains("`manage-bde -status`"));
         assert!(failed("bcdedit.exe", 5).contains("access is denied"));
         assert_eq!(failed("pnputil.exe", 1), "pnputil.exe ended with 1");
+    }
+
+    #[test]
+    fn a_damaged_record_tells_of_all_that_it_may_have_named() {
+        let reason = serde_json::from_str::<bool>("{").unwrap_err();
+        let path = PathBuf::from("installed.json");
+        let told = Failure::Record { path, reason }.to_string();
+        for store in Store::ALL {
+            let removal = format!("`certutil -delstore {} THUMBPRINT`", store.name());
+            assert!(told.contains(&removal), "{told}");
+        }
+        assert!(told.contains("`bcdedit /set testsigning off`"), "{told}");
     }
 
     #[test]

@@ -20,9 +20,9 @@ pub(crate) trait Machine {
     /// What there is.
     fn facts(&mut self) -> Result<Facts, Failure>;
 
-    /// Whether `BitLocker`'s protection is on for the drive that the system starts from. Only an
-    /// elevated caller gets an answer.
-    fn is_bit_locker_on(&mut self) -> Result<bool, Failure>;
+    /// The drive that the system starts from, such as `C:`, if `BitLocker`'s protection is on for it.
+    /// Only an elevated caller gets an answer.
+    fn protected_drive(&mut self) -> Result<Option<String>, Failure>;
 
     /// Whether a certificate is in a store of the local machine.
     fn has_certificate(&mut self, store: Store, certificate: &Certificate)

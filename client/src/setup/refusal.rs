@@ -78,10 +78,10 @@ pub(crate) enum Refusal {
     TestSigningEnds,
     #[error(
         "BitLocker is on, and would ask for the recovery key after {change}: note the key, which \
-         `manage-bde -protectors -get C:` prints, then suspend protection for one start with \
-         `manage-bde -protectors -disable C: -RebootCount 1`"
+         `manage-bde -protectors -get {drive}` prints, then suspend protection for one start with \
+         `manage-bde -protectors -disable {drive} -RebootCount 1`"
     )]
-    BitLocker { change: &'static str },
+    BitLocker { drive: String, change: &'static str },
     #[error(
         "the certificate {subject} is not valid yet, which Windows calls 0x800B0101: set the clock"
     )]
@@ -152,8 +152,12 @@ pub(super) fn to_uninstall(
 ) -> Result<Vec<Refusal>, Failure> {
     let mut found = to_anything(facts);
     let turns_off = test_signing::after_removal(facts) == TestSigning::TurnedOff;
-    if facts.elevated && turns_off && machine.is_bit_locker_on()? {
+    if facts.elevated
+        && turns_off
+        && let Some(drive) = machine.protected_drive()?
+    {
         found.push(Refusal::BitLocker {
+            drive,
             change: "turning test signing off again",
         });
     }
@@ -254,12 +258,17 @@ fn to_test_signing(
     };
     let mut found = Vec::new();
     let asks = facts.elevated && (signing.secure_boot || is_changed);
-    let protected = asks && machine.is_bit_locker_on()?;
+    let protected = if asks {
+        machine.protected_drive()?
+    } else {
+        None
+    };
     if signing.secure_boot {
         found.push(Refusal::SecureBoot);
     }
-    if protected {
+    if let Some(drive) = protected {
         found.push(Refusal::BitLocker {
+            drive,
             change: if signing.secure_boot {
                 "turning Secure Boot off"
             } else {

@@ -137,24 +137,24 @@ impl Machine for ThisMachine {
         })
     }
 
-    fn is_bit_locker_on(&mut self) -> Result<bool, Failure> {
+    fn protected_drive(&mut self) -> Result<Option<String>, Failure> {
         let windows = system::windows_folder()?;
         let drive: String = windows.display().to_string().chars().take(2).collect();
         let program = match Program::of_system("manage-bde.exe") {
             Ok(program) => program,
             // Editions without BitLocker don't have it.
             Err(Failure::NotRun { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => {
-                return Ok(false);
+                return Ok(None);
             }
             Err(failure) => return Err(failure),
         };
         // It ends with 0 for a protected drive, and with 1 for another one.
         let code = program
             .argument("-status")
-            .argument(drive)
+            .argument(&drive)
             .argument("-protectionaserrorlevel")
             .run(&[0, 1])?;
-        Ok(code == 0)
+        Ok((code == 0).then_some(drive))
     }
 
     fn has_certificate(

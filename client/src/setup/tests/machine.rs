@@ -334,9 +334,9 @@ impl Machine for TestMachine {
         })
     }
 
-    fn is_bit_locker_on(&mut self) -> Result<bool, Failure> {
+    fn protected_drive(&mut self) -> Result<Option<String>, Failure> {
         assert!(self.facts.elevated, "only an administrator may ask");
-        Ok(self.bit_locker)
+        Ok(self.bit_locker.then(|| "W:".to_owned()))
     }
 
     fn has_certificate(
