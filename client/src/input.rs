@@ -4,7 +4,7 @@
 //! QEMU print, and pages in hexadecimal. Knows nothing of commands.
 
 mod dumps;
-mod encoding;
+pub(crate) mod encoding;
 mod hex;
 pub(crate) mod listing;
 mod pages;

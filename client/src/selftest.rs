@@ -19,6 +19,8 @@ mod step;
 mod steps;
 #[cfg(test)]
 mod tests;
+#[cfg(any(windows, test))]
+mod verifier;
 #[cfg(windows)]
 mod windows;
 

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 /// Text, and what stood behind it.
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     /// In UTF-8, where the source is valid.
-    pub(super) bytes: Cow<'a, [u8]>,
+    pub(crate) bytes: Cow<'a, [u8]>,
     /// NULs and Ctrl-Zs behind the end.
     pub(super) padding: usize,
 }
@@ -34,7 +34,7 @@ impl Text<'_> {
 }
 
 /// The bytes as text, if that is what they are.
-pub(super) fn text(bytes: &[u8]) -> Option<Text<'_>> {
+pub(crate) fn text(bytes: &[u8]) -> Option<Text<'_>> {
     const UTF_8: &[u8] = b"\xEF\xBB\xBF";
     for (mark, read) in [
         (b"\xFF\xFE", u16::from_le_bytes as fn([u8; 2]) -> u16),

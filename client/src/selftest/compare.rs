@@ -1,6 +1,7 @@
 //! What files of self-tests settle of docs/evidence.md, row by row.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use super::machine::Kind;
 use super::outcome::{Counts, Outcome};
@@ -48,7 +49,10 @@ pub(crate) fn compare(records: &[(String, Record)]) -> (String, Counts) {
         let standing = all_of(results.iter().map(|(result, _)| *result));
         let _ = writeln!(text, "{:7}  {row}", name(standing));
         for (step, (result, reason)) in steps.iter().zip(&results) {
-            let reason = reason.as_deref().unwrap_or(step.claim);
+            let reason = match result {
+                Outcome::Passed => step.claim,
+                _ => reason.as_deref().unwrap_or("no reason is noted"),
+            };
             let _ = writeln!(
                 text,
                 "         {}, {}: {}",
@@ -84,21 +88,47 @@ fn unknown(record: &Record) -> impl Iterator<Item = &StepRecord> {
     steps.filter(|step| SelfTestStep::of_id(&step.id).is_none())
 }
 
+/// Why a step that passed settles nothing of its row: the row is about another machine.
+fn other_machine(step: &StepRecord, record: &Record) -> Option<String> {
+    /// The builds of Windows 10 from version 2004 on, which differ in what is switched on.
+    const WINDOWS_10: RangeInclusive<u32> = 19041..=19045;
+    match (step.id.as_str(), record.hypervisor(), record.system.build) {
+        ("agreement" | "timing", Some(""), _) => None,
+        ("agreement" | "timing", Some(name), _) => Some(format!("under {name}")),
+        ("agreement" | "timing", None, _) => {
+            Some("no hypervisor is noted, and no lack of one".to_owned())
+        }
+        ("status", _, Some(build)) if WINDOWS_10.contains(&build) => None,
+        ("status", _, Some(build)) => Some(format!(
+            "on build {build}, and not on one from {} to {}",
+            WINDOWS_10.start(),
+            WINDOWS_10.end()
+        )),
+        ("status", _, None) => Some("no build is noted".to_owned()),
+        _ => None,
+    }
+}
+
 /// What all files together say of a step: one failure outweighs everything, and one that passed
 /// those where it was not done. Only Windows counts.
 fn result(step: &SelfTestStep, records: &[(String, Record)]) -> (Outcome, Option<String>) {
     let on_windows = records
         .iter()
         .filter(|(_, record)| record.system.kind == Kind::Windows);
-    let told =
-        on_windows.flat_map(|(_, record)| record.steps.iter().filter(|one| one.id == step.id));
-    let worst = told.min_by_key(|one| match one.result {
+    let told = on_windows.flat_map(|(_, record)| {
+        let steps = record.steps.iter().filter(|one| one.id == step.id);
+        steps.map(|one| match other_machine(one, record) {
+            Some(other) if one.result == Outcome::Passed => (Outcome::NotDone, Some(other)),
+            _ => (one.result, one.reason.clone()),
+        })
+    });
+    let worst = told.min_by_key(|(result, _)| match result {
         Outcome::Failed => 0,
         Outcome::Passed => 1,
         Outcome::NotDone => 2,
     });
     match worst {
-        Some(one) => (one.result, one.reason.clone()),
+        Some(told) => told,
         None if step.id == "removed" => {
             let how = "run `client.exe uninstall`, then `client.exe selftest --removed`";
             (Outcome::NotDone, Some(how.to_owned()))

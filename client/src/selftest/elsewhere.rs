@@ -55,6 +55,10 @@ impl Machine for NotWindows {
         Self::only_windows()
     }
 
+    fn node(&mut self, _: u16, _: u8) -> Result<u16, Stop> {
+        Self::only_windows()
+    }
+
     fn verifier(&mut self) -> Result<Verifier, Stop> {
         Self::only_windows()
     }

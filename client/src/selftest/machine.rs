@@ -40,7 +40,10 @@ pub(crate) trait Machine {
     /// Whether memory integrity is on, as code integrity says.
     fn has_memory_integrity(&mut self) -> Result<bool, Stop>;
 
-    /// How Driver Verifier is set.
+    /// The node that a processor of a group belongs to.
+    fn node(&mut self, group: u16, number: u8) -> Result<u16, Stop>;
+
+    /// What Driver Verifier does now, not only from the next start.
     fn verifier(&mut self) -> Result<Verifier, Stop>;
 
     /// Pool that the driver's tag has now; none if the system lists no such tag.
@@ -114,10 +117,10 @@ pub(crate) struct Topology {
     pub(crate) nodes: u32,
 }
 
-/// How Driver Verifier is set.
+/// What Driver Verifier does.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Verifier {
-    /// Names of drivers, or `*`.
+    /// Names of the loaded drivers that it checks.
     pub(crate) drivers: String,
     /// What it checks.
     pub(crate) flags: u32,

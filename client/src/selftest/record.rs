@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Kind, System};
 use super::outcome::{Counts, Outcome, Value};
 use super::step::REMOVED;
+use crate::input::encoding;
 use crate::model::Driver;
 use crate::model::kernel_module::printable;
 use crate::model::table::Table;
@@ -69,14 +70,21 @@ pub(crate) enum NotRecord {
     TooLarge,
     #[error("it is no self-test: {}", printable(&.0.to_string()))]
     NotJson(#[from] serde_json::Error),
-    #[error(
-        "its `selftest` is {0}, and this client reads {SCHEMA}: use the client of a newer release"
-    )]
+    #[error("its `selftest` is {0}, and this client reads {SCHEMA}: {advice}", advice = advice(*.0))]
     OtherSchema(u32),
     #[error("it has more than {MOST_STEPS} steps: no self-test has")]
     TooManySteps,
     #[error("it has two results of the step `{}`", .0.escape_default())]
     Repeated(String),
+}
+
+/// What to do about a form that is not [`SCHEMA`].
+fn advice(form: u32) -> &'static str {
+    if form > SCHEMA {
+        "use the client of a newer release"
+    } else {
+        "take it again with this client"
+    }
 }
 
 impl Record {
@@ -102,8 +110,9 @@ impl Record {
         struct Version {
             selftest: u32,
         }
-        // Editors of Windows put a mark in front.
-        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        // Editors of Windows and its PowerShell write it anew in encodings of their own.
+        let text = encoding::text(bytes);
+        let bytes = text.as_ref().map_or(bytes, |text| &text.bytes);
         let Version { selftest } = serde_json::from_slice(bytes)?;
         if selftest != SCHEMA {
             return Err(NotRecord::OtherSchema(selftest));
@@ -138,7 +147,21 @@ impl Record {
             None if self.is_of_removal() => "no driver, as it should be".to_owned(),
             None => "a driver that does not answer".to_owned(),
         };
-        format!("{driver}, on {}", self.system())
+        let hypervisor = match self.hypervisor() {
+            None | Some("") => String::new(),
+            Some(name) => format!(", under {}", printable(name)),
+        };
+        format!("{driver}, on {}{hypervisor}", self.system())
+    }
+
+    /// The hypervisor by the name with which it signs, empty if there was none; none if that is not
+    /// noted.
+    pub(crate) fn hypervisor(&self) -> Option<&str> {
+        let status = self.steps.iter().find(|step| step.id == "status")?;
+        match status.values.get("hypervisor")? {
+            Value::Text(name) => Some(name),
+            Value::Number(_) => None,
+        }
     }
 
     /// Whether it was tested that nothing is left of a driver that was removed.

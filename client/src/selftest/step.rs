@@ -98,7 +98,7 @@ pub(super) static STEPS: [SelfTestStep; 21] = [
     SelfTestStep {
         id: "nodes",
         claim: "processors of several nodes are captured",
-        row: "each VMCB is in the memory of its processor's node",
+        row: "processors of several nodes, each with a VMCB of its own",
         judge: system::nodes,
     },
     SelfTestStep {
@@ -133,7 +133,7 @@ pub(super) static STEPS: [SelfTestStep; 21] = [
     },
     SelfTestStep {
         id: "driver-verifier",
-        claim: "Driver Verifier is set to check the driver with every class, and the driver runs",
+        claim: "Driver Verifier checks the driver with every class, and the driver runs",
         row: "Driver Verifier finds nothing",
         judge: system::driver_verifier,
     },

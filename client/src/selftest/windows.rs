@@ -10,8 +10,9 @@ use self::token::{Impersonation, Restriction};
 use super::machine::{Installation, Kind, Machine, Opener, Signature, System, Topology, Verifier};
 use super::outcome::Stop;
 use super::pool::{self, Usage};
+use super::verifier;
 use crate::driver_io::windows::system::{code_integrity, version};
-use crate::driver_io::windows::{open_for_reading, open_for_writing, registry, system_information};
+use crate::driver_io::windows::{open_for_reading, open_for_writing, system_information};
 use crate::driver_io::{self, Device};
 use crate::model::DeviceError;
 use crate::setup::failure::Failure;
@@ -23,10 +24,8 @@ use crate::setup::{self, image_path};
 /// `SystemPoolTagInformation`, which the system's headers leave out.
 const SYSTEM_POOL_TAG_INFORMATION: SYSTEM_INFORMATION_CLASS = 22;
 
-/// Where Driver Verifier keeps its settings.
-///
-/// Source: "Driver Verifier Command Syntax" of Windows' documentation.
-const VERIFIER: &str = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management";
+/// `SystemVerifierInformation`, which they leave out too: what `verifier /query` shows.
+const SYSTEM_VERIFIER_INFORMATION: SYSTEM_INFORMATION_CLASS = 51;
 
 /// The machine that this runs on.
 pub(super) struct ThisMachine {
@@ -183,6 +182,10 @@ impl Machine for ThisMachine {
         Ok(topology::of_this_machine())
     }
 
+    fn node(&mut self, group: u16, number: u8) -> Result<u16, Stop> {
+        Ok(topology::node(group, number)?)
+    }
+
     fn has_memory_integrity(&mut self) -> Result<bool, Stop> {
         let integrity = code_integrity().map_err(|code| Failure::System {
             function: "NtQuerySystemInformation",
@@ -192,23 +195,26 @@ impl Machine for ThisMachine {
     }
 
     fn verifier(&mut self) -> Result<Verifier, Stop> {
-        // There is no such value where nothing is set.
-        let drivers = registry::text(VERIFIER, "VerifyDrivers").unwrap_or_default();
-        Ok(Verifier {
-            drivers: String::from_utf16_lossy(&drivers),
-            flags: registry::number(VERIFIER, "VerifyDriverLevel").unwrap_or_default(),
+        // The registry has what is set for the next start.
+        let list = list(SYSTEM_VERIFIER_INFORMATION)?;
+        verifier::of(&list, list.as_ptr().addr()).ok_or_else(|| {
+            Stop::not_done("the system tells in an unknown form what Driver Verifier checks now")
         })
     }
 
     fn pool(&mut self) -> Result<Option<Usage>, Stop> {
-        match system_information::query(SYSTEM_POOL_TAG_INFORMATION) {
-            Ok(list) => Ok(pool::usage(&list)),
-            Err(status) => Err(Stop::not_done(format!(
-                "the system does not tell: NtQuerySystemInformation answers 0x{:08X}",
-                status.cast_unsigned()
-            ))),
-        }
+        Ok(pool::usage(&list(SYSTEM_POOL_TAG_INFORMATION)?))
     }
+}
+
+/// A list that the system tells, unless it refuses.
+fn list(class: SYSTEM_INFORMATION_CLASS) -> Result<Vec<u8>, Stop> {
+    system_information::query(class).map_err(|status| {
+        Stop::not_done(format!(
+            "the system does not tell: NtQuerySystemInformation answers 0x{:08X}",
+            status.cast_unsigned()
+        ))
+    })
 }
 
 /// A device whose requests come from another token than this process'.

@@ -27,7 +27,10 @@ const CLIENT: [Layer<'_>; 8] = [
     ("input", &["model", "render"]),
     ("driver_io", &["model"]),
     ("setup", &["model", "driver_io"]),
-    ("selftest", &["model", "checks", "driver_io", "setup"]),
+    (
+        "selftest",
+        &["model", "checks", "input", "driver_io", "setup"],
+    ),
     (
         "cli",
         &[

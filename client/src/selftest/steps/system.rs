@@ -1,6 +1,6 @@
 //! The machine around the driver: groups, nodes, processors that are added, and who watches.
 
-use crate::model::{Snapshot, sort};
+use crate::model::{ProcessorId, Snapshot, sort};
 use crate::selftest::outcome::{Judgement, Stop, Values};
 use crate::selftest::session::Session;
 
@@ -34,11 +34,23 @@ pub(in crate::selftest) fn nodes(session: &mut Session, values: &mut Values) -> 
     if nodes < 2 {
         return Err(Stop::not_done("this machine has one node"));
     }
-    let captures = session.snapshots()?.snapshots.iter();
-    values.note(
-        "captures",
-        captures.map(|one| one.captures().count()).sum::<usize>(),
-    );
+    let ids = |one: &Snapshot| one.captures().map(|(id, _)| id).collect();
+    let captured: Vec<Vec<ProcessorId>> = session.snapshots()?.snapshots.iter().map(ids).collect();
+    values.note("captures", captured.iter().map(Vec::len).sum::<usize>());
+    let mut fewest = usize::MAX;
+    for ids in captured {
+        let mut seen = Vec::new();
+        for id in ids {
+            seen.push(session.machine.node(id.group, id.number)?.into());
+        }
+        fewest = fewest.min(sort::distinct(seen).len());
+    }
+    values.note("nodes_captured", fewest);
+    if fewest < 2 {
+        return Err(Stop::not_done(
+            "the processors of one node alone were captured",
+        ));
+    }
     Ok(())
 }
 
@@ -89,10 +101,10 @@ pub(in crate::selftest) fn driver_verifier(
     let names = verifier.drivers.split_whitespace();
     let checked = names
         .clone()
-        .any(|name| name == "*" || name.eq_ignore_ascii_case("svmsave.sys"));
+        .any(|name| name.eq_ignore_ascii_case("svmsave.sys"));
     if !checked || flags & VERIFIER_FLAGS != VERIFIER_FLAGS {
         return Err(Stop::not_done(format!(
-            "it does not check all of svmsave.sys: `verifier /flags 0x{VERIFIER_FLAGS:X} /driver \
+            "it does not check all of svmsave.sys now: `verifier /flags 0x{VERIFIER_FLAGS:X} /driver \
              svmsave.sys`, then restart, and run this again"
         )));
     }

@@ -5,7 +5,7 @@ use super::state::Damage;
 use super::{QUICK, assert_text, test, without_times};
 use crate::selftest::compare;
 use crate::selftest::machine::{Installation, Kind};
-use crate::selftest::outcome::Counts;
+use crate::selftest::outcome::{Counts, Outcome};
 use crate::selftest::record::Record;
 use crate::selftest::run::Options;
 
@@ -50,6 +50,58 @@ fn a_failure_outweighs_what_passed_elsewhere_and_that_what_was_not_done() {
         "{text}"
     );
     assert_text("compared", &text);
+}
+
+/// The line of a row, and those of its steps.
+fn about<'a>(text: &'a str, row: &str) -> Vec<&'a str> {
+    let mut lines = text.lines().skip_while(|line| !line.ends_with(row));
+    let first = lines.next();
+    let steps = lines.take_while(|line| line.starts_with("   "));
+    first.into_iter().chain(steps).map(str::trim).collect()
+}
+
+#[test]
+fn a_row_is_settled_by_machines_that_it_is_about() {
+    let (silicon, old) = (
+        "VMSAVE on real AMD silicon stores what is read without it",
+        "works from Windows 10, version 2004",
+    );
+    let mut file = record(TestMachine::new(), false);
+    file.1.system.build = Some(26100);
+    let status = file.1.steps.iter_mut().find(|step| step.id == "status");
+    let values = &mut status.unwrap().values;
+    values.insert("hypervisor".to_owned(), "Microsoft Hv".into());
+    let (text, counts) = compare(&[file.clone()]);
+    assert_eq!((counts.failed, counts.not_done), (0, 4), "{text}");
+    assert!(
+        text.contains(", on Windows, build 26100, under Microsoft Hv, "),
+        "{text}"
+    );
+    assert_eq!(
+        about(&text, silicon)[1],
+        "not done, agreement: under Microsoft Hv"
+    );
+    assert_eq!(
+        about(&text, old)[1],
+        "not done, status: on build 26100, and not on one from 19041 to 19045"
+    );
+    let both = [file.clone(), record(TestMachine::new(), false)];
+    let (text, _) = compare(&both);
+    for row in [silicon, old] {
+        assert!(about(&text, row)[0].starts_with("settled "), "{text}");
+    }
+    file.1.steps.retain(|step| step.id != "status");
+    let (text, _) = compare(&[file]);
+    assert!(about(&text, silicon)[1].contains("no hypervisor is noted"));
+}
+
+#[test]
+fn a_step_without_a_reason_does_not_show_its_claim() {
+    let mut file = record(TestMachine::new(), false);
+    file.1.steps[0].result = Outcome::Failed;
+    let (text, _) = compare(&[file]);
+    let line = "failed, signature: no reason is noted\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]

@@ -42,6 +42,23 @@ fn what_is_written_is_what_the_schema_says_and_is_read_again() {
         assert_eq!(Record::parse(text.as_bytes()).unwrap(), record);
         let marked = ["\u{feff}", &text].concat();
         assert_eq!(Record::parse(marked.as_bytes()).unwrap(), record);
+        // As `>` and `Out-File` of Windows PowerShell 5.1 write it.
+        let units = marked.encode_utf16().flat_map(u16::to_le_bytes);
+        let units: Vec<u8> = units.collect();
+        assert_eq!(Record::parse(&units).unwrap(), record);
+    }
+}
+
+#[test]
+fn a_file_of_another_form_is_told_which_client_reads_it() {
+    let mut document = document();
+    for (form, advice) in [
+        (0, "take it again with this client"),
+        (2, "use the client of a newer release"),
+    ] {
+        document["selftest"] = form.into();
+        let error = Record::parse(document.to_string().as_bytes()).unwrap_err();
+        assert!(error.to_string().ends_with(advice), "{error}");
     }
 }
 

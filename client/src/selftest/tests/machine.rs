@@ -31,7 +31,7 @@ impl TestMachine {
             starts: 0,
             system: System {
                 kind: Kind::Windows,
-                build: Some(26100),
+                build: Some(19045),
             },
             installation: Installation {
                 service: true,
@@ -165,6 +165,10 @@ impl Machine for TestMachine {
 
     fn has_memory_integrity(&mut self) -> Result<bool, Stop> {
         Ok(self.0.borrow().memory_integrity)
+    }
+
+    fn node(&mut self, group: u16, _: u8) -> Result<u16, Stop> {
+        Ok(group)
     }
 
     fn verifier(&mut self) -> Result<Verifier, Stop> {

@@ -125,6 +125,11 @@ fn a_step_that_cannot_be_done_says_why() {
         TestMachine::with(few),
         QUICK,
     );
+    let near = |state: &mut State| {
+        state.topology.groups = 1;
+        state.groups_in_records = 1;
+    };
+    add("processors of one node", TestMachine::with(near), QUICK);
     let hidden = |state: &mut State| state.outcome = Refusal::NoSvm { hypervisor: true }.into();
     add("SVM is hidden", TestMachine::with(hidden), QUICK);
     let denied = TestMachine::damaged(Damage::CallerIsDenied);
