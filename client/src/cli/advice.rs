@@ -39,6 +39,9 @@ fn about_absent(path: &Path, command: &str) -> Option<String> {
             "`client help {command}` tells all about the command"
         ));
     }
+    if path.is_symlink() {
+        return Some("it is a link, and what it leads to is not there".to_owned());
+    }
     about_word(word).or_else(|| {
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,

@@ -213,10 +213,10 @@ pub enum FileError {
     /// It is standard input, which another argument has read already.
     #[error("standard input can be read but once: give one of the snapshots as a file")]
     ReadTwice,
-    /// It is a snapshot, and would be lost.
+    /// It is there, and would be lost.
     #[error(
-        "it is a snapshot, or was one, and would be replaced: choose another name, or --force; what is to be \
-         read is named with --from"
+        "it is there, and would be replaced: choose another name, or --force; what is to be read is \
+         named with --from"
     )]
     WouldReplace,
     /// Its name says that it is something else than what would be written.
@@ -395,25 +395,6 @@ pub enum FileError {
     /// The driver hid values, and zeros would stand for them in pages.
     #[error("a file of pages cannot say that values of processor {0} are hidden: save JSON")]
     HiddenValues(ProcessorId),
-}
-
-impl FileError {
-    /// Whether the file is meant to be a snapshot, or a dump, and only a part of it is wrong.
-    pub(crate) const fn is_of_damaged_snapshot(&self) -> bool {
-        !matches!(
-            self,
-            Self::Io(_)
-                | Self::Folder(_)
-                | Self::TooLarge
-                | Self::Empty
-                | Self::OtherJson(_)
-                | Self::Unrecognised(_)
-                | Self::NoVmcb { .. }
-                | Self::NotText
-                | Self::NoDump(_)
-                | Self::PartialPage { .. }
-        )
-    }
 }
 
 /// What a file is, with what is to be done about it behind a colon, if more is known than what is

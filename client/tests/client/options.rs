@@ -64,9 +64,20 @@ fn options_stand_before_or_behind_the_command() {
     assert_eq!((refused.exit, refused.stdout.as_str()), (2, ""));
     assert_eq!(
         refused.stderr,
-        "client: unexpected argument '--wide' found (to pass '--wide' as a value, use \
-         '-- --wide'); see `client check --help`\n"
+        "client: unexpected argument '--wide' found (`show` and `decode` have --wide); see \
+         `client check --help`\n"
     );
+    for (arguments, owners) in [
+        (["show", "--as", "windows"].as_slice(), "`check` has --as"),
+        (&["check", "--csv"], "`show` and `decode` have --csv"),
+    ] {
+        let refused = ran(arguments);
+        assert!(
+            refused.stderr.contains(&format!("({owners}); see")),
+            "{}",
+            refused.stderr
+        );
+    }
 }
 
 #[test]
@@ -364,6 +375,16 @@ fn a_file_that_is_not_there_has_a_near_one_beside_it() {
         );
     }
     assert!(!complaint(8, &["check", &folder.path("x")]).contains("nearest"));
+    #[cfg(unix)]
+    {
+        let link = folder.path("link.json");
+        std::os::unix::fs::symlink("absent", &link).unwrap();
+        let said = complaint(8, &["check", &link]);
+        assert!(
+            said.ends_with(": it is a link, and what it leads to is not there\n"),
+            "{said}"
+        );
+    }
     let said = complaint(8, &["check", "examples/helthy.json"]);
     assert!(said.ends_with("the nearest is `healthy.json`\n"), "{said}");
     for command in ["check", "show", "decode"] {

@@ -10,10 +10,9 @@ use super::source::Source;
 pub(crate) struct SaveOptions {
     /// The file to write; - is standard output
     pub(crate) file: PathBuf,
-    /// Replace a snapshot that is there
+    /// Replace a file that is there
     ///
-    /// What is no snapshot is replaced without it, unless the name says that
-    /// it is a page: .html.
+    /// With it, the name may be a page's, too: .html.
     #[arg(long, verbatim_doc_comment)]
     pub(crate) force: bool,
     /// Write the bare VMCB pages, 4096 bytes per processor
@@ -33,10 +32,10 @@ pub(crate) struct SaveOptions {
 pub(crate) struct ReportOptions {
     /// The page to write; - is standard output
     pub(crate) file: PathBuf,
-    /// Replace a snapshot that is there
+    /// Replace a file that is there
     ///
-    /// An older page, and whatever else is no snapshot, is replaced without
-    /// it, unless the name says that it is a snapshot: .json, .vmcb, .vmsa.
+    /// An older page of this command is replaced without it. With it, the
+    /// name may be a snapshot's, too: .json, .vmcb, .vmsa.
     #[arg(long, verbatim_doc_comment)]
     pub(crate) force: bool,
     /// Leave out the host's name and all true addresses

@@ -14,10 +14,13 @@ pub(super) fn in_one_line(error: &clap::Error, command: Option<&str>) -> String 
     // What is missing stands on a line of its own.
     let rest = message.ends_with(':').then(|| lines.next()).flatten();
     let rest = rest.map_or("", |rest| rest.get(1..).unwrap_or_default());
-    let tip = lines.find_map(|line| line.trim_start().strip_prefix("tip: "));
+    let mut tips = lines.filter_map(|line| line.trim_start().strip_prefix("tip: "));
+    // No value here begins with dashes: behind `--`, the word would be taken for a file.
+    let tip = tips.find(|tip| !tip.starts_with("to pass "));
     let hints: Vec<String> = [
         tip.map(str::to_owned),
         valid_values(error),
+        about_option(error),
         about_word(error, command),
     ]
     .into_iter()
@@ -43,6 +46,29 @@ fn valid_values(error: &clap::Error) -> Option<String> {
             values => Some(format!("valid are: {}", values.join(", "))),
         },
         _ => None,
+    }
+}
+
+/// Which commands have an option that the one that was typed does not have.
+fn about_option(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let ContextValue::String(word) = error.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    let option = word.strip_prefix("--").filter(|option| !option.is_empty());
+    let description = super::description();
+    let owners = description.get_subcommands().filter(|command| {
+        let mut arguments = command.get_arguments();
+        arguments.any(|argument| option.is_some() && argument.get_long() == option)
+    });
+    let names: Vec<_> = owners
+        .map(|command| format!("`{}`", command.get_name()))
+        .collect();
+    match names.split_last()? {
+        (name, []) => Some(format!("{name} has {word}")),
+        (last, names) => Some(format!("{} and {last} have {word}", names.join(", "))),
     }
 }
 

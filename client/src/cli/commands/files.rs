@@ -1,8 +1,9 @@
 //! `save` and `report`: what is written to a file.
 
 use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
-use std::{fs, io};
 
 use super::{Origin, answer};
 use crate::cli::command_line::{ReportOptions, SaveOptions};
@@ -73,19 +74,15 @@ pub(super) enum Kind {
     Page,
 }
 
-/// Whether a file may be written: not if it is a snapshot already, or if its name says that it is
-/// meant to be one and it would be a page, unless the user insists.
+/// Whether a file may be written: not if there is one already that this would not have written, or if
+/// its name says that it is meant to be a snapshot and it would be a page, unless the user insists.
 pub(super) fn check_target(path: &Path, force: bool, kind: Kind) -> Result<(), Error> {
     if force || is_standard_output(path) {
         return Ok(());
     }
-    // What is no regular file is no snapshot, and may have no end.
-    let is_file = fs::metadata(path).is_ok_and(|file| file.is_file());
-    let is_snapshot = || match Snapshot::open(path) {
-        Err(Error::File { reason, .. }) => reason.is_of_damaged_snapshot(),
-        read => read.is_ok(),
-    };
-    if is_file && is_snapshot() {
+    // What is no regular file is not lost, and may have no end.
+    let has_content = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
+    if has_content && !(kind == Kind::Page && is_page(path)) {
         return Err(Error::file(path, FileError::WouldReplace));
     }
     let extension = path.extension().map(OsStr::to_ascii_lowercase);
@@ -102,6 +99,14 @@ pub(super) fn check_target(path: &Path, force: bool, kind: Kind) -> Result<(), E
         Some((named, written)) => Err(Error::file(path, FileError::OtherName(named, written))),
         None => Ok(()),
     }
+}
+
+/// Whether a file begins as every page of `report` does.
+fn is_page(path: &Path) -> bool {
+    const TITLE: &[u8] = b"<title>svmsave report";
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1024).read_to_end(&mut begin));
+    read.is_ok() && begin.windows(TITLE.len()).any(|part| part == TITLE)
 }
 
 fn is_standard_output(path: &Path) -> bool {

@@ -37,6 +37,23 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
         assert_eq!(ran.exit, 8);
         assert_eq!(fs::read(&evidence).unwrap(), damaged);
     }
+    // What this client did not write is nobody's to lose either.
+    let archive = b"\x1F\x8B\x08 an archive".as_slice();
+    let page = b"<!DOCTYPE html>\n<title>svmsave self-test: 1 passed</title>".as_slice();
+    for (name, content) in [
+        ("t.json.gz", archive),
+        ("notes.txt", b"notes"),
+        ("selftest.html", page),
+        ("selftest.json", br#"{ "selftest": 1 }"#),
+    ] {
+        let path = folder.path(name);
+        fs::write(&path, content).unwrap();
+        for command in ["save", "report"] {
+            let ran = run(&[command, &path, "--from", &evidence], &mut driver);
+            assert_eq!(ran.exit, 8, "{command} {name}");
+            assert_eq!(fs::read(&path).unwrap(), content);
+        }
+    }
     fs::write(&evidence, b"").unwrap();
     assert_eq!(output(&["save", &evidence], &mut driver), "");
     assert_eq!(output(&["save", "--force", &evidence], &mut driver), "");
@@ -47,6 +64,7 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
             ""
         );
     }
+    assert_eq!(run(&["save", &page], &mut driver).exit, 8);
     let named_wrong = folder.path("page.json");
     let ran = run(&["report", &named_wrong, "--from", &evidence], &mut driver);
     assert_eq!(ran.exit, 8);
