@@ -49,6 +49,8 @@ mod planted {
     pub const WITHOUT_MODULES: u32 = 63;
     pub const WITHOUT_WITNESS: u32 = 77;
     pub const DRIFTED: u32 = 90;
+    /// One processor is not as the others, and another one the next day.
+    pub const WANDERED: u32 = 95;
     pub const CUT_OFF: u32 = 101;
     pub const RESTARTED: u32 = 102;
     /// Two that are as they should be, and one that is not, on one build.
@@ -111,7 +113,7 @@ fn host(number: u32) -> String {
 fn answers(folder: &Path) -> Answers {
     use planted::{
         ANONYMOUS_HOOKED, CUT_OFF, DRIFTED, FIRST_OF_TWO, HOOKED, ONE_PROCESSOR, SECOND_OF_TWO,
-        WITHOUT_MODULES, WITHOUT_WITNESS,
+        WANDERED, WITHOUT_MODULES, WITHOUT_WITNESS,
     };
     let hosts = |numbers: &[u32]| numbers.iter().copied().map(host).collect();
     let and_file = |mut hosts: BTreeSet<String>, number: u32| {
@@ -123,15 +125,16 @@ fn answers(folder: &Path) -> Answers {
         ONE_PROCESSOR,
         WITHOUT_MODULES,
         DRIFTED,
+        WANDERED,
         FIRST_OF_TWO,
         SECOND_OF_TWO,
     ]);
     let not_judged = hosts(&[WITHOUT_MODULES, WITHOUT_WITNESS]);
-    let found = hosts(&[HOOKED, ONE_PROCESSOR]);
+    let found = hosts(&[HOOKED, ONE_PROCESSOR, WANDERED]);
     BTreeMap::from([
         ("odd-lstar", and_file(odd, ANONYMOUS_HOOKED)),
-        ("uneven-processors", hosts(&[ONE_PROCESSOR])),
-        ("drift", hosts(&[DRIFTED])),
+        ("uneven-processors", hosts(&[ONE_PROCESSOR, WANDERED])),
+        ("drift", hosts(&[DRIFTED, WANDERED])),
         ("not-judged", and_file(not_judged, CUT_OFF)),
         ("findings", and_file(found, ANONYMOUS_HOOKED)),
     ])
@@ -150,10 +153,10 @@ fn snapshots(original: &Snapshot, number: u32) -> Result<Vec<Snapshot>> {
         number if planted::UNNAMED.contains(&number) => {
             vec![anonymous(machine(original, number, UNNAMED, place, 0x900)?)]
         }
-        planted::ONE_PROCESSOR => {
-            vec![with_entries(first, |index, lstar| {
-                (index == 1).then_some(lstar + MOVED)
-            })]
+        planted::ONE_PROCESSOR => vec![with_entry(first, 1)],
+        planted::WANDERED => {
+            let later = with_entry(first.clone(), 2);
+            vec![with_entry(first, 1), a_day_later(later)?]
         }
         planted::WITHOUT_MODULES => {
             let mut snapshot = first;
@@ -240,6 +243,13 @@ fn a_day_later(mut snapshot: Snapshot) -> Result<Snapshot> {
     let moment = BEGUN + Duration::from_secs(number) + DAY;
     snapshot.taken_at = Timestamp::since_1970(moment);
     Ok(snapshot)
+}
+
+/// The snapshot with another entry of SYSCALL on one processor.
+fn with_entry(snapshot: Snapshot, processor: u32) -> Snapshot {
+    with_entries(snapshot, |index, lstar| {
+        (index == processor).then_some(lstar + MOVED)
+    })
 }
 
 /// The snapshot with other entries of SYSCALL, on the processors for which there is one.
