@@ -1,6 +1,6 @@
 //! Whether Windows could trust a package, asked of verifiers that were written elsewhere: signify for
 //! all of it, LIEF for its images, osslsigncode for what it can read, and the rules for images for
-//! their checksum, which no signature covers.
+//! what no signature covers: the checksum, and what is loaded with them.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use xtask::artifact::Profile;
 use xtask::check::Check;
 use xtask::needs;
 
-use crate::image::rules::Facts;
+use crate::image::rules::{self, Facts};
 use crate::python::Environment;
 
 /// The verifiers in Python, and what speaks for them.
@@ -59,16 +59,26 @@ pub fn verify(workspace: &Workspace, folder: &Path, certificate: &Path) -> Resul
 
 impl Verdict {
     fn ask_rules(&mut self, folder: &Path) -> Result<()> {
-        let image = folder.join("svmsave.sys");
-        let content =
-            fs::read(&image).with_context(|| format!("cannot read {}", image.display()))?;
-        for Check { rule, violation } in Facts::of_image(&content)?.check(Profile::Release) {
+        let read = |name: &str| {
+            let image = folder.join(name);
+            fs::read(&image).with_context(|| format!("cannot read {}", image.display()))
+        };
+        let driver = Facts::of_image(&read("svmsave.sys")?)?.check(Profile::Release);
+        self.add("svmsave.sys", driver);
+        self.add(
+            "client.exe",
+            vec![rules::check_client(&read("client.exe")?)?],
+        );
+        Ok(())
+    }
+
+    fn add(&mut self, file: &str, checks: Vec<Check>) {
+        for Check { rule, violation } in checks {
             match violation {
-                None => self.accepted.push(format!("svmsave.sys: {rule}")),
-                Some(found) => self.refused.push(format!("svmsave.sys: {rule}: {found}")),
+                None => self.accepted.push(format!("{file}: {rule}")),
+                Some(found) => self.refused.push(format!("{file}: {rule}: {found}")),
             }
         }
-        Ok(())
     }
 
     /// Asks a verifier that a script in Python speaks for.

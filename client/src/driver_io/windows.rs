@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "DeviceIoControl takes raw pointers")]
 
+pub(crate) mod library;
 mod machine;
 mod modules;
 mod privilege;

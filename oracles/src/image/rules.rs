@@ -69,10 +69,7 @@ impl Facts {
     pub fn of_image(bytes: &[u8]) -> Result<Self> {
         let image = PeFile64::parse(bytes)?;
         let header = image.nt_headers().optional_header();
-        let imported_images = image
-            .imports()?
-            .map(|import| Ok(String::from_utf8_lossy(import?.library()).to_lowercase()))
-            .collect::<Result<_>>()?;
+        let imported_images = imported_images(&image)?;
         let writable_code = image
             .section_table()
             .iter()
@@ -192,6 +189,43 @@ impl Facts {
     }
 }
 
+/// The images that an image imports from.
+fn imported_images(image: &PeFile64) -> Result<BTreeSet<String>> {
+    let imports = image.imports()?;
+    imports
+        .map(|import| Ok(String::from_utf8_lossy(import?.library()).to_lowercase()))
+        .collect()
+}
+
+/// The rule for what `client.exe` imports: what the loader takes from the system, whatever lies beside
+/// the program.
+///
+/// # Errors
+///
+/// If it is no 64-bit image.
+pub fn check_client(bytes: &[u8]) -> Result<Check> {
+    Ok(check_client_imports(imported_images(&PeFile64::parse(
+        bytes,
+    )?)?))
+}
+
+/// Source of the names: the registry's list `KnownDLLs`, and "Windows API sets" of Windows' documentation.
+fn check_client_imports(mut images: BTreeSet<String>) -> Check {
+    const KNOWN: [&str; 5] = [
+        "advapi32.dll",
+        "kernel32.dll",
+        "msvcrt.dll",
+        "ntdll.dll",
+        "user32.dll",
+    ];
+    images.retain(|image| !KNOWN.contains(&image.as_str()) && !image.starts_with("api-ms-win-"));
+    Check::new(
+        "imports nothing that could lie beside it",
+        images.is_empty(),
+        format!("imports from {images:?}"),
+    )
+}
+
 /// Refuses an image that breaks a rule.
 ///
 /// # Errors
@@ -289,6 +323,20 @@ mod tests {
             let broken = broken(&facts);
             assert_eq!(broken.len(), 1, "{word}: {broken:?}");
             assert!(broken[0].contains(word), "{word}: {broken:?}");
+        }
+    }
+
+    #[test]
+    fn the_client_imports_from_libraries_of_the_system_alone() {
+        let check = |images: &[&str]| {
+            let images = images.iter().map(|image| (*image).to_owned());
+            check_client_imports(images.collect()).violation
+        };
+        let usual = ["kernel32.dll", "api-ms-win-core-synch-l1-2-0.dll"];
+        assert_eq!(check(&usual), None);
+        for other in ["crypt32.dll", "wintrust.dll", "version.dll"] {
+            let found = check(&[&usual[..], &[other]].concat()).unwrap();
+            assert_eq!(found, format!("imports from {{{other:?}}}"));
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "the trust functions take raw pointers")]
 
+use std::ffi::c_void;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::os::windows::ffi::OsStrExt;
@@ -9,21 +10,21 @@ use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, TRUST_E_NOSIGNATURE};
-use windows_sys::Win32::Security::Cryptography::Catalog::{
-    CATALOG_INFO, CryptCATAdminAcquireContext2, CryptCATAdminCalcHashFromFileHandle2,
-    CryptCATAdminEnumCatalogFromHash, CryptCATAdminReleaseCatalogContext,
-    CryptCATAdminReleaseContext, CryptCATCatalogInfoFromContext,
-};
+use windows_sys::Win32::Foundation::{HANDLE, HWND, INVALID_HANDLE_VALUE, TRUST_E_NOSIGNATURE};
+use windows_sys::Win32::Security::Cryptography::CERT_STRONG_SIGN_PARA;
+use windows_sys::Win32::Security::Cryptography::Catalog as declared;
+use windows_sys::Win32::Security::Cryptography::Catalog::CATALOG_INFO;
+use windows_sys::Win32::Security::WinTrust as declared_trust;
 use windows_sys::Win32::Security::WinTrust::{
     WINTRUST_ACTION_GENERIC_VERIFY_V2, WINTRUST_CATALOG_INFO, WINTRUST_DATA, WINTRUST_DATA_0,
     WTD_CHOICE_CATALOG, WTD_REVOKE_NONE, WTD_STATEACTION_CLOSE, WTD_STATEACTION_VERIFY,
-    WTD_UI_NONE, WinVerifyTrust,
+    WTD_UI_NONE,
 };
-use windows_sys::core::PCWSTR;
+use windows_sys::core::{BOOL, GUID, PCWSTR};
 use windows_sys::w;
 
 use crate::driver_io::windows::length_of;
+use crate::driver_io::windows::library::functions;
 use crate::selftest::machine::Signature;
 use crate::setup::failure::Failure;
 
@@ -32,6 +33,45 @@ const ALGORITHMS: [PCWSTR; 2] = [w!("SHA256"), w!("SHA1")];
 
 /// Bytes of the longest of them.
 const LONGEST: usize = 32;
+
+functions! { "wintrust.dll" as declared:
+    fn CryptCATAdminAcquireContext2(
+        context: *mut isize,
+        subsystem: *const GUID,
+        algorithm: PCWSTR,
+        policy: *const CERT_STRONG_SIGN_PARA,
+        flags: u32,
+    ) -> BOOL => 0;
+    fn CryptCATAdminCalcHashFromFileHandle2(
+        context: isize,
+        file: HANDLE,
+        length: *mut u32,
+        digest: *mut u8,
+        flags: u32,
+    ) -> BOOL => 0;
+    fn CryptCATAdminEnumCatalogFromHash(
+        context: isize,
+        digest: *const u8,
+        length: u32,
+        flags: u32,
+        previous: *mut isize,
+    ) -> isize => 0;
+    fn CryptCATCatalogInfoFromContext(
+        catalog: isize,
+        information: *mut CATALOG_INFO,
+        flags: u32,
+    ) -> BOOL => 0;
+    fn CryptCATAdminReleaseCatalogContext(context: isize, catalog: isize, flags: u32) -> BOOL => 0;
+    fn CryptCATAdminReleaseContext(context: isize, flags: u32) -> BOOL => 0;
+}
+
+functions! { "wintrust.dll" as declared_trust:
+    fn WinVerifyTrust(
+        window: HWND,
+        action: *mut GUID,
+        data: *mut c_void,
+    ) -> i32 => TRUST_E_NOSIGNATURE;
+}
 
 /// Looks for an installed catalog that lists the file, and has it judged as `signtool verify /pa`
 /// does.

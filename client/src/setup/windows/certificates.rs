@@ -2,22 +2,65 @@
 
 #![expect(unsafe_code, reason = "the certificate functions take raw pointers")]
 
+use std::ffi::c_void;
 use std::ptr;
 
 use windows_sys::Win32::Foundation::ERROR_FILE_NOT_FOUND;
+use windows_sys::Win32::Security::Cryptography as declared;
 use windows_sys::Win32::Security::Cryptography::{
-    CERT_CONTEXT, CERT_FIND_EXISTING, CERT_OPEN_STORE_FLAGS, CERT_STORE_ADD_USE_EXISTING,
+    CERT_CONTEXT, CERT_CONTROL_STORE_FLAGS, CERT_FIND_EXISTING, CERT_FIND_FLAGS,
+    CERT_OPEN_STORE_FLAGS, CERT_QUERY_ENCODING_TYPE, CERT_STORE_ADD_USE_EXISTING,
     CERT_STORE_CTRL_COMMIT, CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_PROV_SYSTEM_W,
-    CERT_STORE_READONLY_FLAG, CERT_SYSTEM_STORE_LOCAL_MACHINE, CertAddEncodedCertificateToStore,
-    CertCloseStore, CertControlStore, CertCreateCertificateContext, CertDeleteCertificateFromStore,
-    CertFindCertificateInStore, CertFreeCertificateContext, CertOpenStore, HCERTSTORE,
+    CERT_STORE_READONLY_FLAG, CERT_SYSTEM_STORE_LOCAL_MACHINE, HCERTSTORE, HCRYPTPROV_LEGACY,
     X509_ASN_ENCODING,
 };
+use windows_sys::core::{BOOL, PCSTR};
 
+use crate::driver_io::windows::library::functions;
 use crate::driver_io::windows::wide;
 use crate::setup::failure::Failure;
 use crate::setup::package::Certificate;
 use crate::setup::record;
+
+functions! { "crypt32.dll" as declared:
+    fn CertOpenStore(
+        provider: PCSTR,
+        encoding: CERT_QUERY_ENCODING_TYPE,
+        cryptography: HCRYPTPROV_LEGACY,
+        flags: CERT_OPEN_STORE_FLAGS,
+        parameter: *const c_void,
+    ) -> HCERTSTORE => ptr::null_mut();
+    fn CertCloseStore(store: HCERTSTORE, flags: u32) -> BOOL => 0;
+    fn CertControlStore(
+        store: HCERTSTORE,
+        flags: CERT_CONTROL_STORE_FLAGS,
+        control: u32,
+        parameter: *const c_void,
+    ) -> BOOL => 0;
+    fn CertAddEncodedCertificateToStore(
+        store: HCERTSTORE,
+        encoding: CERT_QUERY_ENCODING_TYPE,
+        certificate: *const u8,
+        length: u32,
+        disposition: u32,
+        added: *mut *mut CERT_CONTEXT,
+    ) -> BOOL => 0;
+    fn CertFindCertificateInStore(
+        store: HCERTSTORE,
+        encoding: CERT_QUERY_ENCODING_TYPE,
+        find_flags: u32,
+        find_by: CERT_FIND_FLAGS,
+        wanted: *const c_void,
+        previous: *const CERT_CONTEXT,
+    ) -> *mut CERT_CONTEXT => ptr::null_mut();
+    fn CertDeleteCertificateFromStore(context: *const CERT_CONTEXT) -> BOOL => 0;
+    fn CertCreateCertificateContext(
+        encoding: CERT_QUERY_ENCODING_TYPE,
+        certificate: *const u8,
+        length: u32,
+    ) -> *mut CERT_CONTEXT => ptr::null_mut();
+    fn CertFreeCertificateContext(context: *const CERT_CONTEXT) -> BOOL => 0;
+}
 
 /// Whether the store has it.
 pub(super) fn has(store: record::Store, certificate: &Certificate) -> Result<bool, Failure> {
