@@ -299,8 +299,8 @@ impl Class {
             mode: Mode::of(snapshot, capture),
             windows,
             from_driver,
-            // Windows enables SYSCALL and loads TR before any driver runs.
             no_gs_base: false,
+            // Windows enables SYSCALL and loads TR before any driver runs.
             no_syscall: !windows && efer.is_some_and(|efer| !efer.system_call()),
             tr_at_reset: !windows && is_at_reset(capture),
             has_efer: capture.details.is_some() || efer.is_some(),

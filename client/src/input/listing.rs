@@ -232,11 +232,12 @@ impl Walk {
                 None => true,
             };
             let is_deep = self.is_deep(depth);
-            match if depth == 0 {
+            let found = if depth == 0 {
                 Kind::Folder
             } else {
                 kind(&path)
-            } {
+            };
+            match found {
                 Kind::File if is_meant => return Some(Ok(path)),
                 Kind::Other(what) if is_meant => {
                     return Some(Err(Error::file(path, FileError::NoFile(what))));
