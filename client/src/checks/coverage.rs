@@ -314,8 +314,8 @@ impl Class {
         };
         let system_call = [Field::Star, Field::Lstar, Field::Cstar, Field::Sfmask];
         Self {
-            // Linux sets SCE first.
             no_gs_base: class.are_unset(capture, &[Field::GsBase, Field::KernelGsBase]),
+            // Linux sets SCE long before what goes with it.
             no_syscall: class.no_syscall || class.are_unset(capture, &system_call),
             ..class
         }

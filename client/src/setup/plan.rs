@@ -68,7 +68,7 @@ impl Plan {
     }
 }
 
-/// The steps that set test signing on. One that is set is left to whoever set it.
+/// The steps that set test signing on. One that is set already stays as it is.
 fn test_signing(facts: &Facts) -> Vec<Action> {
     if facts.signing.takes_tests_next == Some(true) {
         return Vec::new();

@@ -37,7 +37,7 @@ fn a_snapshot_is_not_replaced_unless_the_user_insists() {
         assert_eq!(ran.exit, 8);
         assert_eq!(fs::read(&evidence).unwrap(), damaged);
     }
-    // What this client did not write is nobody's to lose either.
+    // What this client did not write is not lost either.
     let archive = b"\x1F\x8B\x08 an archive".as_slice();
     let page = b"<!DOCTYPE html>\n<title>svmsave self-test: 1 passed</title>".as_slice();
     for (name, content) in [
