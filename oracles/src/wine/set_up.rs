@@ -156,7 +156,7 @@ const SELF_TESTED: &[&str] = &[
     "not done  restricted-token  Wine gives every token every right",
     "not done  hidden-addresses  VMSAVE is not possible here: the processor does not report SVM, and a hypervisor may hide it",
     "not done  memory-integrity  it is off: Windows Security > Device security > Core isolation turns it on, where the hypervisor then exposes SVM",
-    "not done  driver-verifier   it does not check all of svmsave.sys: `verifier /flags 0x20209BB /driver svmsave.sys`, then restart, and run this again",
+    "not done  driver-verifier   the system does not tell: NtQuerySystemInformation answers 0xC0000003",
     "not done  hot-add           no processor was added while this ran",
     "passed    restarts          the driver stops and starts again and again, and answers each time",
     "not done  pool-tag          the system does not tell: NtQuerySystemInformation answers 0xC0000003",
