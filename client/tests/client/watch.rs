@@ -227,31 +227,34 @@ fn the_baseline_judges_processors_that_are_not_watched_too() {
     assert_eq!((ran.exit, &first["processors"]), (0, &json!(1)));
 }
 
-/// A machine whose kernel is another one from the second snapshot on.
-struct OtherKernel(Driver);
+/// A machine that is another one from the second snapshot on.
+struct Changing(Driver, fn(&mut Driver));
 
-impl Device for &mut OtherKernel {
+impl Device for &mut Changing {
     fn control(
         &mut self,
         code: u32,
         input: &[u8],
         output: &mut [u8],
     ) -> Result<usize, DeviceError> {
+        if self.0.requests.len() == 1 {
+            (self.1)(&mut self.0);
+        }
         (&mut self.0).control(code, input, output)
     }
 
     fn kernel_modules(&mut self) -> Vec<KernelModule> {
-        let mut modules = self.0.modules.clone();
-        if self.0.requests.len() > 1 {
-            modules[0].size += 0x1000;
-        }
-        modules
+        self.0.modules.clone()
     }
 }
 
 #[test]
 fn another_kernel_has_its_line() {
-    let machine = || OtherKernel(Driver::with_processors(1));
+    let machine = || {
+        Changing(Driver::with_processors(1), |driver| {
+            driver.modules[0].size += 0x1000;
+        })
+    };
     let ran = watch_device(&mut machine(), "2s", &[]);
     assert_eq!(ran.exit, 6);
     let told = "another kernel: ntoskrnl.exe of 0x1047000 bytes -> ntoskrnl.exe of 0x1048000 bytes";
@@ -283,30 +286,14 @@ fn another_kernel_has_its_line() {
     assert!(change.get("processor").is_none());
 }
 
-/// A machine on which RDMSR tells another LSTAR from the second snapshot on.
-struct Lying(Driver);
-
-impl Device for &mut Lying {
-    fn control(
-        &mut self,
-        code: u32,
-        input: &[u8],
-        output: &mut [u8],
-    ) -> Result<usize, DeviceError> {
-        if self.0.requests.len() == 1 {
-            self.0.snapshot(0).witness.system_call.lstar += 0x40;
-        }
-        (&mut self.0).control(code, input, output)
-    }
-
-    fn kernel_modules(&mut self) -> Vec<KernelModule> {
-        self.0.modules.clone()
-    }
-}
-
 #[test]
 fn a_contradiction_that_begins_has_its_line() {
-    let machine = || Lying(Driver::with_processors(2));
+    // RDMSR tells another LSTAR than VMSAVE.
+    let machine = || {
+        Changing(Driver::with_processors(2), |driver| {
+            driver.snapshot(0).witness.system_call.lstar += 0x40;
+        })
+    };
     let ran = watch_device(&mut machine(), "2s", &[]);
     assert_eq!(ran.exit, 6);
     let told = " s  contradictions of VMSAVE on processor 0: none -> lstar\n";

@@ -1,8 +1,8 @@
 //! Functions of libraries that are not in every program: they are looked for in the system's folder
 //! alone.
 //!
-//! An import is bound before anything here runs, and looked for beside the program first. Who puts a
-//! library of that name into the folder that the program was saved to has an administrator run it.
+//! An import is bound before anything here runs, and looked for beside the program first. A
+//! library of that name, put into the folder that the program was saved to, would run as an administrator.
 
 #![expect(unsafe_code, reason = "the loader's functions take raw pointers")]
 

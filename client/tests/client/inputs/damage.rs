@@ -9,21 +9,10 @@ use proptest::prelude::*;
 use svm_dumps::hexadecimal::{self, HEXDUMP, PLAIN, PRINT_HEX_DUMP, XXD};
 use svm_dumps::{kvm, qemu, xen};
 
-use super::forms::page;
+use super::forms::{guest, page};
 use crate::fake::Driver;
 use crate::files::Folder;
 use crate::{Ran, run};
-
-/// A page of a guest.
-fn guest() -> Vec<u8> {
-    let cases = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/cases/linux-guest-2vcpu.vmcb"
-    );
-    let mut page = std::fs::read(cases).unwrap();
-    page.truncate(VMCB_SIZE);
-    page
-}
 
 fn printed(name: &str, page: &[u8]) -> String {
     let form = hexadecimal::forms().find(|form| form.name == name).unwrap();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use svm_dumps::kvm::{self, WAYS, logged};
 use svm_dumps::{number, qemu, xen};
 
-use super::forms::page;
+use super::forms::{guest, page};
 use crate::fake::Driver;
 use crate::files::Folder;
 use crate::run;
@@ -223,12 +223,7 @@ proptest! {
 
 #[test]
 fn what_others_may_see_of_a_guest_has_none_of_its_addresses() {
-    let cases = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/cases/linux-guest-2vcpu.vmcb"
-    );
-    let mut page = std::fs::read(cases).unwrap();
-    page.truncate(VMCB_SIZE);
+    let mut page = guest();
     for (name, address) in [
         ("rip", 0xFFFF_FFFF_81A2_B3C4_u64),
         ("rsp", 0xFFFF_C900_0012_3F58),
@@ -303,17 +298,6 @@ kvm_amd: xcr0:           0000000000000001 xss:          0000000000000000
     assert_eq!(vmsa.field("sev_features"), Some(0x81));
     assert_eq!(vmsa.field("rbx"), Some(7));
     assert_eq!(vmsa.field("rsp"), None);
-}
-
-/// A page of a guest.
-fn guest() -> Vec<u8> {
-    let cases = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/cases/linux-guest-2vcpu.vmcb"
-    );
-    let mut page = std::fs::read(cases).unwrap();
-    page.truncate(VMCB_SIZE);
-    page
 }
 
 /// The page with another number in a field.

@@ -18,6 +18,17 @@ pub fn page() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A page of a guest.
+pub fn guest() -> Vec<u8> {
+    let cases = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/cases/linux-guest-2vcpu.vmcb"
+    );
+    let mut page = std::fs::read(cases).unwrap();
+    page.truncate(VMCB_SIZE);
+    page
+}
+
 /// The page in every form of hexadecimal, with the name of the form.
 fn forms(page: &[u8]) -> Vec<(&'static str, String)> {
     hexadecimal::forms()
@@ -141,12 +152,7 @@ fn a_page_with_hardly_anything_in_it_is_read_from_every_form() {
 
 #[test]
 fn a_page_is_decoded_from_every_form_as_from_itself() {
-    let cases = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/cases/linux-guest-2vcpu.vmcb"
-    );
-    let mut page = std::fs::read(cases).unwrap();
-    page.truncate(VMCB_SIZE);
+    let page = guest();
     let folder = crate::files::Folder::new();
     let decode = |form: &str, bytes: &[u8], json: bool| {
         let path = folder.path(&form.replace(' ', "-"));
