@@ -228,9 +228,12 @@ impl VmsaveField {
     /// ```
     #[must_use]
     pub fn read(self, state: &VmsaveState) -> u64 {
-        let mut value = [0; 8];
-        value[..self.size()].copy_from_slice(&state.as_bytes()[self.range_in_state()]);
-        u64::from_le_bytes(value)
+        // Each size by itself: a copy of a length that the compiler knows is no call.
+        match state.as_bytes()[self.range_in_state()] {
+            [a, b] => u16::from_le_bytes([a, b]).into(),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+            ref all => all.try_into().map_or(0, u64::from_le_bytes),
+        }
     }
 
     /// Replaces the value in a state by the lowest [`size`](Self::size) bytes of another.

@@ -12,6 +12,14 @@ pub(super) struct Subject<'a> {
     pub(super) id: ProcessorId,
     pub(super) capture: &'a Capture,
     pub(super) class: Class,
+    judged: Rules,
+}
+
+/// Some rules, as a set of bits.
+type Rules = u64;
+
+fn bit(rule: FindingId) -> Rules {
+    1 << rule as u8
 }
 
 pub(super) struct Machine<'a> {
@@ -23,21 +31,29 @@ pub(super) struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, insists_on_windows: bool) -> Self {
+        let kernel = modules::doubted(&snapshot.modules);
         let mut classes: Table<Class, Vec<ProcessorId>> = Table::new();
+        let mut judged_of: Table<Class, Rules> = Table::new();
         let mut subjects = Vec::with_capacity(snapshot.processors.len());
         for processor in &snapshot.processors {
             let id = processor.id;
             let capture = processor.result.as_ref().ok();
             let class = Class::of(snapshot, id, capture, insists_on_windows);
             classes.get_or_default(class).push(id);
-            subjects.extend(capture.map(|capture| Subject { id, capture, class }));
+            let judged = *judged_of.get_or_insert_with(class, || judged(&class, kernel));
+            subjects.extend(capture.map(|capture| Subject {
+                id,
+                capture,
+                class,
+                judged,
+            }));
         }
         for id in snapshot.absent() {
             classes.get_or_default(Class::absent()).push(id);
         }
         Self {
             snapshot,
-            kernel: modules::doubted(&snapshot.modules),
+            kernel,
             classes,
             subjects,
         }
@@ -45,13 +61,8 @@ impl<'a> Machine<'a> {
 
     /// The captures of which a rule judges anything.
     pub(super) fn subjects(&self, rule: FindingId) -> impl Iterator<Item = &Subject<'a>> + '_ {
-        let mut judged = Table::new();
-        for class in self.classes.keys() {
-            let extent = class.extent(rule, self.kernel);
-            judged.insert(*class, !matches!(extent, Extent::Not(_)));
-        }
         let all = self.subjects.iter();
-        all.filter(move |subject| judged.get(&subject.class).is_some_and(|judged| *judged))
+        all.filter(move |subject| subject.judged & bit(rule) != 0)
     }
 
     /// Whether the rules of Windows hold.
@@ -67,6 +78,13 @@ impl<'a> Machine<'a> {
         });
         fold::by_value(values)
     }
+}
+
+/// The rules that judge anything of such a capture.
+fn judged(class: &Class, kernel: Kernel) -> Rules {
+    FindingId::all()
+        .filter(|rule| !matches!(class.extent(*rule, kernel), Extent::Not(_)))
+        .fold(0, |rules, rule| rules | bit(rule))
 }
 
 impl Subject<'_> {

@@ -264,9 +264,7 @@ impl Field {
 
     /// The same register or base as it was read without VMSAVE, if it was.
     pub(crate) fn of_witness(self, capture: &Capture) -> Option<u64> {
-        let Source::Stored(field) = self.entry().ok()?.source else {
-            return None;
-        };
+        let field = self.stored()?;
         let witness = capture.witness()?;
         let descriptor = |[low, high]: [u64; 2]| Descriptor { low, high };
         Some(match field {
@@ -283,11 +281,16 @@ impl Field {
         })
     }
 
-    fn stored_kind(self) -> Option<FieldKind> {
+    /// The field as VMSAVE stores it, if it does.
+    pub(crate) fn stored(self) -> Option<VmsaveField> {
         match self.entry().ok()?.source {
-            Source::Stored(field) => Some(field.kind()),
+            Source::Stored(field) => Some(field),
             Source::Beside { .. } => None,
         }
+    }
+
+    fn stored_kind(self) -> Option<FieldKind> {
+        self.stored().map(VmsaveField::kind)
     }
 
     /// What stands side by side in a table has the same number.
@@ -311,31 +314,21 @@ impl Field {
 
     /// The bits that change with what runs, of a field the rest of which does not.
     ///
-    /// Source: APM volume 2, sections 3.1.1 (CR0), 3.1.3 (CR4) and 15.21.1 (virtual interrupts), and
-    /// appendix B.
+    /// Source: APM volume 2, sections 3.1.1 (CR0) and 3.1.3 (CR4).
     pub(crate) fn passing_bits(self) -> u64 {
-        const PASSING: [(&str, u64); 5] = [
+        match self {
             // TS, until the thread uses floating point.
-            ("cr0", 1 << 3),
+            Self::Cr0 => 1 << 3,
             // TSD and PCE are given to a thread; PGE is cleared for a moment to flush the TLB.
-            ("cr4", 1 << 2 | 1 << 7 | 1 << 8),
-            // VINTR and IRET, while an interrupt or an NMI waits for the guest to take it.
-            ("intercepts_1", 1 << 4 | 1 << 20),
-            // CLEAR_RAP, for one entry.
-            ("return_predictor", 1 << 1),
-            // All but what switches masking, virtual GIF, virtual NMI, x2AVIC and AVIC on.
-            (
-                "virtual_interrupt",
-                !(1 << 24 | 1 << 25 | 1 << 26 | 1 << 30 | 1 << 31),
-            ),
-        ];
-        let known = PASSING.iter().find(|(name, _)| *name == self.name());
-        known.map_or(0, |(_, bits)| *bits)
+            Self::Cr4 => 1 << 2 | 1 << 7 | 1 << 8,
+            Self::Page(part) => part.passing_bits(),
+            _ => 0,
+        }
     }
 
     /// Whether VMSAVE stores it.
     pub(crate) fn is_stored(self) -> bool {
-        self.stored_kind().is_some()
+        self.stored().is_some()
     }
 
     /// Whether it is of FS, GS or LDTR.

@@ -159,12 +159,8 @@ impl Subject {
 }
 
 fn canonical(field: Field, capture: &Capture) -> Option<u64> {
-    if matches!(field, Field::Page(_)) {
-        return field.of(capture);
+    match field.stored() {
+        Some(stored) => Some(stored.read(&witness::canonical(&capture.vmsave))),
+        None => field.of(capture),
     }
-    field.of(&Capture {
-        vmsave: witness::canonical(&capture.vmsave),
-        pages: None,
-        ..capture.clone()
-    })
 }

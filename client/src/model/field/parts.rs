@@ -162,6 +162,21 @@ impl PageField {
         self.part().width
     }
 
+    /// The bits that change with what runs, of a field the rest of which does not.
+    ///
+    /// Source: APM volume 2, section 15.21.1 (virtual interrupts), and appendix B.
+    pub(super) fn passing_bits(self) -> u64 {
+        match self.name() {
+            // VINTR and IRET, while an interrupt or an NMI waits for the guest to take it.
+            "intercepts_1" => 1 << 4 | 1 << 20,
+            // CLEAR_RAP, for one entry.
+            "return_predictor" => 1 << 1,
+            // All but what switches masking, virtual GIF, virtual NMI, x2AVIC and AVIC on.
+            "virtual_interrupt" => !(1 << 24 | 1 << 25 | 1 << 26 | 1 << 30 | 1 << 31),
+            _ => 0,
+        }
+    }
+
     /// Whether it is of what happens to run.
     pub(super) fn is_passing(self) -> bool {
         self.part().is_passing
