@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use toml_edit::{DocumentMut, Item, TableLike};
 
@@ -95,4 +96,36 @@ fn a_row_that_says_something_else_is_noticed() {
                     [dev-dependencies]\nc = \"1\"\n";
     let manifest = manifest.parse().unwrap();
     assert_eq!(dependencies(&manifest), BTreeSet::from(["a", "b"]));
+}
+
+/// The features that each package is built with as a part of a program; several sets if it is built
+/// for macros and for the program itself.
+fn features_of_parts(program: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--package", program])
+        .args(["--edges", "normal,build", "--prefix", "none"])
+        .args(["--format", "{p}\t{f}", "--no-dedupe"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&tree.stderr);
+    assert!(tree.status.success(), "{said}");
+    let mut parts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(tree.stdout).unwrap().lines() {
+        let (package, features) = line.split_once('\t').unwrap();
+        let sets = parts.entry(package.to_owned()).or_default();
+        sets.insert(features.to_owned());
+    }
+    parts
+}
+
+#[test]
+fn what_xtask_is_made_of_is_not_compiled_again_for_the_demo() {
+    let xtask = features_of_parts("xtask");
+    let mut harness = features_of_parts("harness");
+    harness.retain(|package, _| xtask.contains_key(package));
+    assert!(harness.len() > 30, "{harness:?}");
+    for (package, features) in &harness {
+        assert_eq!(features, &xtask[package], "{package}: see xtask's manifest");
+    }
 }
