@@ -45,21 +45,20 @@ impl Parts {
 }
 
 /// Builds the driver, the lab's kernel and the program side by side, and returns the program with
-/// the others named to it. Kernel and program need no packages, and are compiled while those are
-/// installed; they give way to what takes longest, the packages and then the driver.
+/// the others named to it. The program needs neither targets nor packages, the kernel no packages, and
+/// they are compiled while those are installed; they give way to what takes longest, the packages and
+/// then the driver.
 pub fn build(workspace: &Workspace) -> Result<Command> {
-    host::ensure(
-        workspace,
-        &[],
-        &[needs::DRIVER_TARGET, needs::KERNEL_TARGET],
-    )?;
     let giving_way = workspace.giving_way();
     thread::scope(|scope| {
-        let kernel = scope.spawn(|| artifact::build_kernel(&giving_way));
         let program = scope.spawn(|| match env::var_os(VARIABLE) {
             Some(built) => Ok(PathBuf::from(built)),
             None => program::build(&giving_way, NAME),
         });
+        // At once for both: rustup does one thing at a time.
+        let targets = [needs::DRIVER_TARGET, needs::KERNEL_TARGET];
+        host::ensure(workspace, &[], &targets)?;
+        let kernel = scope.spawn(|| artifact::build_kernel(&giving_way));
         let driver = host::ensure(workspace, needs::DEMO, &[])
             .and_then(|()| artifact::build_driver(workspace, Profile::Release));
         let early = |_| anyhow!("a thread ended early");
