@@ -14,7 +14,7 @@ use crate::base::address::{self, PAGE_SIZE};
 const SLACK: u8 = 0xA7;
 
 /// As many bytes of it as are compared at once.
-const SLACK_WORD: [u8; 8] = [SLACK; 8];
+const SLACK_LINE: [u8; 64] = [SLACK; 64];
 
 /// A block of memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,6 +36,16 @@ pub struct Damage {
     pub address: u64,
     /// Whether it lies in front of the block.
     pub before: bool,
+}
+
+/// Whether a line is as it was filled: the differences of its words are looked at together.
+fn is_slack(line: &[u8; SLACK_LINE.len()]) -> bool {
+    const WORD: u64 = u64::from_ne_bytes([SLACK; 8]);
+    let (words, _) = line.as_chunks::<8>();
+    let changed = words.iter().fold(0, |changed, word| {
+        changed | (u64::from_ne_bytes(*word) ^ WORD)
+    });
+    changed == 0
 }
 
 impl Block {
@@ -118,10 +128,10 @@ impl Block {
             let first = address::pointer::<u8>(start);
             // SAFETY: the bytes lie in the block's own pages, which are mapped.
             let slack = unsafe { core::slice::from_raw_parts(first, length) };
-            // Words first: every block that is freed comes here.
-            let (words, _) = slack.as_chunks::<{ SLACK_WORD.len() }>();
-            let intact = words.iter().take_while(|word| **word == SLACK_WORD).count();
-            let intact = intact * SLACK_WORD.len();
+            // Lines of words first: every block that is freed comes here.
+            let (lines, _) = slack.as_chunks::<{ SLACK_LINE.len() }>();
+            let intact = lines.iter().take_while(|line| is_slack(line)).count();
+            let intact = intact * SLACK_LINE.len();
             let offset = slack[intact..].iter().position(|&byte| byte != SLACK)?;
             Some(start + (intact + offset) as u64)
         };
