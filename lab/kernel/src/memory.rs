@@ -76,7 +76,7 @@ pub fn release(start: u64, pages: u64) {
     let unmapped: Vec<u64> = (0..pages)
         .map(|index| paging::unmap(start + index * PAGE_SIZE).expect("a page that was mapped"))
         .collect();
-    let generation = translations::flush();
+    let generation = translations::flush(start..start + pages * PAGE_SIZE);
     quarantine::add(generation, unmapped.into_iter());
 }
 

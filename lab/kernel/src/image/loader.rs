@@ -70,7 +70,7 @@ pub fn load(resolve: Resolve) -> Result<Image, String> {
             paging::protect(part.start + page * PAGE_SIZE, part.protection);
         }
     }
-    translations::flush();
+    translations::flush_all();
     let image = Image {
         name: file.name.clone(),
         base,

@@ -179,5 +179,5 @@ pub fn unmap_frames(start: u64, pages: u64) {
     for page in 0..pages {
         paging::unmap(start + page * PAGE_SIZE);
     }
-    translations::flush();
+    translations::flush(start..start + pages * PAGE_SIZE);
 }

@@ -13,7 +13,7 @@ use crate::processor::{self, translations};
 pub fn forget_writes() {
     pool::forget_writes();
     contiguous::forget_writes();
-    translations::flush();
+    translations::flush_all();
 }
 
 /// Gathers everything.
