@@ -11,7 +11,7 @@ use wdk_linux::host::workspace::{read_text, write_if_changed};
 /// # Errors
 ///
 /// If it cannot be read, or is something else.
-pub fn read<T: DeserializeOwned>(workspace: &Workspace, name: &str) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(workspace: &Workspace, name: &str) -> Result<T> {
     let path = workspace.root().join("bench").join(name);
     serde_json::from_str(&read_text(&path)?).with_context(|| {
         let path = path.display();
@@ -24,7 +24,7 @@ pub fn read<T: DeserializeOwned>(workspace: &Workspace, name: &str) -> Result<T>
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn write<T: Serialize>(workspace: &Workspace, name: &str, figures: &T) -> Result<()> {
+pub(crate) fn write<T: Serialize>(workspace: &Workspace, name: &str, figures: &T) -> Result<()> {
     let path = workspace.root().join("bench").join(name);
     let json = serde_json::to_string_pretty(figures)?;
     write_if_changed(&path, format!("{json}\n"))

@@ -3,9 +3,9 @@
 //! Instructions of the system's routines are not counted, because the lab's are not Windows'; the
 //! calls are.
 
-pub mod baseline;
+pub(crate) mod baseline;
 mod broadcast;
-pub mod snapshot;
+pub(crate) mod snapshot;
 mod trace;
 
 use std::collections::BTreeMap;
@@ -21,13 +21,13 @@ use xtask::artifact::Package;
 use xtask::check::Check;
 
 /// Numbers of processors that a snapshot is measured with.
-pub const PROCESSORS: [u32; 7] = [1, 2, 4, 8, 16, 64, 255];
+pub(crate) const PROCESSORS: [u32; 7] = [1, 2, 4, 8, 16, 64, 255];
 
 /// Figures by name.
-pub type Figures = BTreeMap<String, u64>;
+pub(crate) type Figures = BTreeMap<String, u64>;
 
 /// The most that a figure may be, and what the figure is.
-pub const LIMITS: [(&str, u64, &str); 11] = [
+pub(crate) const LIMITS: [(&str, u64, &str); 11] = [
     ("dpc", 300, "a DPC takes at most 300 instructions"),
     (
         "dpc.vmsave_alone",
@@ -78,13 +78,13 @@ pub const LIMITS: [(&str, u64, &str); 11] = [
 ];
 
 /// The most that the figure of this name may be.
-pub fn limit(name: &str) -> Option<u64> {
+pub(crate) fn limit(name: &str) -> Option<u64> {
     let mut limits = LIMITS.iter();
     limits.find_map(|(limited, limit, _)| (*limited == name).then_some(*limit))
 }
 
 /// Holds figures against their limits and against the baseline: checks, and what is different.
-pub fn judge(figures: &Figures, baseline: &Figures) -> (Vec<Check>, Vec<Change>) {
+pub(crate) fn judge(figures: &Figures, baseline: &Figures) -> (Vec<Check>, Vec<Change>) {
     let mut checks: Vec<Check> = LIMITS
         .iter()
         .map(|(name, limit, rule)| {
@@ -108,7 +108,7 @@ pub fn judge(figures: &Figures, baseline: &Figures) -> (Vec<Check>, Vec<Change>)
 /// # Errors
 ///
 /// When a lab does not come up, or a log is not as expected.
-pub fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
+pub(crate) fn measure(package: &Package, kernel: &Path) -> Result<Figures> {
     let image = MappedImage::read(&package.driver)?;
     let mut snapshots = Vec::new();
     for processors in PROCESSORS {

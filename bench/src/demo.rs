@@ -28,7 +28,7 @@ const WARM_RUNS: u32 = 5;
 /// Times, and the machine that they are of.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Times {
+pub(crate) struct Times {
     /// What the system calls itself.
     pub system: String,
     /// How many processors it has.
@@ -45,7 +45,7 @@ impl Times {
     /// # Errors
     ///
     /// If a demo fails.
-    pub fn take(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn take(workspace: &Workspace) -> Result<Self> {
         let folder = workspace.target().join("bench-demo");
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -78,7 +78,7 @@ impl Times {
     /// # Errors
     ///
     /// If there are none.
-    pub fn read(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn read(workspace: &Workspace) -> Result<Self> {
         committed::read(workspace, FILE)
     }
 
@@ -87,12 +87,12 @@ impl Times {
     /// # Errors
     ///
     /// If they cannot be written.
-    pub fn write(&self, workspace: &Workspace) -> Result<()> {
+    pub(crate) fn write(&self, workspace: &Workspace) -> Result<()> {
         committed::write(workspace, FILE, self)
     }
 
     /// Holds them against their limit.
-    pub fn judge(&self) -> Check {
+    pub(crate) fn judge(&self) -> Check {
         let warm = self.warm_milliseconds;
         Check::new(
             "a demo for which everything is built takes at most 2 s",

@@ -44,7 +44,7 @@ const SLOWEST_QUERY: u64 = 2000;
 /// What a fleet took.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Machines.
     pub machines: u32,
     /// Processors of each.
@@ -63,7 +63,7 @@ impl Figures {
     /// # Errors
     ///
     /// If there are none.
-    pub fn read(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn read(workspace: &Workspace) -> Result<Self> {
         committed::read(workspace, FILE)
     }
 
@@ -72,12 +72,12 @@ impl Figures {
     /// # Errors
     ///
     /// If they cannot be written.
-    pub fn write(&self, workspace: &Workspace) -> Result<()> {
+    pub(crate) fn write(&self, workspace: &Workspace) -> Result<()> {
         committed::write(workspace, FILE, self)
     }
 
     /// Holds them against their limits.
-    pub fn judge(&self) -> Vec<Check> {
+    pub(crate) fn judge(&self) -> Vec<Check> {
         let Self {
             machines_per_second,
             memory_mib,
@@ -109,7 +109,7 @@ impl Figures {
 /// # Errors
 ///
 /// If the client or DuckDB fails.
-pub fn small(workspace: &Workspace) -> Result<Vec<Check>> {
+pub(crate) fn small(workspace: &Workspace) -> Result<Vec<Check>> {
     let original = Snapshot::open(workspace.root().join("client/examples/healthy.json"))?;
     let folder = empty_folder(workspace, "fleet-small")?;
     let planted = machines::write(&original, machines::FEWEST, &folder.join("snapshots"))?;
@@ -144,7 +144,7 @@ pub fn small(workspace: &Workspace) -> Result<Vec<Check>> {
 /// # Errors
 ///
 /// If something cannot be built, or fails.
-pub fn whole(workspace: &Workspace) -> Result<(Figures, Vec<Check>)> {
+pub(crate) fn whole(workspace: &Workspace) -> Result<(Figures, Vec<Check>)> {
     let original = snapshot(workspace)?;
     let program = release_client(workspace)?;
     let folder = empty_folder(workspace, "fleet")?;

@@ -26,13 +26,13 @@ const CLOSE: &str = " -->";
 const END: &str = "<!-- end -->";
 
 /// Brings the committed page up to date.
-pub fn update(workspace: &Workspace) -> Result<()> {
+pub(crate) fn update(workspace: &Workspace) -> Result<()> {
     let page = read_text(&path(workspace))?;
     write_if_changed(&path(workspace), Content::read(workspace)?.fill_in(&page)?)
 }
 
 /// Whether the committed page shows the committed figures.
-pub fn check(workspace: &Workspace) -> Result<Check> {
+pub(crate) fn check(workspace: &Workspace) -> Result<Check> {
     let page = read_text(&path(workspace))?;
     let filled = Content::read(workspace)?.fill_in(&page)?;
     let lines = page.lines().zip(filled.lines());

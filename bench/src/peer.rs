@@ -24,13 +24,13 @@ const FILE: &str = "peer.json";
 const PROGRAM: &str = "bench-peer";
 
 /// Numbers of processors.
-pub const PROCESSORS: [u32; 4] = [1, 2, 8, 64];
+pub(crate) const PROCESSORS: [u32; 4] = [1, 2, 8, 64];
 
 /// The way that the others are compared with.
-pub const SNAPSHOT: &str = "snapshot";
+pub(crate) const SNAPSHOT: &str = "snapshot";
 
 /// Ways of reading the registers, as figures name them and in words.
-pub const WAYS: [(&str, &str); 4] = [
+pub(crate) const WAYS: [(&str, &str); 4] = [
     (SNAPSHOT, "a snapshot"),
     ("lean", "one process, each file opened once"),
     ("in_process", "one process, doing what rdmsr -a does"),
@@ -38,7 +38,7 @@ pub const WAYS: [(&str, &str); 4] = [
 ];
 
 /// What the table leaves out, for its readers.
-pub const NOT_SHOWN: &str = "\
+pub(crate) const NOT_SHOWN: &str = "\
 Instructions are those of the whole machine, the system's included; beside them, how many times a
 snapshot's they are, rounded down. A skew of Linux' ways is the least that it can be: from the end of the
 system call or process that reads first to the beginning of the one that reads last. What is not shown:
@@ -51,12 +51,12 @@ system call or process that reads first to the beginning of the one that reads l
 * Instructions are not time: an interrupt to another processor is a few of them, and microseconds.";
 
 /// Versions of what was run, by name.
-pub type Versions = BTreeMap<String, String>;
+pub(crate) type Versions = BTreeMap<String, String>;
 
 /// What was run, and what it took.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// With which versions.
     pub versions: Versions,
     /// `WAY.QUANTITY.PROCESSORS`: `cost`, instructions of the whole machine; `set`, those between
@@ -70,7 +70,7 @@ pub struct Comparison {
 /// # Errors
 ///
 /// If something cannot be downloaded or built, or a machine does not get to its end.
-pub fn measure(workspace: &Workspace, driver: &Path, kernel: &Path) -> Result<Comparison> {
+pub(crate) fn measure(workspace: &Workspace, driver: &Path, kernel: &Path) -> Result<Comparison> {
     // What has to be downloaded comes first: if it cannot be, the rest is not waited for.
     let mut comparison = linux(workspace)?;
     for processors in PROCESSORS {
@@ -110,7 +110,7 @@ fn linux(workspace: &Workspace) -> Result<Comparison> {
 }
 
 /// What `docs/performance.md` says of a comparison, held against one.
-pub fn judge(comparison: &Comparison) -> Vec<Check> {
+pub(crate) fn judge(comparison: &Comparison) -> Vec<Check> {
     let of = |way: &str, quantity: &str, processors: u32| {
         let name = format!("{way}.{quantity}.{processors}");
         comparison.figures.get(&name).copied()
@@ -154,7 +154,7 @@ pub fn judge(comparison: &Comparison) -> Vec<Check> {
 /// # Errors
 ///
 /// If there is none.
-pub fn read(workspace: &Workspace) -> Result<Comparison> {
+pub(crate) fn read(workspace: &Workspace) -> Result<Comparison> {
     committed::read(workspace, FILE)
 }
 
@@ -163,7 +163,7 @@ pub fn read(workspace: &Workspace) -> Result<Comparison> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn write(workspace: &Workspace, comparison: &Comparison) -> Result<()> {
+pub(crate) fn write(workspace: &Workspace, comparison: &Comparison) -> Result<()> {
     committed::write(workspace, FILE, comparison)
 }
 

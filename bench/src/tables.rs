@@ -7,7 +7,7 @@ use crate::peer::{self, WAYS};
 
 /// Rows of words and numbers.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Table {
+pub(crate) struct Table {
     /// What the columns are.
     pub headings: Vec<&'static str>,
     /// As many cells each as there are headings.
@@ -16,7 +16,7 @@ pub struct Table {
 
 impl Table {
     /// As Markdown has it, without an end of line behind the last row.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
         let headings: Vec<String> = self.headings.iter().map(ToString::to_string).collect();
         let rule = format!("|{}", "---|".repeat(self.headings.len()));
@@ -53,12 +53,12 @@ const INDISPENSABLE: [(&str, &str, u64); 9] = [
 ];
 
 /// How many instructions that is in all.
-pub fn indispensable_sum() -> u64 {
+pub(crate) fn indispensable_sum() -> u64 {
     INDISPENSABLE.iter().map(|(_, _, least)| least).sum()
 }
 
 /// The parts of a DPC, in the order of their execution.
-pub fn parts(figures: &Figures) -> Table {
+pub(crate) fn parts(figures: &Figures) -> Table {
     const PARTS: [(&str, &str, &str); 9] = [
         (
             "entry",
@@ -115,7 +115,7 @@ pub fn parts(figures: &Figures) -> Table {
 }
 
 /// What cannot be left out.
-pub fn indispensable() -> Table {
+pub(crate) fn indispensable() -> Table {
     let rows = INDISPENSABLE.iter();
     let rows = rows
         .map(|(what, count, least)| vec![(*what).to_owned(), (*count).to_owned(), grouped(*least)]);
@@ -131,7 +131,7 @@ pub fn indispensable() -> Table {
 }
 
 /// Snapshots, by the number of processors.
-pub fn snapshots(figures: &Figures) -> Table {
+pub(crate) fn snapshots(figures: &Figures) -> Table {
     const COLUMNS: [(&str, &str); 9] = [
         ("system calls", "requests"),
         ("interrupts", "interrupts"),
@@ -147,13 +147,13 @@ pub fn snapshots(figures: &Figures) -> Table {
 }
 
 /// Snapshots, by what the whole machine executes: the system's part is in it.
-pub fn machine(figures: &Figures) -> Table {
+pub(crate) fn machine(figures: &Figures) -> Table {
     const COLUMNS: [(&str, &str); 2] = [("whole machine", "machine"), ("its skew", "machine_skew")];
     by_processors(figures, &COLUMNS)
 }
 
 /// What does not depend on processors.
-pub fn sizes(figures: &Figures) -> Table {
+pub(crate) fn sizes(figures: &Figures) -> Table {
     const FILES: [(&str, &str); 2] = [
         ("svmsave.sys", "size.svmsave.sys"),
         ("client.exe", "size.client.exe"),
@@ -166,7 +166,7 @@ pub fn sizes(figures: &Figures) -> Table {
 }
 
 /// How long the demo takes, and where that was.
-pub fn demo(times: &Times) -> Table {
+pub(crate) fn demo(times: &Times) -> Table {
     let rows = [
         ("from nothing", seconds(times.cold_milliseconds)),
         ("again", seconds(times.warm_milliseconds)),
@@ -182,7 +182,7 @@ pub fn demo(times: &Times) -> Table {
 }
 
 /// What a fleet takes.
-pub fn fleet(figures: &fleet::Figures) -> Table {
+pub(crate) fn fleet(figures: &fleet::Figures) -> Table {
     let rows = [
         ("machines", grouped(figures.machines.into())),
         ("processors of each", grouped(figures.processors.into())),
@@ -206,7 +206,7 @@ pub fn fleet(figures: &fleet::Figures) -> Table {
 
 /// A snapshot beside Linux' ways of reading registers: for each number of processors a row for
 /// each way, and how many times a snapshot's figure each figure is.
-pub fn beside_the_peer(figures: &Figures) -> Table {
+pub(crate) fn beside_the_peer(figures: &Figures) -> Table {
     let mut rows = Vec::new();
     for processors in peer::PROCESSORS {
         for (way, words) in WAYS {
@@ -238,7 +238,7 @@ pub fn beside_the_peer(figures: &Figures) -> Table {
 }
 
 /// What was run beside each other.
-pub fn versions(versions: &peer::Versions) -> Table {
+pub(crate) fn versions(versions: &peer::Versions) -> Table {
     let rows = versions.iter();
     let rows = rows.map(|(what, version)| vec![what.clone(), version.clone()]);
     Table {
@@ -248,7 +248,7 @@ pub fn versions(versions: &peer::Versions) -> Table {
 }
 
 /// What a snapshot takes of the whole machine, as it was measured beside the peer.
-pub fn snapshot_beside_the_peer(figures: &Figures) -> Table {
+pub(crate) fn snapshot_beside_the_peer(figures: &Figures) -> Table {
     let rows = peer::PROCESSORS.iter().map(|processors| {
         let cells = ["cost", "set"].iter();
         let cells = cells.map(|quantity| {
@@ -267,7 +267,7 @@ pub fn snapshot_beside_the_peer(figures: &Figures) -> Table {
 
 /// How many times a number another is, rounded down: in tenths below ten. Nothing if that cannot
 /// be said.
-pub fn times(number: u64, of: u64) -> Option<String> {
+pub(crate) fn times(number: u64, of: u64) -> Option<String> {
     let tenths = (number * 10).checked_div(of)?;
     Some(if tenths < 100 {
         format!("{}.{}", tenths / 10, tenths % 10)
@@ -287,7 +287,7 @@ fn seconds(milliseconds: u64) -> String {
 }
 
 /// A number with its thousands set apart.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -17,7 +17,7 @@ use crate::{control_device, dispatch};
 /// Called by the system, once, with the driver object of this driver.
 // SAFETY: no other symbol of this name is linked, and the system expects this one.
 #[unsafe(export_name = "DriverEntry")]
-pub unsafe extern "system" fn driver_entry(
+pub(crate) unsafe extern "system" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
     _registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {

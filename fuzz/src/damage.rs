@@ -34,7 +34,7 @@ use Change::{Begin, Break, End, Interrupt, Lose, Repeat, Replace, Swap};
 const CHANGES: [Change; 8] = [Begin, End, Break, Lose, Interrupt, Repeat, Swap, Replace];
 
 /// A text, and what its damage may have done.
-pub struct Damaged {
+pub(crate) struct Damaged {
     /// The text.
     pub text: String,
     /// It is as it was printed.
@@ -46,7 +46,7 @@ pub struct Damaged {
 }
 
 /// Takes the changes from the beginning of an input, and makes them. Returns the rest of the input, too.
-pub fn damaged(text: String, input: &[u8]) -> (Damaged, &[u8]) {
+pub(crate) fn damaged(text: String, input: &[u8]) -> (Damaged, &[u8]) {
     let mut damaged = Damaged {
         text,
         is_whole: true,
@@ -107,7 +107,7 @@ impl Damaged {
 
 /// A page whose fields have the bytes of an input, one behind the other; those that none is left for are
 /// zero. Returns the rest of the input, too.
-pub fn page(input: &[u8]) -> ([u8; VMCB_SIZE], &[u8]) {
+pub(crate) fn page(input: &[u8]) -> ([u8; VMCB_SIZE], &[u8]) {
     let mut bytes = [0; VMCB_SIZE];
     let mut rest = input;
     for field in fields::VMCB {

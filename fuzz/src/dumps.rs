@@ -10,7 +10,7 @@ use crate::memory::assert_bounded;
 use crate::program::run_client_on;
 
 /// A tool, and how it prints pages.
-pub struct Tool<'a> {
+pub(crate) struct Tool<'a> {
     /// What it is read as.
     pub format: Format,
     /// The text for a page, by the processor's index and a number that chooses among several ways.
@@ -25,7 +25,7 @@ pub struct Tool<'a> {
 }
 
 /// Runs a target of pages in hexadecimal on one input. Each row of some forms says where it belongs.
-pub fn hexadecimal(input: &[u8], forms: &[Form], are_placed: bool) {
+pub(crate) fn hexadecimal(input: &[u8], forms: &[Form], are_placed: bool) {
     run(
         input,
         &Tool {
@@ -39,7 +39,7 @@ pub fn hexadecimal(input: &[u8], forms: &[Form], are_placed: bool) {
 }
 
 /// Runs a target on one input.
-pub fn run(input: &[u8], tool: &Tool) {
+pub(crate) fn run(input: &[u8], tool: &Tool) {
     let Some((&[way, count], rest)) = input.split_first_chunk() else {
         return;
     };

@@ -17,7 +17,7 @@ const BESIDE: usize = 64 << 10;
 /// # Panics
 ///
 /// If it takes more than a small multiple of that length.
-pub fn assert_bounded<T>(input: &[u8], decode: impl FnOnce(&[u8]) -> T) -> T {
+pub(crate) fn assert_bounded<T>(input: &[u8], decode: impl FnOnce(&[u8]) -> T) -> T {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();
     let decoded = decode(input);

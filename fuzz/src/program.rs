@@ -8,12 +8,12 @@ use tempfile::NamedTempFile;
 
 /// A device that gives every request the same answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Replays<'a>(Replay<'a>);
+pub(crate) struct Replays<'a>(Replay<'a>);
 
 impl<'a> Replays<'a> {
     /// Takes how the device behaves from the first bytes, and its reply from the others.
     #[must_use]
-    pub fn from_input(input: &'a [u8]) -> Option<Self> {
+    pub(crate) fn from_input(input: &'a [u8]) -> Option<Self> {
         let (&[how, more], bytes) = input.split_first_chunk()?;
         Some(Self(Replay {
             bytes,
@@ -41,7 +41,7 @@ impl Device for Replays<'_> {
 ///
 /// If it ends with a code that has no meaning, is silent about a failure, or writes what a
 /// terminal would take for a command.
-pub fn run_client(arguments: &[&str], device: Replays<'_>) {
+pub(crate) fn run_client(arguments: &[&str], device: Replays<'_>) {
     run(arguments, || Ok(Box::new(device)));
 }
 
@@ -51,7 +51,7 @@ pub fn run_client(arguments: &[&str], device: Replays<'_>) {
 /// # Panics
 ///
 /// As [`run_client`]; or if no file can be made.
-pub fn run_client_on(bytes: &[u8], commands: &[&[&str]]) {
+pub(crate) fn run_client_on(bytes: &[u8], commands: &[&[&str]]) {
     let mut file = NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("room for a temporary file");
     let path = file.path().to_str().expect("a path that is text");

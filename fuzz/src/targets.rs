@@ -2,7 +2,7 @@
 
 /// A target: its name, and what it does with an input.
 #[derive(Clone, Copy)]
-pub struct Target {
+pub(crate) struct Target {
     /// What [`crate`]'s variable names it by: its module.
     pub name: &'static str,
     /// Decodes, and asserts what holds for whatever was understood.
@@ -15,7 +15,7 @@ macro_rules! targets {
         $(mod $name;)*
 
         /// All targets.
-        pub const TARGETS: &[Target] = &[
+        pub(crate) const TARGETS: &[Target] = &[
             $(Target {
                 name: stringify!($name),
                 run: $name::run,

@@ -17,7 +17,7 @@ const PORTION: usize = 14;
 
 /// What came from the guest.
 #[derive(Debug)]
-pub enum Received {
+pub(crate) enum Received {
     /// A message.
     Message(Message),
     /// Bytes that are none.
@@ -30,14 +30,14 @@ pub enum Received {
 
 /// The byte stream to the kernel.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     outgoing: Sender<Vec<u8>>,
     incoming: Receiver<Result<Message, frame::Error>>,
 }
 
 impl Connection {
     /// Starts the threads. They end with the pipes.
-    pub fn new(pipes: Pipes) -> Self {
+    pub(crate) fn new(pipes: Pipes) -> Self {
         let Pipes {
             mut input,
             mut output,
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// Sends a command. If QEMU is gone, receiving tells.
-    pub fn send(&self, command: &Command) -> Result<(), frame::Error> {
+    pub(crate) fn send(&self, command: &Command) -> Result<(), frame::Error> {
         let mut bytes = frame::encode(command)?;
         bytes.extend([frame::DELIMITER; PORTION]);
         let _ = self.outgoing.send(bytes);
@@ -79,7 +79,7 @@ impl Connection {
     }
 
     /// Waits for the next message.
-    pub fn receive(&self, deadline: Instant) -> Received {
+    pub(crate) fn receive(&self, deadline: Instant) -> Received {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.incoming.recv_timeout(left) {
             Ok(Ok(message)) => Received::Message(message),

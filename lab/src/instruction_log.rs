@@ -26,7 +26,7 @@ const NOT_RUN: &str = "Stopped execution";
 
 /// A log that QEMU writes.
 #[derive(Debug)]
-pub struct InstructionLog {
+pub(crate) struct InstructionLog {
     file: NamedTempFile,
     processors: usize,
     image: Range<u64>,
@@ -34,7 +34,7 @@ pub struct InstructionLog {
 
 impl InstructionLog {
     /// An empty log of what is executed in an image.
-    pub fn new(processors: u32, image: Range<u64>) -> Result<Self, Error> {
+    pub(crate) fn new(processors: u32, image: Range<u64>) -> Result<Self, Error> {
         Ok(Self {
             file: NamedTempFile::new().map_err(Error::InstructionLog)?,
             processors: processors as usize,
@@ -43,7 +43,7 @@ impl InstructionLog {
     }
 
     /// What makes QEMU write the log.
-    pub fn tracing(&self, qemu: &Path) -> Result<Tracing, Error> {
+    pub(crate) fn tracing(&self, qemu: &Path) -> Result<Tracing, Error> {
         let Range { start, end } = self.image;
         let range = format!("{start:#x}+{:#x}", end - start);
         let mut arguments: Vec<OsString> = ["-d", "exec,nochain", "-dfilter"]
@@ -63,7 +63,7 @@ impl InstructionLog {
     }
 
     /// What each processor executed so far, as offsets in the image.
-    pub fn executed(&self) -> Result<Vec<Vec<u64>>, Error> {
+    pub(crate) fn executed(&self) -> Result<Vec<Vec<u64>>, Error> {
         let text = fs::read_to_string(self.file.path()).map_err(Error::InstructionLog)?;
         Ok(executed(&text, self.processors, &self.image))
     }

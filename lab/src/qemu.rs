@@ -16,7 +16,7 @@ const EXIT_DEVICE: &str = "isa-debug-exit,iobase=0xf4,iosize=4";
 
 /// What makes QEMU write an instruction log.
 #[derive(Debug)]
-pub struct Tracing {
+pub(crate) struct Tracing {
     /// Appended to the accelerator's options.
     pub accelerator_options: &'static str,
     /// Arguments.
@@ -29,7 +29,7 @@ pub struct Tracing {
 /// that a killed test leaves no emulator behind: keep a [`crate::Lab`] in the
 /// thread that booted it.
 #[derive(Debug)]
-pub struct Qemu {
+pub(crate) struct Qemu {
     child: Child,
     stderr: Arc<Mutex<String>>,
     stderr_reader: Option<thread::JoinHandle<()>>,
@@ -37,7 +37,7 @@ pub struct Qemu {
 
 /// The guest's ends of the byte stream.
 #[derive(Debug)]
-pub struct Pipes {
+pub(crate) struct Pipes {
     /// To the guest.
     pub input: ChildStdin,
     /// From the guest.
@@ -46,7 +46,7 @@ pub struct Pipes {
 
 impl Qemu {
     /// Starts QEMU.
-    pub fn start(
+    pub(crate) fn start(
         config: &Config,
         kernel: &Path,
         driver: &Path,
@@ -85,7 +85,7 @@ impl Qemu {
     }
 
     /// Waits for QEMU to end by itself, but not for long: it is killed then.
-    pub fn finish(&mut self, timeout: Duration) -> Option<ExitStatus> {
+    pub(crate) fn finish(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + timeout;
         loop {
             match self.child.try_wait() {
@@ -105,7 +105,7 @@ impl Qemu {
     }
 
     /// What QEMU wrote to its standard error output, complete once it has ended.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.stderr
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -19,7 +19,7 @@ const LAST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A booted kernel that answers commands.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     connection: Connection,
     qemu: Qemu,
     log: Vec<LogLine>,
@@ -41,7 +41,7 @@ pub struct LogLine {
 
 impl Session {
     /// Starts QEMU and waits for the kernel's greeting.
-    pub fn start(
+    pub(crate) fn start(
         config: &Config,
         kernel: &Path,
         driver: &Path,
@@ -64,17 +64,17 @@ impl Session {
     }
 
     /// The guest's log so far.
-    pub fn log(&self) -> &[LogLine] {
+    pub(crate) fn log(&self) -> &[LogLine] {
         &self.log
     }
 
     /// Changes how long an answer may take.
-    pub fn set_timeout(&mut self, timeout: Duration) {
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
     }
 
     /// The registers of all processors as QEMU shows them.
-    pub fn qemu_registers(&self) -> Result<Vec<ProcessorRegisters>, Error> {
+    pub(crate) fn qemu_registers(&self) -> Result<Vec<ProcessorRegisters>, Error> {
         match &self.monitor {
             Some(monitor) => monitor.registers(self.timeout),
             None => Err(Error::Config(String::from(
@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// Sends a command and waits for its response.
-    pub fn ask(&mut self, command: &Command) -> Result<Response, Error> {
+    pub(crate) fn ask(&mut self, command: &Command) -> Result<Response, Error> {
         self.connection
             .send(command)
             .map_err(|error| Error::Protocol(error.to_string()))?;
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Waits for QEMU to end after the kernel was told to.
-    pub fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         let status = self.qemu.finish(LAST_TIMEOUT);
         if status.and_then(|status| status.code()) == Some(lab_wire::EXIT_SHUTDOWN) {
             Ok(())

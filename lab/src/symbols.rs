@@ -16,7 +16,7 @@ const PREFIX: &str = "lab-kernel+0x";
 /// Adds function names to the kernel's own addresses in its crash report.
 ///
 /// A kernel file that cannot be read adds none: the addresses still tell.
-pub fn annotate(kernel: &Path, stop: &mut Stop) {
+pub(crate) fn annotate(kernel: &Path, stop: &mut Stop) {
     let Ok(file) = fs::read(kernel) else { return };
     let Ok(elf) = ElfFile64::<Endianness>::parse(&*file) else {
         return;

@@ -41,7 +41,7 @@ const PROCESSORS: [usize; 3] = [1, 2, 4];
 
 /// What was found, and whether it is as it should be.
 #[derive(Debug)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// What should be.
     pub rule: String,
     /// What was found instead.
@@ -57,7 +57,7 @@ impl Fact {
 
 /// An emulated processor that runs code of one width.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Machine {
+pub(crate) struct Machine {
     emulator: Emulator,
     width: Width,
 }
@@ -82,7 +82,7 @@ impl fmt::Display for Machine {
 }
 
 /// All facts, and who executed what.
-pub struct Proof {
+pub(crate) struct Proof {
     /// The facts.
     pub facts: Vec<Fact>,
     qemu: Version,
@@ -104,7 +104,7 @@ pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
 }
 
 /// Builds the crate as a package outside the workspace does, checks what it emits, boots it everywhere, and compares.
-pub fn prove(workspace: &Workspace) -> Result<Proof> {
+pub(crate) fn prove(workspace: &Workspace) -> Result<Proof> {
     host::ensure(workspace, needs::EMULATORS, needs::TARGETS)?;
     let mut proof = Proof {
         qemu: Emulator::Qemu.version()?,

@@ -19,7 +19,7 @@ use self::ours::ours;
 use crate::Verdict;
 
 /// Asks the headers of the newest kernel that has some here.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     package::ensure(&[needs::C_COMPILER, needs::LINUX_HEADERS])?;
     let headers = linux_headers().context("Linux' headers are not installed")?;
     let theirs = step("the VMCB in C", |_| {

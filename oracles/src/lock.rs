@@ -7,7 +7,7 @@ use xtask::artifact::driver;
 use crate::Verdict;
 
 /// Every package of the driver's build has to be one of the committed lock.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for (package, committed) in driver::prepare(workspace)?.packages()? {
         verdict.add((!committed).then(|| format!("{package} is not in Cargo.lock")));

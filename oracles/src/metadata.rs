@@ -42,7 +42,7 @@ const ATTESTED: &[(&str, &str)] = &[
 ];
 
 /// What the metadata has against the stand-in: sizes, offsets, widths, values, parameters.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     let rows = rows(&driver::prepare(workspace)?)?;
     let facts = rows.iter().flat_map(Row::facts);
     let mut verdict = Verdict::default();
@@ -51,7 +51,7 @@ pub fn ask(workspace: &Workspace) -> Result<Verdict> {
 }
 
 /// What the driver uses of wdk-sys, each against the table.
-pub fn ask_for_names(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask_for_names(workspace: &Workspace) -> Result<Verdict> {
     let rows = rows(&driver::prepare(workspace)?)?;
     let known = Known::new(&rows);
     let mut verdict = Verdict::default();

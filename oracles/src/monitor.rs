@@ -20,7 +20,7 @@ const PROCESSORS: [u32; 2] = [8, 64];
 
 /// Compares all values of each machine as it boots, and once more when each processor has values
 /// that no other has.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for processors in PROCESSORS {
         let mut machine = Machine::boot(workspace, processors)?;

@@ -18,7 +18,7 @@ use crate::once::once;
 const REGISTRY: &str = "https://registry.npmjs.org";
 
 /// A package as it was pinned.
-pub struct Package {
+pub(crate) struct Package {
     /// Its name in the registry.
     pub name: &'static str,
     /// Its version, exactly.
@@ -38,7 +38,7 @@ impl Package {
     /// # Errors
     ///
     /// If it cannot be fetched, or is not what was pinned.
-    pub fn ensure(&self, workspace: &Workspace) -> Result<PathBuf> {
+    pub(crate) fn ensure(&self, workspace: &Workspace) -> Result<PathBuf> {
         let folder = workspace.target().join("npm").join(self.name);
         let wanted = [self.name, self.version, self.sha256, self.part].join("\n");
         let wanted = wanted + "\n" + &self.without.join("\n");

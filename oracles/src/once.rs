@@ -13,7 +13,7 @@ const MADE_FROM: &str = "made-from.txt";
 ///
 /// The folder is made in its place, since the programs in it name it; what says that it is whole
 /// comes last.
-pub fn once(folder: &Path, wanted: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn once(folder: &Path, wanted: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     // Beside the folder, which is emptied. The system takes the lock back when the file is closed,
     // however this process ends.

@@ -14,7 +14,7 @@ use xtask::compiled_tools;
 use crate::Verdict;
 
 /// Builds the package here and from a copy of the sources elsewhere.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     let here = artifact::build_package(workspace, Profile::Release)?;
     let folder = workspace.target().join("elsewhere/another-folder");
     remove_sources(&folder)?;

@@ -21,7 +21,7 @@ use crate::python::Environment;
 const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
 
 /// Asks cargo-deny about the committed lock.
-pub fn ask(workspace: &Workspace) -> Result<Verdict> {
+pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     judge(workspace, &workspace.root().join("deny.toml"))
 }
 

@@ -9,14 +9,14 @@ use wdk_linux::host::process::{self, QUERY_LIMIT};
 
 /// The first two numbers of a version.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Version {
+pub(crate) struct Version {
     major: u32,
     minor: u32,
 }
 
 impl Version {
     /// A version to compare with.
-    pub const fn new(major: u32, minor: u32) -> Self {
+    pub(crate) const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
     }
 
@@ -25,13 +25,13 @@ impl Version {
     /// # Errors
     ///
     /// If it is not there, or names none.
-    pub fn of(program: &str) -> Result<Self> {
+    pub(crate) fn of(program: &str) -> Result<Self> {
         let said = process::run(Command::new(program).arg("--version"), QUERY_LIMIT)?.stdout;
         Self::parse(&said).with_context(|| format!("{program} names no version: {said}"))
     }
 
     /// The first two numbers in a text with a full stop between them.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         text.split(|character: char| !character.is_ascii_digit() && character != '.')
             .find_map(|word| {
                 let mut numbers = word.split('.').map(str::parse);

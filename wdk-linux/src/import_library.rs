@@ -16,7 +16,7 @@ use crate::host::workspace::write_if_changed;
 
 /// What an image exports by name.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub struct Exports {
+pub(crate) struct Exports {
     functions: BTreeSet<String>,
     data: BTreeSet<String>,
 }
@@ -24,7 +24,7 @@ pub struct Exports {
 impl Exports {
     /// Reads an import library of mingw-w64. It has `__imp_NAME` for every export, and `NAME` too
     /// if that is a function.
-    pub fn of_archive(path: &Path) -> Result<Self> {
+    pub(crate) fn of_archive(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let malformed = || format!("{} is no archive", path.display());
         let archive = ArchiveFile::parse(&*bytes).with_context(malformed)?;
@@ -47,7 +47,7 @@ impl Exports {
     }
 
     /// Adds the exports of a module definition file.
-    pub fn add_definitions(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn add_definitions(&mut self, text: &str) -> Result<()> {
         let exports = text
             .lines()
             .map(|line| line.split(';').next().unwrap_or_default().trim())
@@ -73,7 +73,7 @@ impl Exports {
     }
 
     /// Writes the import library for `image`.
-    pub fn write_library(&self, image: &str, library: &Path, linker: &Path) -> Result<()> {
+    pub(crate) fn write_library(&self, image: &str, library: &Path, linker: &Path) -> Result<()> {
         let definitions = library.with_extension("def");
         write_if_changed(&definitions, self.definitions(image))?;
         process::run(
@@ -89,7 +89,7 @@ impl Exports {
 }
 
 /// Writes a library that is asked for and has nothing that the driver uses.
-pub fn write_empty_library(library: &Path) -> Result<()> {
+pub(crate) fn write_empty_library(library: &Path) -> Result<()> {
     write_if_changed(library, object::archive::MAGIC)
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The folder that holds the headers, the driver kit's in `ddk` below it.
-pub fn headers() -> Option<PathBuf> {
+pub(crate) fn headers() -> Option<PathBuf> {
     [
         "/usr/share/mingw-w64/include",
         "/usr/x86_64-w64-mingw32/include",
@@ -15,7 +15,7 @@ pub fn headers() -> Option<PathBuf> {
 }
 
 /// The folder of the import libraries for x86-64.
-pub fn libraries() -> Option<PathBuf> {
+pub(crate) fn libraries() -> Option<PathBuf> {
     let folder = Path::new("/usr/x86_64-w64-mingw32/lib");
     folder
         .join("libntoskrnl.a")

@@ -26,15 +26,15 @@ const PREPROCESSOR: [&str; 8] = [
 ];
 
 /// The program's name in its folder, and of the one that takes arguments as Microsoft's compiler does.
-pub const PROGRAM: &str = "windres";
-pub const IN_MANNER_OF_RC: &str = "rc";
+pub(crate) const PROGRAM: &str = "windres";
+pub(crate) const IN_MANNER_OF_RC: &str = "rc";
 
 /// Writes both programs to a folder.
 ///
 /// # Errors
 ///
 /// If mingw-w64's headers are not installed, or a file can't be written.
-pub fn write(folder: &Path) -> Result<()> {
+pub(crate) fn write(folder: &Path) -> Result<()> {
     let headers = mingw::headers().context("mingw-w64's headers are not installed")?;
     let programs = [
         (PROGRAM, script(&headers)),

@@ -43,7 +43,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Brings the stage up to date, without a look at more than its inputs if it is.
-    pub fn prepare(sources: &Sources, toolchain: &Toolchain) -> Result<Self> {
+    pub(crate) fn prepare(sources: &Sources, toolchain: &Toolchain) -> Result<Self> {
         let stage = Self {
             folder: sources.folder.clone(),
         };
@@ -63,18 +63,23 @@ impl Stage {
     }
 
     /// The staged workspace's folder.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Where its builds go. `wdk-build` looks for the lock in the folders above its output, so
     /// this can't be the common target folder.
-    pub fn target(&self) -> PathBuf {
+    pub(crate) fn target(&self) -> PathBuf {
         self.folder.join("target")
     }
 
     /// Cargo with `subcommand`, for the drivers' target, in the stage and with the stand-in kit.
-    pub fn cargo(&self, workspace: &Workspace, toolchain: &Toolchain, subcommand: &str) -> Command {
+    pub(crate) fn cargo(
+        &self,
+        workspace: &Workspace,
+        toolchain: &Toolchain,
+        subcommand: &str,
+    ) -> Command {
         let mut cargo = workspace.cargo();
         cargo
             .args([subcommand, "--target", TARGET])
@@ -97,7 +102,7 @@ impl Stage {
     }
 
     /// Packages of the stage, and whether the committed lock has each in the same version.
-    pub fn packages(&self, sources: &Sources) -> Result<Vec<(String, bool)>> {
+    pub(crate) fn packages(&self, sources: &Sources) -> Result<Vec<(String, bool)>> {
         let guests = sources.guests.iter().map(|guest| {
             let manifest = sources.workspace.root().join(guest).join("Cargo.toml");
             let manifest: DocumentMut = read_text(&manifest)?.parse()?;

@@ -26,7 +26,7 @@ const IMAGES: &[(&str, &str, &str)] = &[
 const UNUSED_LIBRARIES: &[&str] = &["BufferOverflowFastFailK"];
 
 /// Lays the kit out in `kit`. `own` is the folder of our headers and definition files.
-pub fn lay_out(kit: &Path, own: &Path, linker: &Path) -> Result<()> {
+pub(crate) fn lay_out(kit: &Path, own: &Path, linker: &Path) -> Result<()> {
     lay_out_headers(&kit.join("Include").join(VERSION), &own.join("include"))?;
     lay_out_libraries(
         &kit.join("Lib").join(VERSION).join("km/x64"),
@@ -74,7 +74,7 @@ fn library_path(libraries: &Path, name: &str) -> PathBuf {
 }
 
 /// Makes `place` a symbolic link to `original`, whatever it linked to before.
-pub fn link(original: &Path, place: &Path) -> Result<()> {
+pub(crate) fn link(original: &Path, place: &Path) -> Result<()> {
     if fs::read_link(place).is_ok_and(|present| present == original) {
         return Ok(());
     }

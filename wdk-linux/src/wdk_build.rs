@@ -17,7 +17,7 @@ use crate::host::workspace::{read_text, write_if_changed};
 const WRITTEN_FOR: &str = "0.6.0";
 
 /// What it depends on for the sake of the replaced places.
-pub const DROPPED: [&str; 4] = ["anyhow", "clap", "clap-cargo", "windows"];
+pub(crate) const DROPPED: [&str; 4] = ["anyhow", "clap", "clap-cargo", "windows"];
 
 struct Replacement {
     file: &'static str,
@@ -95,7 +95,7 @@ where
 ];
 
 /// Copies `wdk-build` from `published` to `patched`, with the replacements.
-pub fn patch(published: &Path, version: &str, patched: &Path) -> Result<()> {
+pub(crate) fn patch(published: &Path, version: &str, patched: &Path) -> Result<()> {
     let manifest = read_text(&published.join("Cargo.toml"))?;
     write_if_changed(&patched.join("Cargo.toml"), without_dropped(&manifest)?)?;
     for file in source_files(published)? {

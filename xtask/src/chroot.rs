@@ -59,7 +59,7 @@ const APT_SETTINGS: [&str; 4] = [
 
 /// A release that a system can be made of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
-pub enum Suite {
+pub(crate) enum Suite {
     /// Debian 12
     Bookworm,
     /// Debian 13
@@ -77,7 +77,7 @@ impl Suite {
 
 /// Where the inside of a system gets its downloaded crates from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Crates {
+pub(crate) enum Crates {
     /// From the registry, one after the other.
     Downloaded,
     /// From this machine, as far as it has them.
@@ -85,7 +85,7 @@ pub enum Crates {
 }
 
 /// A system in a folder.
-pub struct Chroot {
+pub(crate) struct Chroot {
     root: PathBuf,
 }
 
@@ -96,7 +96,7 @@ impl Chroot {
     /// # Errors
     ///
     /// If this is not root, or something cannot be downloaded or copied.
-    pub fn make(workspace: &Workspace, suite: Suite, crates: Crates) -> Result<Self> {
+    pub(crate) fn make(workspace: &Workspace, suite: Suite, crates: Crates) -> Result<Self> {
         let name = suite.name();
         if !is_root()? {
             bail!("a bare {name} is made with debootstrap and chroot, which only root may use");
@@ -124,7 +124,7 @@ impl Chroot {
     }
 
     /// Where it is.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
@@ -133,7 +133,7 @@ impl Chroot {
     /// # Errors
     ///
     /// If it can't be started, or takes longer than hours.
-    pub fn xtask(&self, arguments: &[OsString]) -> Result<ExitStatus> {
+    pub(crate) fn xtask(&self, arguments: &[OsString]) -> Result<ExitStatus> {
         let mut command = self.inside();
         command.args(["cargo", "xtask"]).args(arguments);
         // Everything that it started ends with it.
@@ -145,7 +145,7 @@ impl Chroot {
     /// # Errors
     ///
     /// If something is mounted in it by others, or it cannot be removed.
-    pub fn clear(&self) -> Result<()> {
+    pub(crate) fn clear(&self) -> Result<()> {
         let mounts = fs::read_to_string("/proc/self/mounts").context("what is mounted here?")?;
         if let Some(mounted) = mounted_below(&mounts, &self.root) {
             bail!("{mounted} is mounted, and would be emptied: umount it first");

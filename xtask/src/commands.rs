@@ -1,13 +1,13 @@
 //! The commands of `cargo xtask`, one module each; those that are programs of their own share one.
 
-pub mod build;
-pub mod clippy;
-pub mod demo;
-pub mod elsewhere;
-pub mod fuzz;
-pub mod fuzz_driver;
-pub mod manual;
-pub mod miri;
-pub mod program;
-pub mod setup;
-pub mod test;
+pub(crate) mod build;
+pub(crate) mod clippy;
+pub(crate) mod demo;
+pub(crate) mod elsewhere;
+pub(crate) mod fuzz;
+pub(crate) mod fuzz_driver;
+pub(crate) mod manual;
+pub(crate) mod miri;
+pub(crate) mod program;
+pub(crate) mod setup;
+pub(crate) mod test;

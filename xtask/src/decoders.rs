@@ -55,7 +55,7 @@ const OVERTIME_LIMIT: Duration = Duration::from_mins(2);
 const CHECK_TIME: Duration = Duration::from_secs(3);
 
 /// A built fuzz target.
-pub struct Target {
+pub(crate) struct Target {
     /// Its name: that of its file.
     pub name: String,
     program: PathBuf,
@@ -64,7 +64,7 @@ pub struct Target {
 }
 
 /// Builds all targets.
-pub fn build(workspace: &Workspace) -> Result<Vec<Target>> {
+pub(crate) fn build(workspace: &Workspace) -> Result<Vec<Target>> {
     host::ensure(workspace, &[needs::LIBFUZZER], &[])?;
     let libfuzzer = needs::libfuzzer().context("libFuzzer is not installed")?;
     // Naming the target keeps the flags away from build scripts and macros.
@@ -110,7 +110,7 @@ fn names(program: &Path) -> Result<Vec<String>> {
 }
 
 /// Runs each of the targets for a few seconds; prints what came of it.
-pub fn check(targets: &[Target]) -> Result<()> {
+pub(crate) fn check(targets: &[Target]) -> Result<()> {
     for target in targets {
         let closing = step(&format!("fuzzing {}", target.name), |_| {
             target.run(CHECK_TIME)
@@ -123,7 +123,7 @@ pub fn check(targets: &[Target]) -> Result<()> {
 impl Target {
     /// Runs the target for a time; returns libFuzzer's closing words. It begins with `fuzz/seeds`
     /// and with what it learnt before, which is kept below `target/`.
-    pub fn run(&self, time: Duration) -> Result<String> {
+    pub(crate) fn run(&self, time: Duration) -> Result<String> {
         let corpus = self.folder.join("corpus").join(&self.name);
         let artifacts = self.folder.join("artifacts").join(&self.name);
         for folder in [&corpus, &artifacts] {

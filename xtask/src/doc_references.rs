@@ -23,7 +23,7 @@ const MADE: &str = "target/";
 const SOURCES: [&str; 8] = ["rs", "md", "json", "toml", "txt", "inx", "snap", "yml"];
 
 /// Looks up what documents refer to.
-pub fn checks(workspace: &Workspace) -> Result<Vec<Check>> {
+pub(crate) fn checks(workspace: &Workspace) -> Result<Vec<Check>> {
     let text = read_text(&workspace.root().join(SAFETY))?;
     let without: Vec<&str> = rows(&text).filter(|row| tests(row).count() == 0).collect();
     let unknown = unknown_tests(workspace.root(), &text)?;

@@ -9,7 +9,7 @@ const MARK: &str = "tally: ";
 
 /// Counts of one kind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct FaultTally {
+pub(crate) struct FaultTally {
     points: u64,
     survived: u64,
     left_over: u64,
@@ -32,7 +32,7 @@ impl FaultTally {
     }
 
     /// What speaks against the driver, if anything does.
-    pub fn violation(self) -> Option<String> {
+    pub(crate) fn violation(self) -> Option<String> {
         let all = self.points > 0 && self.survived == self.points && self.left_over == 0;
         (!all).then(|| self.to_string())
     }
@@ -53,7 +53,7 @@ impl fmt::Display for FaultTally {
 }
 
 /// The sum for each kind, of all that tests printed.
-pub fn add_up(output: &str) -> BTreeMap<&str, FaultTally> {
+pub(crate) fn add_up(output: &str) -> BTreeMap<&str, FaultTally> {
     let mut sums = BTreeMap::<&str, FaultTally>::new();
     let lines = output.lines().filter_map(|line| line.strip_prefix(MARK));
     for (what, counts) in lines.filter_map(|line| line.split_once(": ")) {

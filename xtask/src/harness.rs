@@ -14,14 +14,14 @@ use xtask::needs;
 use crate::commands::program;
 
 /// The package and its program.
-pub const NAME: &str = "harness";
+pub(crate) const NAME: &str = "harness";
 
 /// Names the program where it is built already: tests of the commands have it with what they are made
 /// of themselves.
-pub const VARIABLE: &str = "SVMSAVE_HARNESS";
+pub(crate) const VARIABLE: &str = "SVMSAVE_HARNESS";
 
 /// What the lab boots.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The packaged driver.
     pub driver: PathBuf,
     /// The lab's kernel.
@@ -30,7 +30,7 @@ pub struct Parts {
 
 impl Parts {
     /// Builds the driver and the lab's kernel; what is up to date is not built again.
-    pub fn build(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn build(workspace: &Workspace) -> Result<Self> {
         Ok(Self {
             driver: artifact::build_driver(workspace, Profile::Release)?,
             kernel: artifact::build_kernel(workspace)?,
@@ -38,7 +38,7 @@ impl Parts {
     }
 
     /// Tells the program about them.
-    pub fn name_to(&self, harness: &mut Command) {
+    pub(crate) fn name_to(&self, harness: &mut Command) {
         harness.arg("--driver").arg(&self.driver);
         harness.arg("--kernel").arg(&self.kernel);
     }
@@ -48,7 +48,7 @@ impl Parts {
 /// the others named to it. The program needs neither targets nor packages, the kernel no packages, and
 /// they are compiled while those are installed; they give way to what takes longest, the packages and
 /// then the driver.
-pub fn build(workspace: &Workspace) -> Result<Command> {
+pub(crate) fn build(workspace: &Workspace) -> Result<Command> {
     let giving_way = workspace.giving_way();
     thread::scope(|scope| {
         let program = scope.spawn(|| match env::var_os(VARIABLE) {

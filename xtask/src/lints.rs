@@ -10,7 +10,7 @@ use xtask::artifact::{self, LabDriver, driver};
 use xtask::needs;
 
 /// Whether everything is formatted.
-pub fn format(workspace: &Workspace) -> Result<()> {
+pub(crate) fn format(workspace: &Workspace) -> Result<()> {
     step("formatting", |_| {
         let mut cargo = workspace.cargo();
         process::run(cargo.args(["fmt", "--all", "--check"]), BUILD_LIMIT)?;
@@ -25,7 +25,7 @@ pub fn format(workspace: &Workspace) -> Result<()> {
 }
 
 /// The programs for Windows, as they are built for it.
-pub fn for_windows(workspace: &Workspace) -> Result<()> {
+pub(crate) fn for_windows(workspace: &Workspace) -> Result<()> {
     host::ensure(workspace, needs::CLIENT, &[needs::CLIENT_TARGET])?;
     step("clippy: client for Windows", |_| {
         let mut cargo = clippy(workspace, needs::CLIENT_TARGET);
@@ -35,7 +35,7 @@ pub fn for_windows(workspace: &Workspace) -> Result<()> {
 }
 
 /// What runs without a system: the lab's kernel and drivers, and the trials' kernel.
-pub fn bare_metal(workspace: &Workspace) -> Result<()> {
+pub(crate) fn bare_metal(workspace: &Workspace) -> Result<()> {
     LabDriver::lint(workspace)?;
     artifact::lint_kernel(workspace)?;
     for target in [needs::KERNEL_TARGET, needs::KERNEL_32_TARGET] {
@@ -50,7 +50,7 @@ pub fn bare_metal(workspace: &Workspace) -> Result<()> {
 }
 
 /// The documentation of the default members.
-pub fn document(workspace: &Workspace) -> Result<()> {
+pub(crate) fn document(workspace: &Workspace) -> Result<()> {
     step("documentation: host", |_| {
         let mut cargo = workspace.cargo();
         cargo.args(["doc", "--locked", "--no-deps", "--document-private-items"]);

@@ -5,7 +5,7 @@ use xtask::check::Check;
 
 /// What one task counted and has to say.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Tests and checks that passed.
     pub passed: u32,
     /// Those of them that were not run again.
@@ -18,7 +18,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Counts a check, and tells what was found against it.
-    pub fn judge(&mut self, rule: &str, violation: Option<String>) {
+    pub(crate) fn judge(&mut self, rule: &str, violation: Option<String>) {
         match violation {
             None => self.passed += 1,
             Some(violation) => {
@@ -29,20 +29,20 @@ impl Outcome {
     }
 
     /// Adds a line to what is printed.
-    pub fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
     /// A step that either succeeds or says why it does not.
-    pub fn of(what: &str, result: Result<()>) -> Self {
+    pub(crate) fn of(what: &str, result: Result<()>) -> Self {
         let mut outcome = Self::default();
         outcome.judge(what, result.err().map(|error| format!("{error:#}")));
         outcome
     }
 
     /// Checks, each counted.
-    pub fn of_checks(checks: Vec<Check>) -> Self {
+    pub(crate) fn of_checks(checks: Vec<Check>) -> Self {
         let mut outcome = Self::default();
         for check in checks {
             outcome.judge(&check.rule, check.violation);

@@ -14,7 +14,7 @@ use xtask::needs;
 const FILES: [&str; 2] = ["build.rs", "src/lib.rs"];
 
 /// Copies the package, and the tools of the repository's drivers; returns its manifest.
-pub fn copy(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn copy(workspace: &Workspace) -> Result<PathBuf> {
     let original = workspace.root().join("wdk-linux/minimal");
     let folder = folder(workspace);
     for file in FILES {
@@ -36,7 +36,7 @@ pub fn copy(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Where `wdk-linux` leaves the driver.
-pub fn driver(workspace: &Workspace) -> PathBuf {
+pub(crate) fn driver(workspace: &Workspace) -> PathBuf {
     let built = Path::new("target")
         .join(needs::DRIVER_TARGET)
         .join("release/minimal_driver.sys");

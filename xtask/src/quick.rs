@@ -22,7 +22,7 @@ const BARE_METAL: [&str; 5] = ["svmsave", "lab-kernel", "lab-frames", "svm-trial
 
 /// What is done, by what has changed.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Packages of this machine's programs that have changed, or depend on one that has.
     packages: BTreeSet<String>,
     /// Whether the driver is made of something that has changed.
@@ -33,7 +33,7 @@ pub struct Plan {
 
 impl Plan {
     /// What follows from the files that have changed.
-    pub fn of_changes(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn of_changes(workspace: &Workspace) -> Result<Self> {
         let changed = changed_files(workspace)?;
         Ok(Self::of_files(workspace, &changed))
     }
@@ -104,7 +104,7 @@ fn changed_files(workspace: &Workspace) -> Result<Vec<String>> {
 
 /// Does what the plan says: formatting, lints and unit tests of what has changed, and a snapshot
 /// in the lab.
-pub fn run(workspace: &Workspace, plan: &Plan) -> Summary {
+pub(crate) fn run(workspace: &Workspace, plan: &Plan) -> Summary {
     let mut tasks = vec![
         Task::new("formatting", || {
             Outcome::of("formatting", lints::format(workspace))

@@ -16,7 +16,7 @@ use crate::outcome::Outcome;
 const INSTALLED: &str = "/var/lib/dpkg/status";
 
 /// The record below the target folder, a file for each task.
-pub struct Record {
+pub(crate) struct Record {
     folder: PathBuf,
     root: PathBuf,
     state: String,
@@ -28,7 +28,7 @@ impl Record {
     /// # Errors
     ///
     /// If git does not know the files.
-    pub fn open(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn open(workspace: &Workspace) -> Result<Self> {
         Self::of(workspace.root(), workspace.target().join("passed"))
     }
 
@@ -41,7 +41,7 @@ impl Record {
     }
 
     /// How many checks of a task have passed with what is here.
-    pub fn passed(&self, task: &str) -> Option<u32> {
+    pub(crate) fn passed(&self, task: &str) -> Option<u32> {
         let text = fs::read_to_string(self.file(task)).ok()?;
         let (state, passed) = text.split_once(' ')?;
         let passed = passed.trim_end().parse().ok()?;
@@ -53,7 +53,7 @@ impl Record {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn note(&self, task: &str, outcome: &Outcome) -> Result<()> {
+    pub(crate) fn note(&self, task: &str, outcome: &Outcome) -> Result<()> {
         if outcome.failed > 0 || state(&self.root)? != self.state {
             return Ok(());
         }

@@ -15,17 +15,17 @@ use crate::outcome::Outcome;
 use crate::record::Record;
 
 /// Places in which two tasks at once would wait for each other: target folders.
-pub mod place {
+pub(crate) mod place {
     /// Programs for this machine.
-    pub const HOST: &str = "target/debug";
+    pub(crate) const HOST: &str = "target/debug";
     /// Drivers.
-    pub const STAGE: &str = "target/wdk-linux";
+    pub(crate) const STAGE: &str = "target/wdk-linux";
     /// Kernels and programs for other systems.
-    pub const CROSS: &str = "target/release";
+    pub(crate) const CROSS: &str = "target/release";
 }
 
 /// Something to do, and what has to be done before.
-pub struct Task<'a> {
+pub(crate) struct Task<'a> {
     name: &'static str,
     after: &'static [&'static str],
     place: Option<&'static str>,
@@ -36,7 +36,7 @@ pub struct Task<'a> {
 
 impl<'a> Task<'a> {
     /// A task that waits for nothing.
-    pub fn new(name: &'static str, work: impl FnOnce() -> Outcome + Send + 'a) -> Self {
+    pub(crate) fn new(name: &'static str, work: impl FnOnce() -> Outcome + Send + 'a) -> Self {
         Self {
             name,
             after: &[],
@@ -48,12 +48,12 @@ impl<'a> Task<'a> {
     }
 
     /// The same, after others, however those end.
-    pub fn after(self, after: &'static [&'static str]) -> Self {
+    pub(crate) fn after(self, after: &'static [&'static str]) -> Self {
         Self { after, ..self }
     }
 
     /// The same, while no other task is in that place.
-    pub fn at(self, place: &'static str) -> Self {
+    pub(crate) fn at(self, place: &'static str) -> Self {
         Self {
             place: Some(place),
             ..self
@@ -61,7 +61,7 @@ impl<'a> Task<'a> {
     }
 
     /// The same, which leaves something that others use, and is done however often it has passed.
-    pub fn builds(self) -> Self {
+    pub(crate) fn builds(self) -> Self {
         Self {
             builds: true,
             ..self
@@ -69,7 +69,7 @@ impl<'a> Task<'a> {
     }
 
     /// The same, which is not done if it is known to have passed. What it comes to is noted.
-    pub fn unless_passed(self, record: &'a Record) -> Self {
+    pub(crate) fn unless_passed(self, record: &'a Record) -> Self {
         if self.builds {
             return self;
         }
@@ -96,7 +96,7 @@ impl<'a> Task<'a> {
     }
 
     /// The same, without which no other can succeed: if it fails, none begins any more.
-    pub fn vital(self) -> Self {
+    pub(crate) fn vital(self) -> Self {
         Self {
             vital: true,
             ..self
@@ -106,7 +106,7 @@ impl<'a> Task<'a> {
 
 /// What came of all tasks.
 #[derive(Debug, Default)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Tests and checks that passed.
     pub passed: u32,
     /// Those of them that were not run again.
@@ -131,7 +131,7 @@ struct State<'a> {
 /// # Panics
 ///
 /// If a task waits for one that is not there.
-pub fn run(tasks: Vec<Task<'_>>, at_once: usize, tell: impl Fn(&str) + Sync) -> Summary {
+pub(crate) fn run(tasks: Vec<Task<'_>>, at_once: usize, tell: impl Fn(&str) + Sync) -> Summary {
     let names: BTreeSet<&str> = tasks.iter().map(|task| task.name).collect();
     for task in &tasks {
         for other in task.after {
@@ -157,7 +157,7 @@ pub fn run(tasks: Vec<Task<'_>>, at_once: usize, tell: impl Fn(&str) + Sync) -> 
 
 /// How many tasks at once keep this machine busy: one for each processor, and one more, since some
 /// wait for downloads and for Wine half of their time.
-pub fn at_once() -> usize {
+pub(crate) fn at_once() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get) + 1
 }
 
@@ -212,7 +212,7 @@ impl State<'_> {
 
 impl Summary {
     /// A line for each task with its time, the longest first.
-    pub fn times(&self) -> String {
+    pub(crate) fn times(&self) -> String {
         let mut times: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (name, time) in &self.times {
             times.entry(*time).or_default().push(*name);

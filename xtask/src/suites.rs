@@ -15,20 +15,20 @@ use crate::outcome::Outcome;
 
 /// Features that build the tests which boot something. All programs are built with them, lest
 /// their packages be built twice.
-pub const FEATURES: &str = "lab/boot,oracles/boot,distribution/boot,xtask/boot";
+pub(crate) const FEATURES: &str = "lab/boot,oracles/boot,distribution/boot,xtask/boot";
 
 /// The damage that judges have to notice, by the name of the modules with these tests.
-pub const DAMAGE: &str = "damage";
+pub(crate) const DAMAGE: &str = "damage";
 
 /// Tests that only read files, by their modules in a program whose other tests boot.
-pub const OF_FILES: [&str; 4] = ["evidence::", "layers::", "scripts::", "style::"];
+pub(crate) const OF_FILES: [&str; 4] = ["evidence::", "layers::", "scripts::", "style::"];
 
 /// Enough for any program on a slow machine; a lab that hangs ends much sooner by itself.
 const SUITE_LIMIT: Duration = Duration::from_mins(15);
 
 /// A program of tests.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TestProgram {
+pub(crate) struct TestProgram {
     /// The package.
     pub package: String,
     /// The name of the library, program or integration test.
@@ -42,7 +42,7 @@ pub struct TestProgram {
 
 /// What was built.
 #[derive(Debug, Default)]
-pub struct Built {
+pub(crate) struct Built {
     /// Programs of tests.
     pub tests: Vec<TestProgram>,
     /// The others, by name.
@@ -50,7 +50,7 @@ pub struct Built {
 }
 
 /// Cargo for programs and tests at once, which are linted on the way.
-pub fn cargo_for_tests(workspace: &Workspace) -> Command {
+pub(crate) fn cargo_for_tests(workspace: &Workspace) -> Command {
     let mut cargo = linting_cargo(workspace);
     share_with_tests(&mut cargo);
     cargo
@@ -58,12 +58,12 @@ pub fn cargo_for_tests(workspace: &Workspace) -> Command {
 
 /// Tests have to unwind: if programs did not, everything that they have in common with tests would be
 /// compiled twice.
-pub fn share_with_tests(cargo: &mut Command) {
+pub(crate) fn share_with_tests(cargo: &mut Command) {
     cargo.env("CARGO_PROFILE_DEV_PANIC", "unwind");
 }
 
 /// Cargo, with clippy in the compiler's place: what is built is linted on the way.
-pub fn linting_cargo(workspace: &Workspace) -> Command {
+pub(crate) fn linting_cargo(workspace: &Workspace) -> Command {
     let mut cargo = workspace.cargo();
     cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
     // As `cargo clippy -- --deny warnings` says it to the driver.
@@ -75,7 +75,7 @@ pub fn linting_cargo(workspace: &Workspace) -> Command {
 }
 
 /// Lints and builds all test programs of the default members, and the programs that they run.
-pub fn build(workspace: &Workspace) -> Result<Built> {
+pub(crate) fn build(workspace: &Workspace) -> Result<Built> {
     let mut built = Built::default();
     step("test programs, with lints", |_| {
         let mut cargo = cargo_for_tests(workspace);
@@ -119,7 +119,7 @@ impl Built {
     }
 
     /// A program that is no test.
-    pub fn program(&self, name: &str) -> Result<Command> {
+    pub(crate) fn program(&self, name: &str) -> Result<Command> {
         let path = self.path(name);
         Ok(Command::new(
             path.with_context(|| format!("{name} was not built"))?,
@@ -127,7 +127,7 @@ impl Built {
     }
 
     /// Where a program is that is no test.
-    pub fn path(&self, name: &str) -> Option<&Path> {
+    pub(crate) fn path(&self, name: &str) -> Option<&Path> {
         self.programs.get(name).map(PathBuf::as_path)
     }
 }
@@ -144,7 +144,7 @@ fn package_name(id: &str) -> String {
 
 impl TestProgram {
     /// The program with arguments for the test harness, in the folder that cargo runs it in.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.executable);
         command.args(arguments).current_dir(&self.folder);
         command.env("CARGO_MANIFEST_DIR", &self.folder);
@@ -153,7 +153,7 @@ impl TestProgram {
 }
 
 /// Runs programs one after the other, and counts their tests; shows what those say that fail.
-pub fn run(what: &str, commands: impl IntoIterator<Item = Command>) -> Outcome {
+pub(crate) fn run(what: &str, commands: impl IntoIterator<Item = Command>) -> Outcome {
     let mut outcome = Outcome::default();
     let result = step(what, |_| {
         let mut survived = String::new();
@@ -204,7 +204,7 @@ fn run_one(
 
 /// Counts what a program says of its checks, and shows those that failed and what has changed:
 /// lines of `ok`, `FAILED` or `changed` with some words behind.
-pub fn count_checks(what: &str, status: ExitStatus, stderr: &str) -> Outcome {
+pub(crate) fn count_checks(what: &str, status: ExitStatus, stderr: &str) -> Outcome {
     let mut outcome = Outcome::default();
     for line in stderr.lines() {
         match line.split_once(' ') {

@@ -24,7 +24,7 @@ const ANOTHER_WAY: u64 = 10;
 const TAKING_TURNS: &str = "machine";
 
 /// A figure that is not what it was.
-pub struct Change {
+pub(crate) struct Change {
     /// Its name.
     pub name: String,
     /// What the baseline has; nothing if it is new.
@@ -59,7 +59,7 @@ impl fmt::Display for Change {
 
 impl Change {
     /// Whether it is more than measuring again explains.
-    pub fn is_too_much(&self) -> bool {
+    pub(crate) fn is_too_much(&self) -> bool {
         match (self.was, self.is) {
             (Some(was), Some(is)) => {
                 is.abs_diff(was) > (was * TOLERANCE_PERCENT / 100).max(ANOTHER_WAY)
@@ -74,7 +74,7 @@ impl Change {
 /// # Errors
 ///
 /// If there are none.
-pub fn read(workspace: &Workspace) -> Result<Figures> {
+pub(crate) fn read(workspace: &Workspace) -> Result<Figures> {
     committed::read(workspace, FILE)
 }
 
@@ -83,7 +83,7 @@ pub fn read(workspace: &Workspace) -> Result<Figures> {
 /// # Errors
 ///
 /// If they cannot be written.
-pub fn write(workspace: &Workspace, figures: &Figures) -> Result<()> {
+pub(crate) fn write(workspace: &Workspace, figures: &Figures) -> Result<()> {
     committed::write(workspace, FILE, &comparable(figures))
 }
 
@@ -95,7 +95,7 @@ fn comparable(figures: &Figures) -> Figures {
 }
 
 /// What is different, by name, of the figures that could be the same.
-pub fn compare(was: &Figures, is: &Figures) -> Vec<Change> {
+pub(crate) fn compare(was: &Figures, is: &Figures) -> Vec<Change> {
     let (was, is) = (&comparable(was), &comparable(is));
     let new = is.keys().filter(|name| !was.contains_key(*name));
     let names = was.keys().chain(new);

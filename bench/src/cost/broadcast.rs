@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 use super::trace::Dpc;
 
 /// What a snapshot was made of.
-pub struct Broadcast<'a> {
+pub(super) struct Broadcast<'a> {
     snapshot: &'a Snapshot,
     /// The caller's instructions until the first DPC is queued, and after the last has arrived.
     caller: (u64, u64),
@@ -20,7 +20,11 @@ pub struct Broadcast<'a> {
 
 impl<'a> Broadcast<'a> {
     /// Takes the log apart, knowing where the DPC's routine begins and ends.
-    pub fn of(snapshot: &'a Snapshot, image: &MappedImage, routine: (u64, u64)) -> Result<Self> {
+    pub(super) fn of(
+        snapshot: &'a Snapshot,
+        image: &MappedImage,
+        routine: (u64, u64),
+    ) -> Result<Self> {
         let (entry, exit) = routine;
         let mut caller = (0, 0);
         let mut dpcs = Vec::new();
@@ -42,7 +46,7 @@ impl<'a> Broadcast<'a> {
     }
 
     /// Adds the figures.
-    pub fn report(&self, figures: &mut Figures) {
+    pub(super) fn report(&self, figures: &mut Figures) {
         let count = self.snapshot.processors;
         let mut put = |name: &str, value: u64| figures.insert(format!("{name}.{count}"), value);
         let (before, after) = self.caller;

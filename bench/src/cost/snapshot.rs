@@ -12,7 +12,7 @@ use zerocopy::IntoBytes;
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// The second snapshot after loading: the first has warmed up what is kept.
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Processors.
     pub processors: u32,
     /// What each processor executed of the driver meanwhile, as offsets in the image.
@@ -33,7 +33,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Boots, takes two snapshots, and keeps what belongs to the second.
-    pub fn take(processors: u32, kernel: &Path, driver: &Path) -> Result<Self> {
+    pub(crate) fn take(processors: u32, kernel: &Path, driver: &Path) -> Result<Self> {
         let mut lab = Lab::boot(&config(processors), kernel, driver)?;
         lab.load()?;
         let handle = lab.open(protocol::USER_PATH, Access::READ)?;
@@ -64,14 +64,14 @@ impl Snapshot {
 
     /// Where the DPC's routine begins and ends: a processor other than the caller's executes
     /// nothing else of the driver.
-    pub fn routine(&self) -> Option<(u64, u64)> {
+    pub(crate) fn routine(&self) -> Option<(u64, u64)> {
         let other = self.executed.get(1)?;
         Some((*other.first()?, *other.last()?))
     }
 }
 
 /// A machine whose instructions are counted and logged.
-pub fn config(processors: u32) -> Config {
+pub(crate) fn config(processors: u32) -> Config {
     Config {
         processors,
         count_instructions: true,

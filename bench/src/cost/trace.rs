@@ -5,7 +5,7 @@ use lab::mapped_image::{IMPORT_JUMP, MappedImage, RDTSC};
 
 /// Instructions of one DPC, by part.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Dpc {
+pub(super) struct Dpc {
     /// Before which of its own instructions another DPC was queued.
     pub queued: Vec<u64>,
     /// Until the support check.
@@ -34,7 +34,7 @@ pub struct Dpc {
 
 impl Dpc {
     /// Cuts up what a DPC executed.
-    pub fn cut(executed: &[u64], image: &MappedImage) -> Result<Self> {
+    pub(super) fn cut(executed: &[u64], image: &MappedImage) -> Result<Self> {
         let at = |instruction: &[u8]| -> Vec<usize> {
             let found = executed.iter().enumerate();
             let found = found.filter(|(_, offset)| image.is_at(**offset, instruction));
@@ -72,7 +72,7 @@ impl Dpc {
     }
 
     /// What the capture and all behind it took.
-    pub fn since_joined(&self) -> u64 {
+    pub(super) fn since_joined(&self) -> u64 {
         self.preparation
             + self.svme
             + self.vmsave
@@ -83,12 +83,12 @@ impl Dpc {
     }
 
     /// Coming together with the others, waiting left out.
-    pub fn barrier(&self) -> u64 {
+    pub(super) fn barrier(&self) -> u64 {
         self.joined - self.entry - self.support_check + self.preparation
     }
 
     /// All of it, waiting left out.
-    pub fn total(&self) -> u64 {
+    pub(super) fn total(&self) -> u64 {
         self.joined + self.since_joined()
     }
 }

@@ -16,13 +16,13 @@ const LIMIT: Duration = Duration::from_mins(10);
 
 /// What a query answered, and how long that took.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Answer {
+pub(super) struct Answer {
     pub milliseconds: u64,
     pub rows: Vec<Map<String, Value>>,
 }
 
 /// Answers by the names of the queries' files.
-pub type Answers = BTreeMap<String, Answer>;
+pub(super) type Answers = BTreeMap<String, Answer>;
 
 /// The folder with the queries.
 fn queries(workspace: &Workspace) -> PathBuf {
@@ -52,7 +52,7 @@ fn names(workspace: &Workspace) -> Result<Vec<String>> {
 /// # Errors
 ///
 /// If the program cannot be installed, or refuses a query.
-pub fn duckdb(workspace: &Workspace, tables: &Path) -> Result<Answers> {
+pub(super) fn duckdb(workspace: &Workspace, tables: &Path) -> Result<Answers> {
     let requirements = workspace.root().join("bench/fleet/duckdb.txt");
     let environment = Environment::ensure(workspace, "duckdb", &requirements)?;
     let run = |file: &str| {
@@ -82,7 +82,7 @@ pub fn duckdb(workspace: &Workspace, tables: &Path) -> Result<Answers> {
 /// # Errors
 ///
 /// If it cannot be installed, or refuses a query.
-pub fn spark(workspace: &Workspace, tables: &Path) -> Result<Answers> {
+pub(super) fn spark(workspace: &Workspace, tables: &Path) -> Result<Answers> {
     let folder = workspace.root().join("bench/fleet");
     let environment = Environment::ensure(workspace, "spark", &folder.join("spark.txt"))?;
     let mut python = environment.python();

@@ -40,33 +40,33 @@ const BEGUN: Duration = Duration::from_hours(24 * 20_758);
 const DAY: Duration = Duration::from_hours(24);
 
 /// The least that all kinds have room in.
-pub const FEWEST: u32 = 140;
+pub(super) const FEWEST: u32 = 140;
 
 /// The machines that are not like the others, by number.
 mod planted {
-    pub const HOOKED: u32 = 17;
-    pub const ONE_PROCESSOR: u32 = 40;
-    pub const WITHOUT_MODULES: u32 = 63;
-    pub const WITHOUT_WITNESS: u32 = 77;
-    pub const DRIFTED: u32 = 90;
+    pub(super) const HOOKED: u32 = 17;
+    pub(super) const ONE_PROCESSOR: u32 = 40;
+    pub(super) const WITHOUT_MODULES: u32 = 63;
+    pub(super) const WITHOUT_WITNESS: u32 = 77;
+    pub(super) const DRIFTED: u32 = 90;
     /// One processor is not as the others, and another one the next day.
-    pub const WANDERED: u32 = 95;
-    pub const CUT_OFF: u32 = 101;
-    pub const RESTARTED: u32 = 102;
+    pub(super) const WANDERED: u32 = 95;
+    pub(super) const CUT_OFF: u32 = 101;
+    pub(super) const RESTARTED: u32 = 102;
     /// Two that are as they should be, and one that is not, on one build.
-    pub const ANONYMOUS: [u32; 2] = [103, 106];
-    pub const ANONYMOUS_HOOKED: u32 = 109;
-    pub const UPDATED: u32 = 110;
-    pub const RARE: u32 = 120;
-    pub const FIRST_OF_TWO: u32 = 130;
-    pub const SECOND_OF_TWO: u32 = 131;
+    pub(super) const ANONYMOUS: [u32; 2] = [103, 106];
+    pub(super) const ANONYMOUS_HOOKED: u32 = 109;
+    pub(super) const UPDATED: u32 = 110;
+    pub(super) const RARE: u32 = 120;
+    pub(super) const FIRST_OF_TWO: u32 = 130;
+    pub(super) const SECOND_OF_TWO: u32 = 131;
     /// All of a build.
-    pub const UNNAMED: [u32; 3] = [133, 134, 135];
+    pub(super) const UNNAMED: [u32; 3] = [133, 134, 135];
 }
 
 /// What the queries have to answer, by the names of their files: the hosts, or the file of what is no
 /// snapshot, or of one that does not name its machine; or builds with the number of their machines.
-pub type Answers = BTreeMap<&'static str, BTreeSet<String>>;
+pub(super) type Answers = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Writes the snapshots of so many machines into a folder, which must not exist; returns what there
 /// is to be found in them.
@@ -74,7 +74,7 @@ pub type Answers = BTreeMap<&'static str, BTreeSet<String>>;
 /// # Errors
 ///
 /// If there are too few, the snapshot is none to make others from, or a file cannot be written.
-pub fn write(original: &Snapshot, machines: u32, folder: &Path) -> Result<Answers> {
+pub(super) fn write(original: &Snapshot, machines: u32, folder: &Path) -> Result<Answers> {
     ensure!(machines >= FEWEST, "a fleet has at least {FEWEST} machines");
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut builds: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
@@ -98,7 +98,7 @@ pub fn write(original: &Snapshot, machines: u32, folder: &Path) -> Result<Answer
 }
 
 /// How the number of a build's machines is told.
-pub fn count(build: &str, machines: impl Display) -> String {
+pub(super) fn count(build: &str, machines: impl Display) -> String {
     format!("{build}: {machines}")
 }
 

@@ -208,7 +208,7 @@ impl Device for &mut Driver {
     }
 }
 
-pub fn module(name: &str, base: u64, size: u32) -> KernelModule {
+pub(crate) fn module(name: &str, base: u64, size: u32) -> KernelModule {
     KernelModule {
         name: name.to_owned(),
         base,

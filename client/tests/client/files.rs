@@ -16,24 +16,24 @@ use crate::fake::Driver;
 use crate::{output, run};
 
 /// A folder that goes away with the test.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
 }
 
-pub fn schema() -> jsonschema::Validator {
+pub(crate) fn schema() -> jsonschema::Validator {
     let schema = include_str!("../../../docs/snapshot.schema.json");
     jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
 }
 
-pub fn assert_matches_schema(json: &str) {
+pub(crate) fn assert_matches_schema(json: &str) {
     let document = serde_json::from_str(json).unwrap();
     let errors: Vec<_> = schema()
         .iter_errors(&document)
@@ -239,7 +239,7 @@ fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
         })
 }
 
-pub fn snapshot() -> impl Strategy<Value = Snapshot> {
+pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
     let name = prop_oneof![any::<String>(), "[\\x00-\\x9F]{1,4}"];
     let module = (name, any::<u64>(), any::<u32>()).prop_map(|(name, base, size)| KernelModule {
         name,

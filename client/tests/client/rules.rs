@@ -18,7 +18,7 @@ use crate::files::Folder;
 use crate::run;
 
 /// A healthy machine of four processors, of which everything is known.
-pub fn healthy() -> Snapshot {
+pub(crate) fn healthy() -> Snapshot {
     Snapshot::take(&mut &mut Driver::with_processors(4)).unwrap()
 }
 
@@ -50,7 +50,7 @@ fn descriptor(segment: &Segment, base: u64) -> Descriptor {
 }
 
 /// Lets what was read without VMSAVE say what VMSAVE says.
-pub fn agree(snapshot: &mut Snapshot) {
+pub(crate) fn agree(snapshot: &mut Snapshot) {
     for processor in &mut snapshot.processors {
         let Ok(capture) = &mut processor.result else {
             continue;

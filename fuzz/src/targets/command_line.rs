@@ -6,7 +6,7 @@ use crate::program::{Replays, run_client};
 const LEFT_OUT: [&str; 4] = ["save", "report", "selftest", "watch"];
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };

@@ -5,7 +5,7 @@ use amd_svm::segment::{Segment, SegmentAttributes};
 use zerocopy::{IntoBytes, transmute};
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let Some(&bytes) = bytes.first_chunk::<16>() else {
         return;
     };

@@ -18,7 +18,7 @@ fn ordered(diff: &Diff, values: impl Fn(&Change) -> [u64; 2]) -> Ordered {
 }
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let mut snapshots = bytes
         .split(|byte| *byte == 0x1E)
         .filter_map(|bytes| Snapshot::parse(bytes).ok());

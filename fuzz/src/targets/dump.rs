@@ -7,7 +7,7 @@ use crate::memory::assert_bounded;
 use crate::program::run_client_on;
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     for format in [Format::Kvm, Format::Xen, Format::Qemu, Format::Hex] {
         let read = assert_bounded(bytes, |bytes| Snapshot::parse_as(bytes, Some(format)));
         let Ok(snapshot) = read else {

@@ -41,7 +41,7 @@ fn printed(page: &[u8], form: u8) -> String {
 }
 
 /// Runs the target on one input.
-pub fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let Some((&[form, encoding, end, low, high], rest)) = input.split_first_chunk() else {
         return;
     };

@@ -3,7 +3,7 @@
 use crate::program::run_client_on;
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     run_client_on(
         bytes,
         &[

@@ -7,7 +7,7 @@ use crate::memory::assert_bounded;
 const ENTRY: usize = 296;
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let modules = assert_bounded(bytes, KernelModule::parse_list);
     assert!(modules.len() <= bytes.len() / ENTRY);
     let mut snapshot = Snapshot::default();

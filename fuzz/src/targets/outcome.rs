@@ -4,7 +4,7 @@ use protocol::Outcome;
 use zerocopy::FromBytes;
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let Ok((outcome, _)) = Outcome::read_from_prefix(bytes) else {
         return;
     };

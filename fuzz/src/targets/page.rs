@@ -9,7 +9,7 @@ use client::{Format, Snapshot};
 use crate::program::run_client_on;
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let mut page = bytes.to_vec();
     page.resize(VMCB_SIZE, 0);
     for format in [Format::Vmcb, Format::Vmsa] {

@@ -8,7 +8,7 @@ use crate::memory::assert_bounded;
 use crate::program::run_client_on;
 
 /// Runs the target on one input.
-pub fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let Some((&[count, changes, low, high], mut rest)) = input.split_first_chunk() else {
         return;
     };

@@ -6,7 +6,7 @@ use svm_dumps::hexadecimal::PLAIN;
 use crate::{damage, dumps};
 
 /// Runs the target on one input.
-pub fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     dumps::hexadecimal(input, PLAIN, false);
     several(input);
 }

@@ -5,6 +5,6 @@ use svm_dumps::hexadecimal::PRINT_HEX_DUMP;
 use crate::dumps;
 
 /// Runs the target on one input.
-pub fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     dumps::hexadecimal(input, PRINT_HEX_DUMP, true);
 }

@@ -12,7 +12,7 @@ fn read<R: Record>(bytes: &[u8]) {
 }
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     read::<StatusRecord>(bytes);
     read::<SnapshotRecord>(bytes);
 }

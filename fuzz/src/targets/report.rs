@@ -7,7 +7,7 @@ use client::{Snapshot, check};
 const ACTIVE: [&str; 6] = ["<script", "<style", "<link", "<img", "<iframe", "<form"];
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let Ok(snapshot) = Snapshot::parse(bytes) else {
         return;
     };

@@ -4,7 +4,7 @@ use protocol::Request;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let Ok(request) = Request::read_from_bytes(bytes) else {
         assert_ne!(bytes.len(), size_of::<Request>());
         return;

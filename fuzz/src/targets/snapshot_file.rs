@@ -35,7 +35,7 @@ fn read(bytes: &[u8]) {
 }
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     read(bytes);
     let mut page = bytes.to_vec();
     page.resize(VMCB_SIZE, 0);

@@ -5,7 +5,7 @@ use amd_svm::vmcb::{VMCB_SIZE, VMSAVE_RANGES, Vmcb, VmsaveState};
 use zerocopy::{IntoBytes, transmute};
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let mut page = [0; VMCB_SIZE];
     let length = bytes.len().min(VMCB_SIZE);
     page[..length].copy_from_slice(&bytes[..length]);

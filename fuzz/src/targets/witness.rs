@@ -5,7 +5,7 @@ use amd_svm::witness::{Witness, canonical, compare};
 use zerocopy::FromBytes;
 
 /// Runs the target on one input.
-pub fn run(bytes: &[u8]) {
+pub(super) fn run(bytes: &[u8]) {
     let Ok((state, rest)) = VmsaveState::read_from_prefix(bytes) else {
         return;
     };

@@ -6,7 +6,7 @@ use svm_dumps::xen;
 use crate::dumps::{self, Tool};
 
 /// Runs the target on one input.
-pub fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     dumps::run(
         input,
         &Tool {

@@ -14,12 +14,12 @@ use crate::answer::{Caller, Mismatch, ensure};
 const GROUP: u32 = 64;
 
 /// The header that a client of any version gets.
-pub fn check_version_header(output: &[u8], processors: u32) -> Result<(), Mismatch> {
+pub(crate) fn check_version_header(output: &[u8], processors: u32) -> Result<(), Mismatch> {
     check_header(output, header(RecordKind::Status, 0, processors))
 }
 
 /// The header that stands for a reply that is too long.
-pub fn check_overflow(
+pub(crate) fn check_overflow(
     output: &[u8],
     kind: RecordKind,
     caller: Caller,
@@ -33,7 +33,7 @@ pub fn check_overflow(
 }
 
 /// A whole reply.
-pub fn check_records(
+pub(crate) fn check_records(
     output: &[u8],
     kind: RecordKind,
     caller: Caller,

@@ -13,11 +13,11 @@
 //! | [`threads`] | threads that make system calls |
 //! | [`violations`] | breaking the lab's own rules on purpose |
 
-pub mod channel;
+pub(crate) mod channel;
 mod conformance;
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod physical;
-pub mod server;
+pub(crate) mod server;
 mod smp;
 mod sync_points;
 mod test_driver;

@@ -15,14 +15,14 @@
 //! | [`this_processor`] | what a processor says of itself |
 //! | [`trap_frame`] | the registers at an exception |
 
-pub mod address;
-pub mod crash;
-pub mod hooks;
-pub mod lock;
-pub mod log;
-pub mod qemu;
-pub mod random;
-pub mod serial;
-pub mod stopping;
-pub mod this_processor;
-pub mod trap_frame;
+pub(crate) mod address;
+pub(crate) mod crash;
+pub(crate) mod hooks;
+pub(crate) mod lock;
+pub(crate) mod log;
+pub(crate) mod qemu;
+pub(crate) mod random;
+pub(crate) mod serial;
+pub(crate) mod stopping;
+pub(crate) mod this_processor;
+pub(crate) mod trap_frame;

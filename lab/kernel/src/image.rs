@@ -8,7 +8,7 @@
 //! | [`pe`] | reading the file |
 //! | [`symbol`] | addresses as text |
 
-pub mod loader;
-pub mod mapped;
+pub(crate) mod loader;
+pub(crate) mod mapped;
 mod pe;
-pub mod symbol;
+pub(crate) mod symbol;

@@ -3,20 +3,20 @@
 
 #![expect(unsafe_code, reason = "the heap is given its memory here")]
 
-pub mod frames;
-pub mod guarded;
+pub(crate) mod frames;
+pub(crate) mod guarded;
 mod heap;
-pub mod paging;
-pub mod processors;
-pub mod quarantine;
-pub mod region;
-pub mod uninitialized;
+pub(crate) mod paging;
+pub(crate) mod processors;
+pub(crate) mod quarantine;
+pub(crate) mod region;
+pub(crate) mod uninitialized;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-pub use heap::enter_reserve;
+pub(crate) use heap::enter_reserve;
 use paging::Protection;
 
 use crate::base::address::{self, PAGE_SIZE};
@@ -35,7 +35,7 @@ static MEMORY_END: AtomicU64 = AtomicU64::new(0);
 /// # Safety
 ///
 /// The boot page tables must be active, and nothing in `free` be in use.
-pub unsafe fn initialize(free: Range<u64>) {
+pub(crate) unsafe fn initialize(free: Range<u64>) {
     let free = free.start..free.end.min(LIMIT);
     MEMORY_END.store(free.end, Ordering::Relaxed);
     let heap_size = (free.end - free.start) / HEAP_SHARE;
@@ -53,14 +53,14 @@ pub unsafe fn initialize(free: Range<u64>) {
 }
 
 /// One past the last byte of physical memory.
-pub fn end_of_memory() -> u64 {
+pub(crate) fn end_of_memory() -> u64 {
     MEMORY_END.load(Ordering::Relaxed)
 }
 
 /// Maps fresh frames, one by one and so not contiguous, at `start`.
 ///
 /// Returns false, with nothing mapped, when memory is short.
-pub fn back(start: u64, pages: u64, protection: Protection) -> bool {
+pub(crate) fn back(start: u64, pages: u64, protection: Protection) -> bool {
     for index in 0..pages {
         let Some(frame) = quarantine::with_reclaim(frames::allocate) else {
             release(start, index);
@@ -72,7 +72,7 @@ pub fn back(start: u64, pages: u64, protection: Protection) -> bool {
 }
 
 /// Unmaps pages everywhere and gives their frames back.
-pub fn release(start: u64, pages: u64) {
+pub(crate) fn release(start: u64, pages: u64) {
     let unmapped: Vec<u64> = (0..pages)
         .map(|index| paging::unmap(start + index * PAGE_SIZE).expect("a page that was mapped"))
         .collect();
@@ -81,7 +81,7 @@ pub fn release(start: u64, pages: u64) {
 }
 
 /// Whether all of a range is mapped, and writable if asked.
-pub fn is_mapped(start: u64, length: u64, writable: bool) -> bool {
+pub(crate) fn is_mapped(start: u64, length: u64, writable: bool) -> bool {
     let Some(last) = start.checked_add(length.max(1) - 1) else {
         return false;
     };

@@ -5,37 +5,37 @@
 //! checks that, and its arguments, before it does anything. A violation ends the
 //! run: see [`rules`]. [`exports`] is the list of them all.
 
-pub mod contiguous;
-pub mod crash_report;
-pub mod debug;
-pub mod dispatcher;
-pub mod dpc;
-pub mod exception;
-pub mod exports;
-pub mod hot_add;
-pub mod io;
-pub mod irql;
-pub mod irql_routines;
-pub mod mutex_owners;
-pub mod nodes;
-pub mod pool;
-pub mod processor_routines;
-pub mod processors;
-pub mod report;
-pub mod resources;
-pub mod rtl;
-pub mod rules;
-pub mod security;
-pub mod status;
-pub mod structures;
-pub mod thread;
+pub(crate) mod contiguous;
+pub(crate) mod crash_report;
+pub(crate) mod debug;
+pub(crate) mod dispatcher;
+pub(crate) mod dpc;
+pub(crate) mod exception;
+pub(crate) mod exports;
+pub(crate) mod hot_add;
+pub(crate) mod io;
+pub(crate) mod irql;
+pub(crate) mod irql_routines;
+pub(crate) mod mutex_owners;
+pub(crate) mod nodes;
+pub(crate) mod pool;
+pub(crate) mod processor_routines;
+pub(crate) mod processors;
+pub(crate) mod report;
+pub(crate) mod resources;
+pub(crate) mod rtl;
+pub(crate) mod rules;
+pub(crate) mod security;
+pub(crate) mod status;
+pub(crate) mod structures;
+pub(crate) mod thread;
 
 use alloc::vec::Vec;
 
 use processors::Place;
 
 /// Sets everything up that has an address or a size of its own.
-pub fn initialize(places: Vec<Place>, nodes: Vec<u16>, parked: u32) {
+pub(crate) fn initialize(places: Vec<Place>, nodes: Vec<u16>, parked: u32) {
     processors::initialize(places, parked);
     nodes::initialize(nodes);
     pool::initialize();

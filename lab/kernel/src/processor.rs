@@ -9,21 +9,21 @@
     reason = "processors find their own data by the address of a table"
 )]
 
-pub mod activity;
-pub mod apic;
-pub mod descriptors;
-pub mod environment;
-pub mod exceptions;
-pub mod idle;
-pub mod interrupts;
-pub mod mailbox;
-pub mod per_processor;
-pub mod registers;
-pub mod startup;
-pub mod stop;
-pub mod stop_position;
-pub mod timer;
-pub mod translations;
+pub(crate) mod activity;
+pub(crate) mod apic;
+pub(crate) mod descriptors;
+pub(crate) mod environment;
+pub(crate) mod exceptions;
+pub(crate) mod idle;
+pub(crate) mod interrupts;
+pub(crate) mod mailbox;
+pub(crate) mod per_processor;
+pub(crate) mod registers;
+pub(crate) mod startup;
+pub(crate) mod stop;
+pub(crate) mod stop_position;
+pub(crate) mod timer;
+pub(crate) mod translations;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -42,7 +42,7 @@ use stop_position::StopPosition;
 use crate::base::address;
 
 /// The memory that a processor is given, by address: stacks by their tops.
-pub struct ProcessorMemory {
+pub(crate) struct ProcessorMemory {
     /// The stack of its threads.
     pub thread_stack: u64,
     /// The stack of its DPCs.
@@ -57,7 +57,7 @@ pub struct ProcessorMemory {
 
 /// One logical processor.
 #[repr(C, align(4096))]
-pub struct Processor {
+pub(crate) struct Processor {
     /// Must come first, see [`try_current`].
     descriptors: UnsafeCell<Descriptors>,
     /// Top of the stack that DPCs run on.
@@ -88,7 +88,7 @@ pub struct Processor {
 
 /// What happened on one processor since boot.
 #[derive(Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// DPC routines run.
     pub dpcs: AtomicU64,
     /// DPC interrupts taken.
@@ -133,7 +133,10 @@ impl Processor {
     }
 
     /// Works on this processor's own descriptors.
-    pub fn with_descriptors<R>(&'static self, f: impl FnOnce(&'static mut Descriptors) -> R) -> R {
+    pub(crate) fn with_descriptors<R>(
+        &'static self,
+        f: impl FnOnce(&'static mut Descriptors) -> R,
+    ) -> R {
         assert!(
             try_current().is_none_or(|here| ptr::eq(here, self)),
             "descriptors belong to their own processor"
@@ -144,7 +147,7 @@ impl Processor {
 }
 
 /// Makes the data of all processors, each with memory of its own.
-pub fn initialize(memory: impl Iterator<Item = ProcessorMemory>) {
+pub(crate) fn initialize(memory: impl Iterator<Item = ProcessorMemory>) {
     PROCESSORS.call_once(|| {
         (0..)
             .zip(memory)
@@ -154,22 +157,22 @@ pub fn initialize(memory: impl Iterator<Item = ProcessorMemory>) {
 }
 
 /// All processors, by index; empty while booting.
-pub fn all() -> &'static [&'static Processor] {
+pub(crate) fn all() -> &'static [&'static Processor] {
     PROCESSORS.get().map_or(&[], Vec::as_slice)
 }
 
 /// The processor with an index.
-pub fn get(index: u32) -> Option<&'static Processor> {
+pub(crate) fn get(index: u32) -> Option<&'static Processor> {
     all().get(usize::try_from(index).ok()?).copied()
 }
 
 /// How many processors there are.
-pub fn count() -> u32 {
+pub(crate) fn count() -> u32 {
     u32::try_from(all().len()).expect("counted by a u32")
 }
 
 /// The processor that this runs on, if it has been [brought up](startup::bring_up) yet.
-pub fn try_current() -> Option<&'static Processor> {
+pub(crate) fn try_current() -> Option<&'static Processor> {
     let gdt = tables::sgdt().base.as_u64();
     if gdt >= address::KERNEL_BASE {
         // The boot table is part of the kernel's image.
@@ -181,11 +184,11 @@ pub fn try_current() -> Option<&'static Processor> {
 }
 
 /// The processor that this runs on.
-pub fn current() -> &'static Processor {
+pub(crate) fn current() -> &'static Processor {
     try_current().expect("this processor has been brought up")
 }
 
 /// Adds one to a counter.
-pub fn count_one(counter: &AtomicU64) {
+pub(crate) fn count_one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -1,9 +1,9 @@
 //! What all tests that boot need: the files, and a machine.
 
-pub mod fault_tally;
-pub mod image;
-pub mod query;
-pub mod unwind_tables;
+pub(crate) mod fault_tally;
+pub(crate) mod image;
+pub(crate) mod query;
+pub(crate) mod unwind_tables;
 
 use std::env;
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use lab::{Config, Error, Lab};
 
 /// How long a test may take whose point is that it ends by itself: much longer than it does on a
 /// busy machine.
-pub const END_LIMIT: Duration = Duration::from_mins(1);
+pub(crate) const END_LIMIT: Duration = Duration::from_mins(1);
 
 /// A file that `cargo xtask test` has built.
-pub fn built(variable: &str) -> PathBuf {
+pub(crate) fn built(variable: &str) -> PathBuf {
     env::var_os(variable)
         .unwrap_or_else(|| panic!("{variable} is not set: run cargo xtask test"))
         .into()
 }
 
 /// A machine with short time limits.
-pub fn config(processors: u32) -> Config {
+pub(crate) fn config(processors: u32) -> Config {
     Config {
         processors,
         timeout: Duration::from_secs(20),
@@ -32,21 +32,21 @@ pub fn config(processors: u32) -> Config {
 }
 
 /// The kernel's file.
-pub fn kernel() -> PathBuf {
+pub(crate) fn kernel() -> PathBuf {
     built("LAB_KERNEL")
 }
 
 /// The driver's file.
-pub fn driver() -> PathBuf {
+pub(crate) fn driver() -> PathBuf {
     built("LAB_DRIVER")
 }
 
 /// Boots a machine.
-pub fn try_boot(config: &Config) -> Result<Lab, Error> {
+pub(crate) fn try_boot(config: &Config) -> Result<Lab, Error> {
     Lab::boot(config, &kernel(), &driver())
 }
 
 /// Boots a machine, and fails the test if it doesn't come up.
-pub fn boot(config: &Config) -> Lab {
+pub(crate) fn boot(config: &Config) -> Lab {
     try_boot(config).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -39,7 +39,7 @@ const VIDEO_ROM: [u8; 3] = [0x55, 0xAA, 0x01];
 
 /// An emulator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Emulator {
+pub(super) enum Emulator {
     /// With its own translator, whatever the host.
     Qemu,
     /// With its model of a Ryzen.
@@ -61,7 +61,7 @@ impl Emulator {
     /// # Errors
     ///
     /// If it is not there, or names none.
-    pub fn version(self) -> Result<Version> {
+    pub(super) fn version(self) -> Result<Version> {
         match self {
             Self::Qemu => Version::of(QEMU),
             Self::Bochs => {
@@ -77,7 +77,12 @@ impl Emulator {
 }
 
 /// Boots the image, and returns all that it printed.
-pub fn run(emulator: Emulator, folder: &Path, image: &[u8], processors: usize) -> Result<String> {
+pub(super) fn run(
+    emulator: Emulator,
+    folder: &Path,
+    image: &[u8],
+    processors: usize,
+) -> Result<String> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let write = |name: &str, bytes: &[u8]| {
         fs::write(folder.join(name), bytes).with_context(|| format!("cannot write {name}"))

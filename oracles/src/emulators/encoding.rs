@@ -42,7 +42,7 @@ const CODES: [[Code; 7]; 2] = [
 
 /// One fact for each intrinsic and target: one instruction of the family, the right one, without
 /// prefixes.
-pub fn check(workspace: &Workspace) -> Result<Vec<Fact>> {
+pub(super) fn check(workspace: &Workspace) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
     for library in external_consumer::build(workspace, &TARGETS)? {
         let long = library.target != needs::KERNEL_32_TARGET;

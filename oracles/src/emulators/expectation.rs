@@ -79,7 +79,12 @@ const DIFFERENCES: &[Difference] = &[
 ];
 
 /// One fact for each trial, on an emulator of that version.
-pub fn check(machine: Machine, version: Version, processors: usize, report: &Report) -> Vec<Fact> {
+pub(super) fn check(
+    machine: Machine,
+    version: Version,
+    processors: usize,
+    report: &Report,
+) -> Vec<Fact> {
     let expected: Vec<_> = expected(machine, version).collect();
     let mut facts = vec![Fact::new(
         format!("{machine}, {processors} processors: as many trials as expected"),

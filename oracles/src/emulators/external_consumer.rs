@@ -19,7 +19,7 @@ const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 const EXAMPLE: &str = "examples/hypervisor.rs";
 
 /// The function of the consumer that runs that example, on the targets that have it.
-pub const HYPERVISOR: &str = "consumer_hypervisor";
+pub(super) const HYPERVISOR: &str = "consumer_hypervisor";
 
 /// A use of each intrinsic, under a name of its own: `consumer_svm_vmsave`; and of the example.
 fn source() -> String {
@@ -47,7 +47,7 @@ fn source() -> String {
 }
 
 /// The library that was built for a target.
-pub struct Library {
+pub(super) struct Library {
     /// The target.
     pub target: &'static str,
     /// The bytes of the archive.
@@ -55,7 +55,7 @@ pub struct Library {
 }
 
 /// Packages the crate, and builds the consumer with it for each target.
-pub fn build(workspace: &Workspace, targets: &[&'static str]) -> Result<Vec<Library>> {
+pub(super) fn build(workspace: &Workspace, targets: &[&'static str]) -> Result<Vec<Library>> {
     let package = step("packaging amd-svm", |_| package(workspace))?;
     let folder = workspace.target().join("consumer");
     let manifest = format!(

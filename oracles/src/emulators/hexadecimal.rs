@@ -7,7 +7,7 @@ use anyhow::Result;
 /// # Errors
 ///
 /// If a character is no digit.
-pub fn bytes(text: &str) -> Result<Vec<u8>> {
+pub(super) fn bytes(text: &str) -> Result<Vec<u8>> {
     text.as_bytes()
         .chunks(2)
         .map(|digits| Ok(u8::from_str_radix(str::from_utf8(digits)?, 16)?))

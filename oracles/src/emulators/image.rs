@@ -12,7 +12,7 @@ use wdk_linux::host::step;
 use xtask::needs;
 
 /// Where the image is loaded, and where every processor enters it.
-pub const ADDRESS: u64 = 0x8000;
+pub(super) const ADDRESS: u64 = 0x8000;
 
 /// Where the image says how many processors there are.
 const PROCESSORS: Range<usize> = 8..12;
@@ -22,7 +22,7 @@ const SPARED: usize = 16;
 
 /// The width of the code's registers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Width {
+pub(super) enum Width {
     /// Long mode.
     Bits64,
     /// Protected mode.
@@ -39,7 +39,7 @@ impl fmt::Display for Width {
 }
 
 /// Builds the kernel, and lays its segments out as memory has them.
-pub fn build(workspace: &Workspace, width: Width) -> Result<Vec<u8>> {
+pub(super) fn build(workspace: &Workspace, width: Width) -> Result<Vec<u8>> {
     let target = target_of(width);
     step(&format!("trials' kernel, {width} bits"), |_| {
         let mut cargo = workspace.cargo();
@@ -98,7 +98,7 @@ fn flatten(file: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The image for so many processors; what ends the emulator can be left out.
-pub fn for_processors(kernel: &[u8], processors: usize, spared: bool) -> Result<Vec<u8>> {
+pub(super) fn for_processors(kernel: &[u8], processors: usize, spared: bool) -> Result<Vec<u8>> {
     let mut image = kernel.to_vec();
     let number = u32::try_from(processors)?.to_le_bytes();
     image

@@ -11,7 +11,7 @@ use super::{Fact, Machine};
 const BUSY: u8 = 0b0010;
 
 /// Each processor's capture against the same state read without VMSAVE, and `EFER` as found.
-pub fn check(machine: Machine, processors: usize, report: &Report) -> Vec<Fact> {
+pub(super) fn check(machine: Machine, processors: usize, report: &Report) -> Vec<Fact> {
     let count = report.records.len();
     let mut facts = vec![Fact::new(
         format!("{machine}: {processors} processors capture"),
@@ -44,7 +44,7 @@ pub fn check(machine: Machine, processors: usize, report: &Report) -> Vec<Fact> 
 }
 
 /// The same image on both: the same state, but for what the two are known to store differently.
-pub fn compare(width: Width, qemu: &Report, bochs: &Report) -> Vec<Fact> {
+pub(super) fn compare(width: Width, qemu: &Report, bochs: &Report) -> Vec<Fact> {
     let mut facts = Vec::new();
     let processors = qemu.records.len();
     for (number, (qemu, bochs)) in qemu.records.iter().zip(&bochs.records).enumerate() {

@@ -24,7 +24,7 @@ const NAMED: usize = 8;
 
 /// What the trials' kernel said of the VMCBs that it ran.
 #[derive(Debug, Default)]
-pub struct Refusals {
+pub(super) struct Refusals {
     machine: Option<Capabilities>,
     sound: Option<Box<Vmcb>>,
     enters: Vec<ExitCode>,
@@ -34,7 +34,7 @@ pub struct Refusals {
 
 /// What came of a comparison.
 #[derive(Debug, Default)]
-pub struct Judgement {
+pub(super) struct Judgement {
     /// What has to hold.
     pub facts: Vec<Fact>,
     /// What is worth to know, and not judged.
@@ -47,7 +47,7 @@ impl Refusals {
     /// # Errors
     ///
     /// If the line is not as the kernel writes it.
-    pub fn add(&mut self, kind: &str, rest: &str) -> Result<bool> {
+    pub(super) fn add(&mut self, kind: &str, rest: &str) -> Result<bool> {
         let code = |text: &str| {
             let code = u64::from_str_radix(text, 16);
             code.map(ExitCode).with_context(|| format!("VMRUN: {text}"))
@@ -83,7 +83,7 @@ impl Refusals {
     /// # Errors
     ///
     /// If the kernel did not say what it started from.
-    pub fn judge(&self, on: Machine, version: Version) -> Result<Judgement> {
+    pub(super) fn judge(&self, on: Machine, version: Version) -> Result<Judgement> {
         let machine = self.machine.as_ref().context("no machine was told")?;
         let sound = self.sound.as_deref().context("no VMCB was told")?;
         let judge = Judge {

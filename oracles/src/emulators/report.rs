@@ -12,7 +12,7 @@ use super::refusals::Refusals;
 
 /// A processor's capture.
 #[derive(Debug)]
-pub struct Record {
+pub(super) struct Record {
     /// What VMSAVE stored.
     pub state: VmsaveState,
     /// The same without VMSAVE.
@@ -23,7 +23,7 @@ pub struct Record {
 
 /// A run of the kernel.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(super) struct Report {
     /// What each trial saw, in order.
     pub saw: Vec<String>,
     /// The intrinsics that completed.
@@ -40,7 +40,7 @@ impl Report {
     /// # Errors
     ///
     /// If the kernel stopped before its end, or said something unknown.
-    pub fn parse(said: &str) -> Result<Self> {
+    pub(super) fn parse(said: &str) -> Result<Self> {
         let mut report = Self::default();
         let mut ended = false;
         for line in said

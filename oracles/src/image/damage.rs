@@ -66,7 +66,7 @@ fn scope_tables(bytes: &[u8]) -> Result<Vec<usize>> {
 }
 
 /// Empties the scope tables, so that no instruction is guarded.
-pub fn remove_guards(bytes: &mut [u8]) -> Result<()> {
+pub(crate) fn remove_guards(bytes: &mut [u8]) -> Result<()> {
     for table in scope_tables(bytes)? {
         bytes[table..table + 4].fill(0);
     }

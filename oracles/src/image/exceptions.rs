@@ -17,17 +17,17 @@ use wdk_linux::image::word;
 const HAS_HANDLER: u8 = 1 << 3;
 
 /// Instructions that may fault on a processor or under a hypervisor that forbids them.
-pub const FAULTING: [Mnemonic; 3] = [Mnemonic::Rdmsr, Mnemonic::Wrmsr, Mnemonic::Vmsave];
+pub(super) const FAULTING: [Mnemonic; 3] = [Mnemonic::Rdmsr, Mnemonic::Wrmsr, Mnemonic::Vmsave];
 
 /// A function of the table. Numbers are addresses from the image's base.
-pub struct Function {
+pub(super) struct Function {
     code: Range<u32>,
     /// Guarded ranges, and where each lands.
     pub scopes: Vec<(Range<u32>, u32)>,
 }
 
 /// An image by its addresses.
-pub struct Mapped<'a> {
+pub(super) struct Mapped<'a> {
     pub file: PeFile64<'a>,
     pub bytes: &'a [u8],
 }
@@ -37,7 +37,7 @@ pub struct Mapped<'a> {
 /// # Errors
 ///
 /// If the tables end in the middle, or lie outside the file.
-pub fn faults(bytes: &[u8]) -> Result<Vec<String>> {
+pub(super) fn faults(bytes: &[u8]) -> Result<Vec<String>> {
     let file = PeFile64::parse(bytes)?;
     let image = Mapped { file, bytes };
     let mut found = Vec::new();
@@ -106,7 +106,7 @@ impl Mapped<'_> {
         Ok(guarded)
     }
 
-    pub fn functions(&self) -> Result<Vec<Function>> {
+    pub(super) fn functions(&self) -> Result<Vec<Function>> {
         let directory = self
             .file
             .data_directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION)

@@ -12,7 +12,7 @@ use amd_svm::vmcb::{
 };
 
 /// All facts.
-pub fn ours() -> BTreeMap<String, u64> {
+pub(super) fn ours() -> BTreeMap<String, u64> {
     let attributes = attributes().map(|(name, bits)| (format!("attribute {name}"), bits));
     let registers = Msr::ALL.map(|msr| {
         let name = format!("msr {}", name_in_linux(msr));

@@ -35,7 +35,7 @@ const PASSING: [&str; 16] = [
 
 /// A row of the table.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub(super) struct Row {
     /// What it is about: a type, a field's path behind it, a constant, a routine.
     pub name: String,
     /// The page that has the number, if Microsoft's metadata does not.
@@ -47,7 +47,7 @@ pub struct Row {
 
 impl Row {
     /// The facts of the row: for each what it is, and what breaks it.
-    pub fn facts(&self) -> Vec<Option<String>> {
+    pub(super) fn facts(&self) -> Vec<Option<String>> {
         let what = match self.kind {
             1 => "size",
             2 => "offset",
@@ -116,7 +116,7 @@ fn nibble(code: i64, place: u32) -> usize {
 }
 
 /// Reads the table of a library.
-pub fn read(library: &Path) -> Result<Vec<Row>> {
+pub(super) fn read(library: &Path) -> Result<Vec<Row>> {
     let bytes = fs::read(library).with_context(|| format!("cannot read {}", library.display()))?;
     let mut rows = Vec::new();
     for member in ArchiveFile::parse(&*bytes)?.members() {

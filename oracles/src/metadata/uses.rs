@@ -14,7 +14,7 @@ const CRATE: &str = "wdk_sys";
 
 /// What one file uses.
 #[derive(Debug, Default)]
-pub struct Uses {
+pub(super) struct Uses {
     /// Types, constants, routines, and members of enumerations as `ENUMERATION::MEMBER`.
     pub names: BTreeSet<String>,
     /// Fields, each with those that are taken from it in the same expression: `Tail.Overlay`.
@@ -26,7 +26,7 @@ pub struct Uses {
 
 impl Uses {
     /// Reads a source file.
-    pub fn of(source: &str) -> Result<Self> {
+    pub(super) fn of(source: &str) -> Result<Self> {
         let file: File = syn::parse_file(source)?;
         let mut uses = Self::default();
         uses.visit_file(&file);

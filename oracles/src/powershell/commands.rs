@@ -19,7 +19,7 @@ const HYPER_V: &str = "Hyper-V";
 
 /// What can be called by name.
 #[derive(Default)]
-pub struct Commands {
+pub(super) struct Commands {
     /// Cmdlets and functions of modules, with their parameters.
     cmdlets: BTreeMap<String, BTreeSet<String>>,
     /// Parameters that all cmdlets have.
@@ -35,7 +35,7 @@ impl Commands {
     /// # Errors
     ///
     /// If they are not there, or not in the form that they have in version 1.19.0.
-    pub fn of_analyzer(folder: &Path) -> Result<Self> {
+    pub(super) fn of_analyzer(folder: &Path) -> Result<Self> {
         let mut commands = Self::default();
         let profile = read(&folder.join(PROFILE))?;
         commands.add_profile(&profile).context(PROFILE)?;
@@ -45,18 +45,18 @@ impl Commands {
     }
 
     /// Whether there is a cmdlet or a program of this name. Aliases are none: scripts spell out.
-    pub fn knows(&self, name: &str) -> bool {
+    pub(super) fn knows(&self, name: &str) -> bool {
         self.cmdlets.contains_key(name) || self.programs.contains(name)
     }
 
     /// Whether a cmdlet of this name has the parameter.
-    pub fn has(&self, name: &str, parameter: &str) -> Option<bool> {
+    pub(super) fn has(&self, name: &str, parameter: &str) -> Option<bool> {
         let parameters = self.cmdlets.get(name)?;
         Some(parameters.contains(parameter) || self.common.contains(parameter))
     }
 
     /// Whether a name, in whatever case, already means something.
-    pub fn is_taken(&self, name: &str) -> bool {
+    pub(super) fn is_taken(&self, name: &str) -> bool {
         let names = self.cmdlets.keys().chain(&self.aliases);
         let mut names = names.chain(&self.programs);
         names.any(|taken| taken.eq_ignore_ascii_case(name))

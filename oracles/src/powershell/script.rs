@@ -7,7 +7,7 @@ use tree_sitter::{Node, Parser};
 
 /// A script, as far as its commands go.
 #[derive(Default)]
-pub struct Script {
+pub(super) struct Script {
     pub functions: Vec<Function>,
     pub calls: Vec<Call>,
     /// Tables by the names of the variables that they are assigned to, with their keys: parameters,
@@ -17,7 +17,7 @@ pub struct Script {
 
 /// A function that the script defines.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Function {
+pub(super) struct Function {
     pub name: String,
     pub parameters: BTreeSet<String>,
     /// Counted from 1.
@@ -26,7 +26,7 @@ pub struct Function {
 
 /// A call of a command by its name.
 #[derive(Debug, Eq, PartialEq)]
-pub struct Call {
+pub(super) struct Call {
     pub name: String,
     pub parameters: BTreeSet<String>,
     /// Counted from 1.
@@ -39,7 +39,7 @@ impl Script {
     /// # Errors
     ///
     /// If the grammar doesn't know what it is, or a call takes apart what is no table of the script.
-    pub fn parse(source: &str) -> Result<Self> {
+    pub(super) fn parse(source: &str) -> Result<Self> {
         let mut parser = Parser::new();
         parser.set_language(&tree_sitter_powershell::LANGUAGE.into())?;
         let tree = parser.parse(source, None).context("nothing was parsed")?;
@@ -62,12 +62,12 @@ impl Script {
     }
 
     /// The function of this name, which PowerShell looks for before any cmdlet.
-    pub fn function(&self, name: &str) -> Option<&Function> {
+    pub(super) fn function(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.name == name)
     }
 
     /// Whether any call of the command gives this parameter.
-    pub fn gives(&self, command: &str, parameter: &str) -> bool {
+    pub(super) fn gives(&self, command: &str, parameter: &str) -> bool {
         let mut calls = self.calls.iter().filter(|call| call.name == command);
         calls.any(|call| call.parameters.contains(parameter))
     }

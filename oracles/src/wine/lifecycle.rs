@@ -46,7 +46,7 @@ const WRMSR_FAULTS: &[&str] = &["0xc0000005", "0xc0000096"];
 const VMSAVE_FAULTS: &[&str] = &["0xc0000005", "0xc0000096", "0xc000001d"];
 
 /// Does all of it in a prefix in which nothing is installed.
-pub fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
+pub(super) fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let before = Trace::of(prefix)?;
     install(prefix, staged, &mut verdict)?;
@@ -70,7 +70,7 @@ pub fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
 
 /// Has a service's driver loaded into the process of the others of the group, which is Wine's way:
 /// there the supplement sees it. This is the test's own doing, and not the package's.
-pub fn put_into_group(prefix: &Prefix, service: &str) -> Result<()> {
+pub(super) fn put_into_group(prefix: &Prefix, service: &str) -> Result<()> {
     let key = format!(r"{SERVICES}\{service}");
     prefix.reg(&["add", &key, "/v", "Group", "/d", "svmsave", "/f"])
 }

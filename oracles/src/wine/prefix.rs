@@ -14,12 +14,12 @@ use wdk_linux::host::workspace::symbolic_link;
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// A prefix, whose processes end with this value.
-pub struct Prefix {
+pub(super) struct Prefix {
     folder: PathBuf,
 }
 
 /// How a program in a prefix ended.
-pub struct Ended {
+pub(super) struct Ended {
     /// Its exit code, if it had one.
     pub code: Option<i32>,
     /// Its standard output.
@@ -34,7 +34,7 @@ impl Prefix {
     /// Wine was seen, once in some hundred first starts and only on a busy machine, to end its own
     /// set-up before the libraries were in place (`could not load kernel32.dll`). A prefix left so
     /// is of no use, and what is judged comes after it: it is made again, a few times.
-    pub fn create(folder: &Path) -> Result<Self> {
+    pub(super) fn create(folder: &Path) -> Result<Self> {
         const TRIES: usize = 3;
         let mut errors = String::new();
         for _ in 0..TRIES {
@@ -52,7 +52,7 @@ impl Prefix {
 
     /// Copies a prefix in which nothing runs to `folder`. Files are linked, since programs replace
     /// them and do not write into them; what Wine itself rewrites is copied.
-    pub fn copy_of(template: &Path, folder: &Path) -> Result<Self> {
+    pub(super) fn copy_of(template: &Path, folder: &Path) -> Result<Self> {
         let prefix = Self::in_place_of(folder)?;
         copy_tree(template, folder)?;
         prefix.start()?;
@@ -72,18 +72,18 @@ impl Prefix {
     }
 
     /// A file on drive C, whose name is given as a path with slashes.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join("drive_c").join(name)
     }
 
     /// A file on drive C, by the name that Windows has for it.
-    pub fn windows_file(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn windows_file(&self, name: &str) -> Option<PathBuf> {
         let name = name.strip_prefix(r"C:\")?;
         Some(self.file(&name.replace('\\', "/")))
     }
 
     /// Runs a program of Windows to its end.
-    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Ended> {
+    pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Result<Ended> {
         let output = self.folder.join("stdout.txt");
         let code = self.run_into(program, arguments, &output)?;
         Ok(Ended {
@@ -95,7 +95,7 @@ impl Prefix {
 
     /// Runs Wine's `reg` for something that has to work. It was seen to fail without a word and
     /// without a reason that could be found, so it is tried again before that counts.
-    pub fn reg(&self, arguments: &[&str]) -> Result<()> {
+    pub(super) fn reg(&self, arguments: &[&str]) -> Result<()> {
         const TRIES: usize = 4;
         const PAUSE: Duration = Duration::from_secs(2);
         let mut last = None;
@@ -114,7 +114,7 @@ impl Prefix {
     /// Runs a program of Windows to its end, with its standard output in a file.
     ///
     /// Files, because services that the program starts would keep a pipe open.
-    pub fn run_into(
+    pub(super) fn run_into(
         &self,
         program: &str,
         arguments: &[&str],
@@ -128,7 +128,7 @@ impl Prefix {
     }
 
     /// Ends everything that runs in the prefix, as switching the machine off and on does.
-    pub fn restart(&self) -> Result<()> {
+    pub(super) fn restart(&self) -> Result<()> {
         self.end()?;
         self.start()
     }
@@ -141,7 +141,7 @@ impl Prefix {
     }
 
     /// Ends the server and with it everything else, and waits until all is written.
-    pub fn end(&self) -> Result<()> {
+    pub(super) fn end(&self) -> Result<()> {
         for argument in ["--kill", "--wait"] {
             let mut server = self.command("wineserver");
             server.arg(argument);

@@ -56,7 +56,7 @@ fn control_sets(wine: Version) -> &'static [&'static str] {
 
 /// A prefix's registry and drive C at one moment.
 #[derive(Default)]
-pub struct Trace {
+pub(super) struct Trace {
     registry: BTreeSet<Entry>,
     drive: BTreeSet<Entry>,
 }
@@ -72,7 +72,7 @@ struct Entry {
 
 impl Trace {
     /// Takes all of it down.
-    pub fn of(prefix: &Prefix) -> Result<Self> {
+    pub(super) fn of(prefix: &Prefix) -> Result<Self> {
         let mut registry = BTreeSet::new();
         for root in ROOTS {
             registry.extend(entries(&export(prefix, root)?));
@@ -84,7 +84,7 @@ impl Trace {
     }
 
     /// Compares with what was there before, in a Wine of that version.
-    pub fn compare(&self, before: &Self, wine: Version, verdict: &mut Verdict) {
+    pub(super) fn compare(&self, before: &Self, wine: Version, verdict: &mut Verdict) {
         verdict.same("control sets", self.control_sets(), control_sets(wine));
         for (what, found, expected) in [
             ("registry", &self.registry, &before.registry),

@@ -14,16 +14,16 @@ use crate::version::Version;
 
 /// The folders on drive C: the package that is installed first, one whose driver is no image, and the
 /// one that is installed over the first.
-pub const FOLDERS: [&str; 3] = ["first", "broken", "second"];
+pub(super) const FOLDERS: [&str; 3] = ["first", "broken", "second"];
 
 /// Windows 10, version 22H2. Wine 8 calls itself version 1903, which the driver does not run on.
 const BUILD: &str = "19045";
 
 /// The files of a package that an installation takes.
-pub const FILES: [&str; 4] = ["svmsave.sys", "svmsave.inf", "svmsave.cat", "client.exe"];
+pub(super) const FILES: [&str; 4] = ["svmsave.sys", "svmsave.inf", "svmsave.cat", "client.exe"];
 
 /// Does all of it in a prefix in which nothing is installed.
-pub fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
+pub(super) fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let [first, broken, second] = FOLDERS;
     let planned = Step::new(first, "install --without-svm --dry-run", 0, PLANNED);
@@ -253,7 +253,7 @@ fn installed(prefix: &Prefix) -> Option<Vec<u8>> {
 ///
 /// Each INF gets a line that names a load-order group, since Wine loads the drivers of one group into
 /// one process, where the supplement sees this one.
-pub fn prepare(prefix: &Prefix, packages: [&Path; 2]) -> Result<()> {
+pub(super) fn prepare(prefix: &Prefix, packages: [&Path; 2]) -> Result<()> {
     let [first, second] = packages;
     for (folder, package) in FOLDERS.into_iter().zip([first, second, second]) {
         let folder = prefix.file(folder);

@@ -11,7 +11,7 @@ use super::{Places, checksum};
 
 /// Gives `image` timestamps and a GUID that depend on its other bytes only, `debug_info` the same
 /// GUID, and the image a new checksum.
-pub fn make_reproducible(image: &mut [u8], debug_info: &mut [u8]) -> Result<()> {
+pub(crate) fn make_reproducible(image: &mut [u8], debug_info: &mut [u8]) -> Result<()> {
     let places = Places::of(image)?;
     let linked = image[places.guid.clone()].to_owned();
     for place in places

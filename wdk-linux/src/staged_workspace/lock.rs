@@ -9,7 +9,7 @@ use super::PATCHED;
 use crate::wdk_build;
 
 /// The version of the crate that is to be patched.
-pub fn patched_version(lock: &str) -> Result<String> {
+pub(super) fn patched_version(lock: &str) -> Result<String> {
     let lock: DocumentMut = lock.parse().context("Cargo.lock")?;
     let packages = lock.get("package").and_then(Item::as_array_of_tables);
     packages
@@ -24,7 +24,7 @@ pub fn patched_version(lock: &str) -> Result<String> {
 
 /// The committed lock with the patched crate in place of the published one. Cargo drops what the
 /// stage doesn't use; every version that it does use stays the committed one.
-pub fn staged(committed: &str) -> Result<String> {
+pub(super) fn staged(committed: &str) -> Result<String> {
     let mut lock: DocumentMut = committed.parse().context("Cargo.lock")?;
     let patched = lock["package"]
         .as_array_of_tables_mut()
@@ -47,7 +47,7 @@ pub fn staged(committed: &str) -> Result<String> {
 }
 
 /// The packages of the staged lock without guests, and whether the committed one has each.
-pub fn compare(
+pub(super) fn compare(
     committed: &str,
     staged: &str,
     guests: &BTreeSet<String>,

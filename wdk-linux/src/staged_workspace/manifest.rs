@@ -9,7 +9,7 @@ use super::PATCHED;
 
 /// The committed root manifest with the staged members only, and with the patched crate in place
 /// of the published one.
-pub fn staged(committed: &str, members: &[&Path], patched: bool) -> Result<String> {
+pub(super) fn staged(committed: &str, members: &[&Path], patched: bool) -> Result<String> {
     let mut manifest: DocumentMut = committed.parse().context("the root Cargo.toml")?;
     let workspace = manifest
         .entry("workspace")

@@ -31,7 +31,7 @@ const CATALOG_SYSTEM: &str = "_v100_X64";
 const NAMES: [&str; 2] = ["File", "FilePath"];
 
 /// A file of the package.
-pub struct Member {
+pub(crate) struct Member {
     name: &'static str,
     kind: Kind,
     digests: Digests,
@@ -45,7 +45,7 @@ enum Kind {
 
 impl Member {
     /// An image for Windows' loader.
-    pub fn image(name: &'static str, content: &[u8]) -> Result<Self> {
+    pub(crate) fn image(name: &'static str, content: &[u8]) -> Result<Self> {
         Ok(Self {
             name,
             kind: Kind::Image,
@@ -54,7 +54,7 @@ impl Member {
     }
 
     /// Any other file.
-    pub fn flat(name: &'static str, content: &[u8]) -> Self {
+    pub(crate) fn flat(name: &'static str, content: &[u8]) -> Self {
         Self {
             name,
             kind: Kind::Flat,
@@ -84,13 +84,13 @@ impl Member {
 }
 
 /// A catalog, to be written or as it was read.
-pub struct Catalog {
+pub(crate) struct Catalog {
     list: TrustList,
 }
 
 impl Catalog {
     /// The catalog of `members`, for the driver with this `DriverVer`.
-    pub fn new(members: &[Member], driver_version: &str, date: SourceDate) -> Result<Self> {
+    pub(crate) fn new(members: &[Member], driver_version: &str, date: SourceDate) -> Result<Self> {
         let mut identity = Sha256::new();
         let mut subjects = Vec::new();
         for member in members {
@@ -115,7 +115,7 @@ impl Catalog {
     }
 
     /// The catalog in a message that is not signed yet.
-    pub fn unsigned(&self) -> Result<Vec<u8>> {
+    pub(crate) fn unsigned(&self) -> Result<Vec<u8>> {
         let message = SignedData {
             version: CmsVersion::V1,
             digest_algorithms: SetOfVec::new(),
@@ -135,7 +135,7 @@ impl Catalog {
     }
 
     /// Reads the catalog from a message, by whatever signer.
-    pub fn read(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         let message = signed_data(bytes)?;
         ensure!(
             message.encap_content_info.econtent_type == oid::TRUST_LIST,
@@ -160,7 +160,7 @@ impl Catalog {
 
     /// The name that the file with this digest has in the catalog, or its path: `inf2cat` writes the
     /// one, PowerShell's `New-FileCatalog` the other.
-    pub fn member(&self, digest: &[u8]) -> Option<String> {
+    pub(crate) fn member(&self, digest: &[u8]) -> Option<String> {
         let identifier = self.identifier(digest);
         let mut subjects = self.list.trusted_subjects.iter();
         let subject = subjects.find(|subject| subject.identifier.as_bytes() == identifier)?;
@@ -180,13 +180,13 @@ impl Catalog {
     }
 
     /// The `DriverVer` that the catalog was made for.
-    pub fn driver_version(&self) -> Option<String> {
+    pub(crate) fn driver_version(&self) -> Option<String> {
         self.list.named("DriverVer")
     }
 }
 
 /// The signed message of a `.cat` file.
-pub fn signed_data(bytes: &[u8]) -> Result<SignedData> {
+pub(crate) fn signed_data(bytes: &[u8]) -> Result<SignedData> {
     let content = ContentInfo::from_der(bytes)?;
     ensure!(
         content.content_type == ID_SIGNED_DATA,

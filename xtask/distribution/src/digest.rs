@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 /// A file's digests with both algorithms that a catalog uses.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Digests {
+pub(crate) struct Digests {
     /// SHA-1, 20 bytes.
     pub sha1: Vec<u8>,
     /// SHA-256, 32 bytes.
@@ -18,7 +18,7 @@ pub struct Digests {
 
 impl Digests {
     /// Of all bytes of a file.
-    pub fn flat(bytes: &[u8]) -> Self {
+    pub(crate) fn flat(bytes: &[u8]) -> Self {
         Self {
             sha1: Sha1::digest(bytes).to_vec(),
             sha256: Sha256::digest(bytes).to_vec(),
@@ -27,7 +27,7 @@ impl Digests {
 
     /// Of an image without its checksum and its signature, so that they are the same before and
     /// after it is signed.
-    pub fn image(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn image(bytes: &[u8]) -> Result<Self> {
         let image: &dyn PeTrait = match FileKind::parse(bytes)? {
             FileKind::Pe32 => &PeFile32::parse(bytes)?,
             FileKind::Pe64 => &PeFile64::parse(bytes)?,

@@ -17,7 +17,7 @@ use super::Certificate;
 const SORTS_CHAINS: [u32; 2] = [2, 8];
 
 /// Signs files one after the other in the same manner.
-pub struct Signer<'a> {
+pub(crate) struct Signer<'a> {
     workspace: &'a Workspace,
     certificate: &'a Certificate,
     date: SourceDate,
@@ -29,7 +29,7 @@ impl<'a> Signer<'a> {
     /// # Errors
     ///
     /// If the osslsigncode of this machine can't sign with that certificate as Windows wants it.
-    pub fn new(
+    pub(crate) fn new(
         workspace: &'a Workspace,
         certificate: &'a Certificate,
         date: SourceDate,
@@ -56,7 +56,7 @@ impl<'a> Signer<'a> {
     }
 
     /// Writes `file` with a signature, and the checksum that an image then has, to `output`.
-    pub fn sign(&self, file: &Path, output: &Path) -> Result<()> {
+    pub(crate) fn sign(&self, file: &Path, output: &Path) -> Result<()> {
         // osslsigncode doesn't write over a file.
         if output.exists() {
             fs::remove_file(output)

@@ -14,7 +14,7 @@ const FIXED_PART: usize = 40;
 const SIGNATURE: u32 = 0xfeef_04bd;
 
 /// The file's version, in the notation of an INF: `0.1.0.0`.
-pub fn file_version(image: &[u8]) -> Result<String> {
+pub(crate) fn file_version(image: &[u8]) -> Result<String> {
     let resource = version_resource(image)?;
     ensure!(
         word(resource, FIXED_PART)? == SIGNATURE,

@@ -9,7 +9,7 @@ use wdk_linux::{remap, remap_registries, run_cargo};
 use crate::needs;
 
 /// Builds the client for Windows, small and without debugging information.
-pub fn build(workspace: &Workspace, remarks: &mut String) -> Result<PathBuf> {
+pub(super) fn build(workspace: &Workspace, remarks: &mut String) -> Result<PathBuf> {
     build_program(workspace, "client", remarks)
 }
 

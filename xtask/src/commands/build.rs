@@ -8,14 +8,14 @@ use xtask::artifact::{self, Profile};
 
 /// Build svmsave.sys, client.exe, svmsave.inf and the lab kernel
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Build the driver optimised, as it is shipped
     #[arg(long)]
     release: bool,
 }
 
 /// Builds everything and says where it is.
-pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let profile = if args.release {
         Profile::Release
     } else {

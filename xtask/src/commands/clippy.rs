@@ -10,10 +10,10 @@ use crate::lints;
 
 /// Run clippy on the driver and the lab kernel, warnings being errors
 #[derive(clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 /// Lints both; the first that has warnings fails the command.
-pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     driver::lint(&driver::prepare(workspace)?)?;
     lints::bare_metal(workspace)?;
     Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ use crate::harness;
 
 /// Boot the lab, start the driver, and run the client against it
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     options: lab_options::Demo,
 
@@ -22,7 +22,7 @@ pub struct Args {
 
 /// Builds what is missing, boots, loads, and hands over to the client: its output and its exit
 /// code are the command's.
-pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     if let Some(outcome) = args.elsewhere.run(workspace) {
         return outcome;
     }

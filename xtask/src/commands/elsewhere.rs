@@ -12,7 +12,7 @@ use crate::chroot::{Chroot, Crates, Suite};
 
 /// The options of every command that can be run elsewhere.
 #[derive(clap::Args)]
-pub struct Elsewhere {
+pub(crate) struct Elsewhere {
     /// Do it in a bare system of this release that is made for it, packages and targets from
     /// nothing; needs root
     #[arg(long = "in", id = "in", value_name = "SUITE")]
@@ -25,7 +25,7 @@ pub struct Elsewhere {
 
 impl Elsewhere {
     /// Runs this very command line there, if that was asked for; its exit code is the command's.
-    pub fn run(&self, workspace: &Workspace) -> Option<Result<ExitCode>> {
+    pub(crate) fn run(&self, workspace: &Workspace) -> Option<Result<ExitCode>> {
         let suite = self.suite?;
         let crates = if self.with_crates {
             Crates::Copied

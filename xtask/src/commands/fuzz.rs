@@ -11,7 +11,7 @@ use crate::decoders;
 
 /// Run the fuzz targets of the client and the protocol, guided by coverage
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Time for each target, such as 10m
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     time: Duration,
@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 /// Builds all targets, runs those that were asked for, and stops at the first failure.
-pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let targets = decoders::build(workspace)?;
     let known = |name: &String| targets.iter().any(|target| target.name == *name);
     if let Some(unknown) = args.targets.iter().find(|name| !known(name)) {

@@ -11,13 +11,13 @@ use crate::harness;
 
 /// Make random calls on the driver in the lab, and compare every answer with what is expected
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     options: lab_options::RandomCalls,
 }
 
 /// Builds what is missing, runs campaigns, and prints what they did or found.
-pub fn run(_args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(_args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let mut harness = harness::build(workspace)?;
     harness.args(program::as_typed());
     program::hand_over(&mut harness)

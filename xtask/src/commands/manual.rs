@@ -9,10 +9,10 @@ use wdk_linux::host::step;
 
 /// Write the client's manual pages and shell completions to target/manual
 #[derive(clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 /// Writes everything and says what.
-pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     let said = step("manual pages and completions", |_| {
         let mut cargo = workspace.cargo();
         cargo.args(["run", "--locked", "--package", "client"]);

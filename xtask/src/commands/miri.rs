@@ -12,14 +12,14 @@ use wdk_linux::host::step;
 
 /// Run amd-svm's unit tests under Miri, on rustup's nightly toolchain
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Inputs that each property test draws; Miri takes seconds for each
     #[arg(long, default_value_t = 2)]
     cases: u32,
 }
 
 /// Installs the toolchain if it is missing, and runs the tests.
-pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     step("nightly toolchain with Miri", |_| {
         let mut rustup = workspace.tool("rustup");
         rustup.args(["toolchain", "install", "nightly", "--no-self-update"]);

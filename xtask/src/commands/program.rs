@@ -13,7 +13,7 @@ use crate::suites;
 
 /// What the program is asked.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Arguments of the program: `--help` says what it takes
     #[arg(
         trailing_var_arg = true,
@@ -25,13 +25,13 @@ pub struct Args {
 
 /// Builds a program of the workspace that is named like its package, and runs it in this one's
 /// place: its output and its exit code are the command's.
-pub fn run(args: &Args, workspace: &Workspace, name: &str) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, workspace: &Workspace, name: &str) -> Result<ExitCode> {
     let program = build(workspace, name)?;
     hand_over(Command::new(program).args(&args.arguments))
 }
 
 /// Builds a program of the workspace that is named like its package.
-pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     step(&format!("building {name}"), |_| {
         let mut cargo = workspace.cargo();
         suites::share_with_tests(&mut cargo);
@@ -42,12 +42,12 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 }
 
 /// The command line of `cargo xtask` as it was typed.
-pub fn as_typed() -> impl Iterator<Item = OsString> {
+pub(crate) fn as_typed() -> impl Iterator<Item = OsString> {
     env::args_os().skip(1)
 }
 
 /// Runs a program in this one's place: its exit code is the command's.
-pub fn hand_over(program: &mut Command) -> Result<ExitCode> {
+pub(crate) fn hand_over(program: &mut Command) -> Result<ExitCode> {
     let status = program.status();
     let name = program.get_program().display();
     let status = status.with_context(|| format!("cannot start {name}"))?;
@@ -55,7 +55,7 @@ pub fn hand_over(program: &mut Command) -> Result<ExitCode> {
 }
 
 /// The exit code of what ran in this program's place, as its own.
-pub fn code_of(status: ExitStatus) -> ExitCode {
+pub(crate) fn code_of(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
 }

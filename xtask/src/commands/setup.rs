@@ -9,10 +9,10 @@ use xtask::needs;
 
 /// Install what the other commands need: Debian or Ubuntu packages and rustup targets
 #[derive(clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 /// Installs everything that is missing.
-pub fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(_: &Args, workspace: &Workspace) -> Result<ExitCode> {
     host::ensure(workspace, needs::ALL, needs::TARGETS)?;
     eprintln!("nothing is missing");
     Ok(ExitCode::SUCCESS)

@@ -26,7 +26,7 @@ use crate::{doc_references, lints};
 
 /// Check formatting, lints, documentation, units, the package and the lab
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Only what a change of a line is most likely to break
     #[arg(long)]
     quick: bool,
@@ -43,7 +43,7 @@ pub struct Args {
 const JUDGE_LIMIT: Duration = Duration::from_mins(20);
 
 /// Runs all of it, goes on after failures, and closes with the time of each task and the count.
-pub fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<ExitCode> {
     if let Some(outcome) = args.elsewhere.run(workspace) {
         return outcome;
     }

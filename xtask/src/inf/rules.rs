@@ -47,7 +47,7 @@ const INSTALL: &str = "DefaultInstall.NTamd64";
 const SERVICES: &str = "DefaultInstall.NTamd64.Services";
 
 /// Every rule for the text of an INF, kept or not.
-pub fn check(text: &str) -> Result<Vec<Check>> {
+pub(super) fn check(text: &str) -> Result<Vec<Check>> {
     let inf = Document::read(text)?;
     let mut checks = check_version(&inf);
     checks.extend(check_installation(&inf));
@@ -56,7 +56,7 @@ pub fn check(text: &str) -> Result<Vec<Check>> {
 }
 
 /// Refuses an INF that breaks a rule.
-pub fn require(text: &str) -> Result<()> {
+pub(super) fn require(text: &str) -> Result<()> {
     let broken: Vec<String> = check(text)?
         .into_iter()
         .filter_map(|check| Some(format!("{}: {}", check.rule, check.violation?)))

@@ -11,7 +11,7 @@ use rustix::system::{RebootCommand, finit_module, reboot};
 const MODULE: &str = "/msr.ko";
 
 /// Makes the files of `/dev`, those of the registers among them.
-pub fn prepare() -> Result<()> {
+pub(crate) fn prepare() -> Result<()> {
     fs::create_dir_all("/dev").context("making /dev")?;
     mount("devtmpfs", "/dev", "devtmpfs", MountFlags::empty(), None).context("mounting /dev")?;
     let module = File::open(MODULE).context("opening the module")?;
@@ -19,7 +19,7 @@ pub fn prepare() -> Result<()> {
 }
 
 /// Ends the machine: it was told to end instead of starting again.
-pub fn end() -> ! {
+pub(crate) fn end() -> ! {
     // An init process that returned would be a panic of the kernel, which ends the machine too.
     let _ = reboot(RebootCommand::Restart);
     loop {

@@ -21,7 +21,7 @@ const RDMSR: &str = "/usr/sbin/rdmsr";
 const OUTPUT: &str = "/values";
 
 /// What one way took, in instructions of all processors together, and what it read.
-pub struct Reading {
+pub(crate) struct Reading {
     /// From the beginning to the end.
     pub cost: u64,
     /// Between the first reading and the last, at least.
@@ -60,13 +60,14 @@ impl Span {
 }
 
 /// A way of reading some registers.
-pub type Way = fn(&[u32]) -> Result<Reading>;
+pub(crate) type Way = fn(&[u32]) -> Result<Reading>;
 
 /// All of them, by name.
-pub const ALL: [(&str, Way); 3] = [("typed", typed), ("in_process", in_process), ("lean", lean)];
+pub(crate) const ALL: [(&str, Way); 3] =
+    [("typed", typed), ("in_process", in_process), ("lean", lean)];
 
 /// The processors that have registers to read, in whatever order the folder has.
-pub fn processors() -> Result<Vec<u32>> {
+pub(crate) fn processors() -> Result<Vec<u32>> {
     let entries = fs::read_dir(PROCESSORS).context("no registers to read")?;
     let mut processors = Vec::new();
     for entry in entries {

@@ -28,7 +28,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const PROGRAMS: [&str; 3] = ["apt-get", "apt-cache", "dpkg-deb"];
 
 /// Where the keys are that the lists are signed with.
-pub fn keyring() -> &'static Path {
+pub(crate) fn keyring() -> &'static Path {
     Path::new(KEYRING)
 }
 
@@ -37,7 +37,7 @@ pub fn keyring() -> &'static Path {
 /// # Errors
 ///
 /// If it is not.
-pub fn ensure_programs() -> Result<()> {
+pub(crate) fn ensure_programs() -> Result<()> {
     for program in PROGRAMS {
         ensure!(
             on_path(program),
@@ -49,12 +49,12 @@ pub fn ensure_programs() -> Result<()> {
 }
 
 /// The archive, with lists of what it has.
-pub struct Archive {
+pub(crate) struct Archive {
     folder: PathBuf,
 }
 
 /// A package that was unpacked.
-pub struct Package {
+pub(crate) struct Package {
     /// Its version.
     pub version: String,
     /// What has its files, as they would be below the root folder.
@@ -67,7 +67,7 @@ impl Archive {
     /// # Errors
     ///
     /// If there is no way to the archive.
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         let archive = Self {
             folder: folder.to_owned(),
         };
@@ -88,7 +88,7 @@ impl Archive {
     }
 
     /// The first package whose name begins with `prefix` that `package` depends on.
-    pub fn dependency(&self, package: &str, prefix: &str) -> Result<String> {
+    pub(crate) fn dependency(&self, package: &str, prefix: &str) -> Result<String> {
         let record = self.record(package)?;
         let depends = field(&record, "Depends").unwrap_or_default();
         let names = depends
@@ -101,7 +101,7 @@ impl Archive {
     }
 
     /// Downloads and unpacks a package, unless that version of it is there already.
-    pub fn get(&self, name: &str) -> Result<Package> {
+    pub(crate) fn get(&self, name: &str) -> Result<Package> {
         let record = self.record(name)?;
         let version = field(&record, "Version");
         let version = version.with_context(|| format!("{name} has no version"))?;

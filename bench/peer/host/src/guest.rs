@@ -12,7 +12,7 @@ const PACKAGE: &str = "bench-peer-guest";
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Builds it, with lints, and returns its place.
-pub fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     host::ensure(workspace, &[], &[TARGET])?;
     step(PACKAGE, |_| {
         let mut cargo = workspace.cargo();

@@ -21,7 +21,7 @@ const MODULE: &str = "msr.ko.xz";
 const MODULES: &str = "kernel/arch/x86/kernel";
 
 /// Where things come from.
-pub struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     /// The init process.
     pub init: &'a Path,
     /// The kernel's package.
@@ -33,7 +33,7 @@ pub struct Sources<'a> {
 }
 
 /// Writes them to a file that the kernel unpacks.
-pub fn write(sources: &Sources<'_>, place: &Path) -> Result<()> {
+pub(crate) fn write(sources: &Sources<'_>, place: &Path) -> Result<()> {
     let libraries = sources.libc.join("usr/lib/x86_64-linux-gnu");
     let files = [
         ("init", read(sources.init)?),
@@ -57,7 +57,7 @@ pub fn write(sources: &Sources<'_>, place: &Path) -> Result<()> {
 }
 
 /// Where the kernel's package has the kernel.
-pub fn kernel(package: &Path) -> Result<PathBuf> {
+pub(crate) fn kernel(package: &Path) -> Result<PathBuf> {
     let entries = package.join("boot").read_dir()?;
     let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let is_kernel = |file: &PathBuf| {

@@ -29,11 +29,11 @@ const PREFIX: &str = "peer ";
 const LAST_LINES: usize = 20;
 
 /// What the init process said, by name.
-pub struct Said(BTreeMap<String, Vec<u64>>);
+pub(crate) struct Said(BTreeMap<String, Vec<u64>>);
 
 impl Said {
     /// The least of the values of each quantity: the others were disturbed.
-    pub fn least(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(crate) fn least(&self) -> impl Iterator<Item = (&str, u64)> {
         let quantities = self.0.iter().filter(|(name, _)| name.contains('.'));
         quantities.filter_map(|(name, values)| Some((&**name, *values.iter().min()?)))
     }
@@ -45,7 +45,7 @@ impl Said {
 }
 
 /// Boots, and waits for the end.
-pub fn boot(processors: u32, kernel: &Path, initramfs: &Path) -> Result<Said> {
+pub(crate) fn boot(processors: u32, kernel: &Path, initramfs: &Path) -> Result<Said> {
     let registers = REGISTERS.map(|msr| format!("{:#x}", msr.number()));
     let command_line = format!("{COMMAND_LINE} -- {}", registers.join(" "));
     let mut qemu = Command::new(QEMU);
@@ -75,7 +75,7 @@ pub fn boot(processors: u32, kernel: &Path, initramfs: &Path) -> Result<Said> {
 }
 
 /// The version of QEMU.
-pub fn qemu_version() -> Result<String> {
+pub(crate) fn qemu_version() -> Result<String> {
     let said = process::run(Command::new(QEMU).arg("--version"), QUERY_LIMIT)?.stdout;
     let first = said.lines().next().unwrap_or_default();
     let version = first.split_whitespace().nth(3);

@@ -1,7 +1,7 @@
 //! The commands, and the answers that are right.
 
 /// A command, its exit code, what its output has, and what it has not.
-pub type Case = (
+pub(super) type Case = (
     &'static str,
     u8,
     &'static [&'static str],
@@ -12,7 +12,7 @@ const HIDDEN: &str = "(hidden from this caller): lstar-differs, cstar-differs, \
                       lstar-outside-kernel, cstar-outside-kernel, sysenter-outside-kernel, \
                       entry-in-headers\n";
 
-pub const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     (
         "check --from @rdmsr-hides-hook.json",
         6,

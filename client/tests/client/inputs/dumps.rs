@@ -57,7 +57,7 @@ fn printable() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// What each tool prints of a page, with the tool.
-pub fn printed(page: &[u8]) -> [(&'static str, String); 3] {
+pub(super) fn printed(page: &[u8]) -> [(&'static str, String); 3] {
     [
         ("kvm", logged(&kvm::printed(page), 0)),
         ("xen", xen::printed(page)),

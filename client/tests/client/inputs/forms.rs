@@ -11,7 +11,7 @@ use crate::files::schema;
 use crate::run;
 
 /// A page with any numbers in its fields, as far as they say that it is one.
-pub fn page() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn page() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), VMCB_SIZE).prop_map(|bytes| {
         let bytes: &[u8; VMCB_SIZE] = bytes.as_slice().try_into().unwrap();
         svm_dumps::page(bytes).to_vec()
@@ -19,7 +19,7 @@ pub fn page() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A page of a guest.
-pub fn guest() -> Vec<u8> {
+pub(super) fn guest() -> Vec<u8> {
     let cases = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/cases/linux-guest-2vcpu.vmcb"

@@ -8,7 +8,7 @@ use client::{Field, FindingId, Guest, Unavailable};
 use super::{Rule, capture, every, hide, no_modules, nothing, paged, refused};
 use crate::fake::module;
 
-pub const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     Rule {
         id: FindingId::LstarDiffers,
         breaks: |s| capture(s, 2).vmsave.system_call.lstar += 0x40,

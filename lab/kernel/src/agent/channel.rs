@@ -21,7 +21,7 @@ struct Incoming {
 }
 
 /// Takes the bytes that have arrived: the serial port's interrupt.
-pub fn receive() {
+pub(crate) fn receive() {
     let mut bytes = [0; 64];
     loop {
         let count = serial::receive(&mut bytes);
@@ -49,6 +49,6 @@ fn accept(frame: Frame) {
 }
 
 /// Waits for the next command.
-pub fn next_command() -> Result<Command, frame::Error> {
+pub(crate) fn next_command() -> Result<Command, frame::Error> {
     idle::wait_until(|| INCOMING.lock().commands.pop_front()).decode()
 }

@@ -2,7 +2,7 @@
 //! the result.
 
 mod dpcs;
-pub mod ensure;
+pub(super) mod ensure;
 mod memory;
 mod reports;
 mod requests;
@@ -11,10 +11,10 @@ mod waits;
 use lab_wire::ConformanceCheck;
 
 use ensure::Checked;
-pub use ensure::Unmet;
+pub(super) use ensure::Unmet;
 
 /// Makes one check.
-pub fn check(kind: ConformanceCheck) -> Checked {
+pub(super) fn check(kind: ConformanceCheck) -> Checked {
     match kind {
         ConformanceCheck::WaitTimesOut => waits::times_out(),
         ConformanceCheck::NotificationEvent => waits::notification_event(),

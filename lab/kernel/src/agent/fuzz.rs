@@ -52,7 +52,7 @@ const RESTART_ATTEMPTS: u32 = 1 << 12;
 const NONE: u32 = u32::MAX;
 
 /// Where the calls of all processors stand; empty if there is no campaign.
-pub fn positions() -> Vec<CallPosition> {
+pub(crate) fn positions() -> Vec<CallPosition> {
     let calls = CALLS.get().map_or(&[][..], Vec::as_slice);
     let numbers = calls.iter().map(|call| call.load(Ordering::Relaxed));
     (0..)
@@ -63,7 +63,7 @@ pub fn positions() -> Vec<CallPosition> {
 }
 
 /// Runs a campaign. The driver is loaded, and stays so.
-pub fn run(campaign: Campaign) -> CampaignResult {
+pub(crate) fn run(campaign: Campaign) -> CampaignResult {
     CALLS.call_once(|| {
         let none = processor::all().iter().map(|_| AtomicU32::new(NONE));
         none.collect()

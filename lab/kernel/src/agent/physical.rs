@@ -16,7 +16,7 @@ fn pointer(address: u64, length: u64) -> Option<*mut u8> {
 }
 
 /// Bytes of memory.
-pub fn read(address: u64, length: u32) -> Response {
+pub(super) fn read(address: u64, length: u32) -> Response {
     let Some(source) = pointer(address, length.into()) else {
         return Response::Refused(format!("{address:#x} is beyond memory"));
     };
@@ -28,7 +28,7 @@ pub fn read(address: u64, length: u32) -> Response {
 }
 
 /// Overwrites memory.
-pub fn write(address: u64, bytes: &[u8]) -> Response {
+pub(super) fn write(address: u64, bytes: &[u8]) -> Response {
     let Some(target) = pointer(address, bytes.len() as u64) else {
         return Response::Refused(format!("{address:#x} is beyond memory"));
     };

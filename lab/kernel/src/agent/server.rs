@@ -18,7 +18,7 @@ use crate::nt::{dispatcher, dpc, exports, hot_add, processors, report, resources
 use crate::processor::registers;
 
 /// Carries out commands until told to shut down.
-pub fn serve() -> ! {
+pub(crate) fn serve() -> ! {
     loop {
         let response = match channel::next_command() {
             Ok(Command::Shutdown) => {

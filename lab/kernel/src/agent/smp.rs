@@ -31,7 +31,7 @@ impl Barrier {
 
 /// Runs one job on each of some processors as a thread there, all released
 /// together, and waits for all of them.
-pub fn run(jobs: Vec<(&'static Processor, Job)>) {
+pub(super) fn run(jobs: Vec<(&'static Processor, Job)>) {
     let requester = processor::current();
     let barrier = Arc::new(Barrier {
         missing: AtomicUsize::new(jobs.len()),

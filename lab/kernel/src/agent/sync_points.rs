@@ -20,7 +20,7 @@ fn spin_until(reached: impl Fn() -> bool) -> OperationResult {
 }
 
 /// Keeps this processor at `DISPATCH_LEVEL` until [`release_dpcs`] is called elsewhere.
-pub fn hold_dpcs() -> OperationResult {
+pub(super) fn hold_dpcs() -> OperationResult {
     let old = irql_routines::raise_to_dpc_level();
     DPCS_HELD.store(true, Ordering::SeqCst);
     let result = spin_until(|| !DPCS_HELD.load(Ordering::SeqCst));
@@ -29,22 +29,22 @@ pub fn hold_dpcs() -> OperationResult {
 }
 
 /// Lets the DPCs run that are held.
-pub fn release_dpcs() -> OperationResult {
+pub(super) fn release_dpcs() -> OperationResult {
     DPCS_HELD.store(false, Ordering::SeqCst);
     OperationResult::Done
 }
 
 /// Waits until DPCs are held.
-pub fn await_held_dpcs() -> OperationResult {
+pub(super) fn await_held_dpcs() -> OperationResult {
     spin_until(|| DPCS_HELD.load(Ordering::SeqCst))
 }
 
 /// Waits until the driver has this many requests that it has not completed.
-pub fn await_pending(requests: u32) -> OperationResult {
+pub(super) fn await_pending(requests: u32) -> OperationResult {
     spin_until(|| irp::pending() == requests)
 }
 
 /// Waits until this many threads wait inside the driver.
-pub fn await_waiting(threads: u32) -> OperationResult {
+pub(super) fn await_waiting(threads: u32) -> OperationResult {
     spin_until(|| dispatcher::waiting() == threads)
 }

@@ -19,10 +19,10 @@ use crate::nt::rules::Routine;
 use crate::nt::{rtl, status};
 
 /// Win32 path of the device.
-pub const PATH: &str = r"\\.\LabTest";
+pub(super) const PATH: &str = r"\\.\LabTest";
 
 /// Name of the device.
-pub const OBJECT_NAME: &str = r"\Device\LabTest";
+pub(super) const OBJECT_NAME: &str = r"\Device\LabTest";
 
 /// Where the I/O manager keeps its names; Windows' names are wide.
 const DEVICE_NAME: [u16; 16] = wide(br"\Device\LabTest");
@@ -52,7 +52,7 @@ fn string(units: &'static [u16]) -> UNICODE_STRING {
 
 /// Makes a driver whose device leaves opening to `create` and control codes to `control`, and
 /// completes everything else with success.
-pub fn install(create: Dispatch, control: Dispatch) {
+pub(super) fn install(create: Dispatch, control: Dispatch) {
     let size = size_of::<DRIVER_OBJECT>() as u64;
     let driver = pool::allocate(Owner::System("driver object"), size, 16, 0).expect("memory");
     DRIVER.store(driver, Ordering::Relaxed);
@@ -75,14 +75,14 @@ pub fn install(create: Dispatch, control: Dispatch) {
 }
 
 /// Takes everything away again.
-pub fn remove() {
+pub(super) fn remove() {
     namespace::clear_links();
     device::clear();
     pool::free_system(Routine("DRIVER_UNLOAD"), DRIVER.load(Ordering::Relaxed));
 }
 
 /// Completes a request; returns the status, as a dispatch routine would.
-pub fn complete(irp: *mut IRP, status: u32, information: usize) -> u32 {
+pub(super) fn complete(irp: *mut IRP, status: u32, information: usize) -> u32 {
     // SAFETY: the request is the one that the dispatch routine was called with.
     let request = unsafe { &mut *irp };
     request.IoStatus.Anonymous.Status = status.cast_signed();
@@ -92,6 +92,6 @@ pub fn complete(irp: *mut IRP, status: u32, information: usize) -> u32 {
 }
 
 /// A dispatch routine that completes every request with success.
-pub unsafe extern "win64" fn succeed(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
+pub(super) unsafe extern "win64" fn succeed(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
     complete(irp, status::SUCCESS, 0)
 }

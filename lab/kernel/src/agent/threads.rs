@@ -16,14 +16,14 @@ use crate::processor::mailbox::Job;
 use crate::processor::{self, Processor, idle, timer};
 
 /// Runs something as a thread of this processor.
-pub fn run_here<R>(f: impl FnOnce() -> R) -> R {
+pub(super) fn run_here<R>(f: impl FnOnce() -> R) -> R {
     let mut result = None;
     idle::run_thread(processor::current(), || result = Some(f()));
     result.expect("a thread runs to its end")
 }
 
 /// Runs something as a thread of another processor, and waits for it.
-pub fn run_on(
+pub(super) fn run_on(
     index: u32,
     f: impl FnOnce(&'static Processor) -> Response + Send + 'static,
 ) -> Response {
@@ -57,7 +57,7 @@ fn refusal(index: u32) -> Response {
 }
 
 /// Runs threads on their processors, all released together.
-pub fn run(threads: Vec<Thread>) -> Response {
+pub(super) fn run(threads: Vec<Thread>) -> Response {
     let mut processors = threads.iter().map(|thread| thread.processor);
     if let Some(missing) = processors.find(|&index| online(index).is_none()) {
         return refusal(missing);

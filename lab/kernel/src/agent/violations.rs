@@ -20,7 +20,7 @@ use crate::nt::{exports, irql_routines};
 
 /// Breaks one rule. Returns only if that was not noticed.
 #[expect(clippy::too_many_lines, reason = "a table")]
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     match kind {
         Violation::WaitAtDispatch
         | Violation::WaitOnGarbage
@@ -97,7 +97,7 @@ type AnyRoutine = extern "win64" fn(usize, usize, usize, usize, usize, usize, us
 
 /// Calls an exported routine with zeros at an IRQL. Returns if there is none of that name,
 /// or if it did not check.
-pub fn call_at(routine: &str, irql: u8) {
+pub(super) fn call_at(routine: &str, irql: u8) {
     let Some(address) = exports::resolve(routine) else {
         return;
     };

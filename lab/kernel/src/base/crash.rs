@@ -15,7 +15,7 @@ use super::hooks::hooks;
 use super::{qemu, serial, stopping, this_processor};
 
 /// Ends the run. The reason is made when all other processors are stopped.
-pub fn stop(reason: impl FnOnce() -> StopReason) -> ! {
+pub(crate) fn stop(reason: impl FnOnce() -> StopReason) -> ! {
     interrupts::disable();
     let processor = this_processor::number();
     if let Err(stopping) = stopping::begin(processor) {

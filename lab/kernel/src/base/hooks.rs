@@ -11,7 +11,7 @@ use spin::Once;
 use super::trap_frame::TrapFrame;
 
 /// The routines of upper layers.
-pub struct Hooks {
+pub(crate) struct Hooks {
     /// An exception was raised, with the address of CR2. Returns if the interrupted code is to go
     /// on as the frame says.
     pub exception: fn(frame: &mut TrapFrame, fault_address: u64),
@@ -35,11 +35,11 @@ pub struct Hooks {
 static HOOKS: Once<Hooks> = Once::new();
 
 /// Fills the table, once.
-pub fn install(hooks: Hooks) {
+pub(crate) fn install(hooks: Hooks) {
     HOOKS.call_once(|| hooks);
 }
 
 /// The table.
-pub fn hooks() -> &'static Hooks {
+pub(crate) fn hooks() -> &'static Hooks {
     HOOKS.get().expect("the first step of the boot fills it")
 }

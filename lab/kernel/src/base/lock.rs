@@ -16,13 +16,13 @@ use x86_64::instructions::interrupts;
 use super::stopping;
 
 /// Interrupts disabled on this processor until dropped.
-pub struct InterruptsOff {
+pub(crate) struct InterruptsOff {
     were_enabled: bool,
 }
 
 impl InterruptsOff {
     /// Disables interrupts and remembers whether they were enabled.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let were_enabled = interrupts::are_enabled();
         interrupts::disable();
         Self { were_enabled }
@@ -38,16 +38,16 @@ impl Drop for InterruptsOff {
 }
 
 /// A value behind a spin lock that keeps interrupts off.
-pub struct Lock<T>(spin::Mutex<T>);
+pub(crate) struct Lock<T>(spin::Mutex<T>);
 
 impl<T> Lock<T> {
     /// A lock around `value`.
-    pub const fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self(spin::Mutex::new(value))
     }
 
     /// Waits until the value is free and takes it.
-    pub fn lock(&self) -> Guard<'_, T> {
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
         let interrupts = InterruptsOff::new();
         loop {
             if let Some(value) = self.0.try_lock() {
@@ -66,7 +66,7 @@ impl<T> Lock<T> {
 }
 
 /// A locked value. Fields drop in order: the lock first, then interrupts return.
-pub struct Guard<'a, T> {
+pub(crate) struct Guard<'a, T> {
     value: spin::MutexGuard<'a, T>,
     _interrupts: InterruptsOff,
 }

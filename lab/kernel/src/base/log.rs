@@ -15,7 +15,7 @@ macro_rules! log {
 pub(crate) use log;
 
 /// Sends a line to the host.
-pub fn write(source: LogSource, text: String) {
+pub(crate) fn write(source: LogSource, text: String) {
     serial::send(&Message::Log {
         source,
         processor: this_processor::number(),

@@ -9,7 +9,7 @@ use x86_64::instructions::{hlt, interrupts};
 const EXIT_PORT: u16 = 0xF4;
 
 /// Ends QEMU. Its exit status is `code << 1 | 1`.
-pub fn exit(code: i32) -> ! {
+pub(crate) fn exit(code: i32) -> ! {
     let mut port = PortWriteOnly::<u32>::new(EXIT_PORT);
     // SAFETY: the device ends QEMU and nothing else.
     unsafe { port.write((code >> 1).cast_unsigned()) };
@@ -17,7 +17,7 @@ pub fn exit(code: i32) -> ! {
 }
 
 /// Stops this processor for good.
-pub fn halt() -> ! {
+pub(crate) fn halt() -> ! {
     loop {
         interrupts::disable();
         hlt();

@@ -8,12 +8,12 @@ use super::lock::Lock;
 static RANDOM: Once<Lock<Rng>> = Once::new();
 
 /// Starts the run's generator.
-pub fn initialize(seed: u64) {
+pub(crate) fn initialize(seed: u64) {
     RANDOM.call_once(|| Lock::new(Rng::with_seed(seed)));
 }
 
 /// A number below `bound`.
-pub fn below(bound: u64) -> u64 {
+pub(crate) fn below(bound: u64) -> u64 {
     RANDOM
         .get()
         .expect("the command line was read")

@@ -25,7 +25,7 @@ const fn com1() -> Uart16550<PioBackend> {
 }
 
 /// Sets the port up.
-pub fn initialize() {
+pub(crate) fn initialize() {
     UART.lock()
         .init(Config {
             // QEMU hands bytes over in portions of the trigger level; fewer come
@@ -39,23 +39,23 @@ pub fn initialize() {
 }
 
 /// Lets the port interrupt when bytes arrive.
-pub fn enable_receiving() {
+pub(crate) fn enable_receiving() {
     UART.lock().enable_interrupts(IER::DATA_READY);
 }
 
 /// Takes bytes that have arrived; returns how many there were.
-pub fn receive(bytes: &mut [u8]) -> usize {
+pub(crate) fn receive(bytes: &mut [u8]) -> usize {
     UART.lock().receive_bytes(bytes)
 }
 
 /// Sends a message.
-pub fn send(message: &Message) {
+pub(crate) fn send(message: &Message) {
     let bytes = encode(message);
     UART.lock().send_bytes_exact(&bytes);
 }
 
 /// Sends the last message, past any lock and over any half-sent frame.
-pub fn send_last(message: &Message) {
+pub(crate) fn send_last(message: &Message) {
     let bytes = encode(message);
     let mut uart = com1();
     // A fresh driver doesn't know that the FIFO is on, and sends byte by byte.

@@ -4,7 +4,7 @@ use lab_wire::Registers;
 
 /// What the entry stubs of exceptions save, in the order that it lies in memory.
 #[repr(C)]
-pub struct TrapFrame {
+pub(crate) struct TrapFrame {
     pub r15: u64,
     pub r14: u64,
     pub r13: u64,
@@ -33,7 +33,7 @@ pub struct TrapFrame {
 
 impl TrapFrame {
     /// The general registers, for the host.
-    pub fn registers(&self) -> Registers {
+    pub(crate) fn registers(&self) -> Registers {
         Registers {
             rip: self.rip,
             rflags: self.rflags,

@@ -12,7 +12,7 @@ const GROUP_LIMIT: u32 = 64;
 
 /// The boot's parameters.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CommandLine {
+pub(super) struct CommandLine {
     /// `cpus=N`: how many processors to start.
     pub processors: u32,
     /// `places=G:N,G:N,...`: group and number of each processor. By default as many as
@@ -31,7 +31,7 @@ pub struct CommandLine {
 impl CommandLine {
     /// Reads a command line. What it doesn't know is an error of the host
     /// library, and panics.
-    pub fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let mut processors = 1;
         let mut groups = Vec::new();
         let mut places = Vec::new();

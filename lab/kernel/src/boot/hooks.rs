@@ -8,7 +8,7 @@ use crate::nt::{crash_report, dpc};
 use crate::processor::stop;
 
 /// The table of [`crate::base::hooks`].
-pub const HOOKS: Hooks = Hooks {
+pub(super) const HOOKS: Hooks = Hooks {
     exception: dispatch::handle,
     dispatch_interrupt: dpc::interrupt,
     clock_interrupt: dpc::request_delayed,

@@ -16,10 +16,11 @@ const PLACE: u64 = 0x8000;
 
 /// Where each application processor finds its stack, by local APIC identifier.
 /// Those that find none stop at once.
-pub static STACKS: [AtomicU64; PROCESSOR_LIMIT] = [const { AtomicU64::new(0) }; PROCESSOR_LIMIT];
+pub(super) static STACKS: [AtomicU64; PROCESSOR_LIMIT] =
+    [const { AtomicU64::new(0) }; PROCESSOR_LIMIT];
 
 /// Physical address of the page tables that application processors are to use.
-pub static TABLES: AtomicU64 = AtomicU64::new(0);
+pub(super) static TABLES: AtomicU64 = AtomicU64::new(0);
 
 unsafe extern "C" {
     /// First byte of the code.
@@ -63,7 +64,7 @@ global_asm!(
 );
 
 /// Sends all other processors to the code, each with its stack.
-pub fn start_others() {
+pub(super) fn start_others() {
     let code = &raw const trampoline_start;
     let length = (&raw const trampoline_end).addr() - code.addr();
     // SAFETY: the page at PLACE is memory below 1 MiB, which nothing else uses,

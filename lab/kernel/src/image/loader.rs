@@ -9,7 +9,7 @@ use spin::Once;
 
 use super::mapped::{Image, Part};
 use super::pe;
-pub use super::pe::Resolve;
+pub(crate) use super::pe::Resolve;
 use super::symbol;
 use crate::base::address::{self, PAGE_SIZE};
 use crate::base::random;
@@ -32,7 +32,7 @@ struct DriverFile {
 }
 
 /// Remembers the driver's file.
-pub fn initialize(name: &str, bytes: &'static [u8]) {
+pub(crate) fn initialize(name: &str, bytes: &'static [u8]) {
     IMAGES.skip(random::below(FIRST_RANDOM_PAGES));
     FILE.call_once(|| DriverFile {
         name: String::from(name),
@@ -42,7 +42,7 @@ pub fn initialize(name: &str, bytes: &'static [u8]) {
 
 /// Maps the driver's file, binds it and gives each section its rights. `resolve` finds the address
 /// of a routine that the file imports. The error tells everything that is wrong with the file.
-pub fn load(resolve: Resolve) -> Result<Image, String> {
+pub(crate) fn load(resolve: Resolve) -> Result<Image, String> {
     let file = FILE.get().expect("set at boot");
     let contents = pe::parse(file.bytes, resolve)?;
     IMAGES.skip(random::below(RANDOM_PAGES));
@@ -99,14 +99,14 @@ fn release(parts: &[Part]) {
 }
 
 /// Takes the sections of an image away that only the entry point may use.
-pub fn discard_initialization(image: &Image) {
+pub(crate) fn discard_initialization(image: &Image) {
     for part in image.parts.iter().filter(|part| part.discardable) {
         memory::release(part.start, part.pages);
     }
 }
 
 /// Takes an image away.
-pub fn unload(image: &Image) {
+pub(crate) fn unload(image: &Image) {
     for part in &image.parts {
         if paging::translate(part.start).is_some() {
             memory::release(part.start, part.pages);

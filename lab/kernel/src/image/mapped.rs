@@ -8,7 +8,7 @@ use crate::memory::paging::Protection;
 
 /// A part of an image with rights of its own.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// Address of its first page.
     pub start: u64,
     /// How many pages.
@@ -21,7 +21,7 @@ pub struct Part {
 
 /// Where an image and its function table lie.
 #[derive(Clone, Copy, Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Where the image begins.
     pub base: u64,
     /// Bytes from the first page to the last.
@@ -34,7 +34,7 @@ pub struct Layout {
 
 /// An image in memory.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub(crate) struct Image {
     /// File name.
     pub name: String,
     /// Where it begins.
@@ -51,7 +51,7 @@ pub struct Image {
 
 impl Image {
     /// Where the image and its function table lie.
-    pub const fn layout(&self) -> Layout {
+    pub(crate) const fn layout(&self) -> Layout {
         Layout {
             base: self.base,
             size: self.size,
@@ -61,7 +61,7 @@ impl Image {
     }
 
     /// Whether an address lies in executable memory of the image.
-    pub fn executes(&self, address: u64) -> bool {
+    pub(crate) fn executes(&self, address: u64) -> bool {
         self.parts.iter().any(|part| {
             part.protection == Protection::ReadExecute
                 && (part.start..part.start + part.pages * PAGE_SIZE).contains(&address)

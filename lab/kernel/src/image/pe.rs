@@ -18,7 +18,7 @@ use crate::memory::paging::Protection;
 const EXPORTERS: [&str; 2] = ["ntoskrnl.exe", "hal.dll"];
 
 /// What is to be mapped.
-pub struct Contents {
+pub(super) struct Contents {
     /// Bytes of the whole image.
     pub size: u64,
     /// Offset of the entry point.
@@ -35,7 +35,7 @@ pub struct Contents {
 }
 
 /// A section of an image.
-pub struct Section {
+pub(super) struct Section {
     /// Offset from the image's base.
     pub address: u32,
     /// Bytes in memory.
@@ -60,10 +60,10 @@ impl Faults {
 }
 
 /// Finds the address of a routine that a driver may import.
-pub type Resolve = fn(&str) -> Option<u64>;
+pub(crate) type Resolve = fn(&str) -> Option<u64>;
 
 /// Reads a file; the error lists all its faults.
-pub fn parse(data: &'static [u8], resolve: Resolve) -> Result<Contents, String> {
+pub(super) fn parse(data: &'static [u8], resolve: Resolve) -> Result<Contents, String> {
     let file = PeFile64::parse(data).map_err(|error| format!("not a PE file: {error}"))?;
     let mut faults = Faults(Vec::new());
     check_headers(&file, data, &mut faults);
@@ -273,7 +273,7 @@ fn read_imports(
 impl Contents {
     /// Moves all addresses from the preferred base to `base`, where the image is
     /// mapped writable.
-    pub fn relocate(&self, base: u64) {
+    pub(super) fn relocate(&self, base: u64) {
         let delta = base.wrapping_sub(self.preferred_base);
         for &offset in &self.relocations {
             let place = address::pointer::<u64>(base + u64::from(offset));
@@ -285,7 +285,7 @@ impl Contents {
     }
 
     /// Fills the import address table.
-    pub fn bind(&self, base: u64) {
+    pub(super) fn bind(&self, base: u64) {
         for &(slot, address) in &self.imports {
             let place = address::pointer::<u64>(base + u64::from(slot));
             // SAFETY: the image is mapped writable while it is being loaded.

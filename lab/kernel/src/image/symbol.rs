@@ -23,7 +23,7 @@ struct Known {
 static IMAGES: Lock<Vec<Known>> = Lock::new(Vec::new());
 
 /// Remembers a loaded image.
-pub fn add(image: &Image) {
+pub(crate) fn add(image: &Image) {
     IMAGES.lock().push(Known {
         image: image.clone(),
         loaded: true,
@@ -31,7 +31,7 @@ pub fn add(image: &Image) {
 }
 
 /// Notes that an image is gone; its addresses keep their name.
-pub fn retire(base: u64) {
+pub(crate) fn retire(base: u64) {
     for known in IMAGES.lock().iter_mut() {
         if known.image.base == base {
             known.loaded = false;
@@ -40,14 +40,14 @@ pub fn retire(base: u64) {
 }
 
 /// The image that was loaded last, if it still is.
-pub fn loaded() -> Option<Layout> {
+pub(crate) fn loaded() -> Option<Layout> {
     let images = IMAGES.lock();
     let last = images.last().filter(|known| known.loaded);
     last.map(|known| known.image.layout())
 }
 
 /// The loaded image that holds the code at an address.
-pub fn executing(address: u64) -> Option<Layout> {
+pub(crate) fn executing(address: u64) -> Option<Layout> {
     let images = IMAGES.lock();
     let mut holding = images
         .iter()
@@ -57,7 +57,7 @@ pub fn executing(address: u64) -> Option<Layout> {
 
 /// An address as `image+offset`; zero stands for the lab's own code, where
 /// [`caller`] found no driver.
-pub fn name(address: u64) -> String {
+pub(crate) fn name(address: u64) -> String {
     if address == 0 {
         return String::from("the lab itself");
     }
@@ -84,7 +84,7 @@ pub fn name(address: u64) -> String {
 
 /// Where the running driver called the kernel from: the latest return address on
 /// the stack that follows a call instruction of a driver. Zero if there is none.
-pub fn caller() -> u64 {
+pub(crate) fn caller() -> u64 {
     let stack: u64;
     // SAFETY: reading RSP changes nothing.
     unsafe { asm!("mov {}, rsp", out(reg) stack, options(nomem, nostack, preserves_flags)) };
@@ -107,7 +107,7 @@ pub fn caller() -> u64 {
 }
 
 /// Whether an address is one that the lab's own code called from.
-pub fn is_return_to_lab(address: u64) -> bool {
+pub(crate) fn is_return_to_lab(address: u64) -> bool {
     address >= KERNEL_BASE && follows_call(address)
 }
 

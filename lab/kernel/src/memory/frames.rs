@@ -30,7 +30,7 @@ struct Frames {
 }
 
 /// Makes a range of physical memory available.
-pub fn initialize(range: Range<u64>) {
+pub(crate) fn initialize(range: Range<u64>) {
     let first = range.start.div_ceil(PAGE_SIZE);
     let count = (range.end / PAGE_SIZE).saturating_sub(first);
     let mut frames = FRAMES.lock();
@@ -39,18 +39,18 @@ pub fn initialize(range: Range<u64>) {
 }
 
 /// Takes one frame of whatever content; returns its address.
-pub fn allocate() -> Option<u64> {
+pub(crate) fn allocate() -> Option<u64> {
     FRAMES.lock().allocate()
 }
 
 /// Takes consecutive frames inside `range` that don't cross a multiple of
 /// `boundary` (zero for none); returns the address of the first.
-pub fn allocate_contiguous(count: u64, range: &Range<u64>, boundary: u64) -> Option<u64> {
+pub(crate) fn allocate_contiguous(count: u64, range: &Range<u64>, boundary: u64) -> Option<u64> {
     FRAMES.lock().allocate_contiguous(count, range, boundary)
 }
 
 /// Gives a frame back.
-pub fn free(address: u64) {
+pub(crate) fn free(address: u64) {
     let mut frames = FRAMES.lock();
     let index = frames.index(address);
     assert!(frames.used[index], "frame {address:#x} freed while free");
@@ -103,7 +103,7 @@ impl Frames {
 }
 
 /// Frames for page tables.
-pub struct TableFrames;
+pub(crate) struct TableFrames;
 
 // SAFETY: each frame is handed out once until it is freed.
 unsafe impl FrameAllocator<Size4KiB> for TableFrames {

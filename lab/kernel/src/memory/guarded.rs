@@ -18,7 +18,7 @@ const SLACK_LINE: [u8; 64] = [SLACK; 64];
 
 /// A block of memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Block {
+pub(crate) struct Block {
     /// First byte.
     pub start: u64,
     /// Bytes.
@@ -31,7 +31,7 @@ pub struct Block {
 
 /// Bytes that were changed around a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Damage {
+pub(crate) struct Damage {
     /// Address of the first changed byte.
     pub address: u64,
     /// Whether it lies in front of the block.
@@ -51,7 +51,7 @@ fn is_slack(line: &[u8; SLACK_LINE.len()]) -> bool {
 impl Block {
     /// A block at the end of its pages, or at their start if it holds a page or
     /// more. Physically the pages are wherever there was room.
-    pub fn allocate(region: &Region, size: u64, alignment: u64) -> Option<Self> {
+    pub(crate) fn allocate(region: &Region, size: u64, alignment: u64) -> Option<Self> {
         let pages = address::pages(size.max(1));
         let first_page = region.reserve(pages);
         super::back(first_page, pages, Protection::ReadWrite).then(|| {
@@ -65,7 +65,7 @@ impl Block {
     }
 
     /// A block over pages that are mapped already; it begins with them.
-    pub fn over_pages(first_page: u64, pages: u64, size: u64) -> Self {
+    pub(crate) fn over_pages(first_page: u64, pages: u64, size: u64) -> Self {
         Self::over(first_page, pages, first_page, size)
     }
 
@@ -93,36 +93,36 @@ impl Block {
     }
 
     /// Sets every byte of the block.
-    pub fn set(&self, byte: u8) {
+    pub(crate) fn set(&self, byte: u8) {
         self.fill(self.start, self.start + self.size, byte);
     }
 
     /// Whether an address lies in the block, its slack or its guard pages.
-    pub fn is_near(&self, address: u64) -> bool {
+    pub(crate) fn is_near(&self, address: u64) -> bool {
         (self.first_page - PAGE_SIZE..self.end_of_pages() + PAGE_SIZE).contains(&address)
     }
 
     /// Whether an address lies in the block itself.
-    pub fn contains(&self, address: u64) -> bool {
+    pub(crate) fn contains(&self, address: u64) -> bool {
         (self.start..self.start + self.size).contains(&address)
     }
 
     /// How many of its pages were written to since [`Self::forget_writes`].
-    pub fn pages_written(&self) -> u64 {
+    pub(crate) fn pages_written(&self) -> u64 {
         let pages = (self.first_page..self.end_of_pages()).step_by(4096);
         pages.filter(|page| paging::is_written(*page)).count() as u64
     }
 
     /// Makes its pages count as not written to, once all processors have forgotten their
     /// mappings.
-    pub fn forget_writes(&self) {
+    pub(crate) fn forget_writes(&self) {
         (self.first_page..self.end_of_pages())
             .step_by(4096)
             .for_each(paging::forget_writes);
     }
 
     /// Looks for changes of the slack.
-    pub fn damage(&self) -> Option<Damage> {
+    pub(crate) fn damage(&self) -> Option<Damage> {
         let changed = |start: u64, end: u64| {
             let length = address::to_usize(end - start);
             let first = address::pointer::<u8>(start);
@@ -148,7 +148,7 @@ impl Block {
     }
 
     /// Takes the block away, everywhere.
-    pub fn free(self) {
+    pub(crate) fn free(self) {
         super::release(self.first_page, self.pages);
     }
 }

@@ -42,13 +42,13 @@ static HEAP: KernelHeap = KernelHeap {
 /// # Safety
 ///
 /// The memory must be mapped, unused, and never be used for anything else.
-pub unsafe fn initialize(start: *mut u8, size: usize) {
+pub(super) unsafe fn initialize(start: *mut u8, size: usize) {
     // SAFETY: the caller hands over the memory.
     unsafe { HEAP.heap.lock().init(start, size) };
 }
 
 /// Turns to the reserve, for good.
-pub fn enter_reserve() {
+pub(crate) fn enter_reserve() {
     HEAP.stopping.store(true, Ordering::SeqCst);
 }
 

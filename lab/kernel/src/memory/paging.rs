@@ -17,7 +17,7 @@ use crate::base::lock::Lock;
 
 /// What may be done with a page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Protection {
+pub(crate) enum Protection {
     /// Reading.
     Read,
     /// Reading and writing.
@@ -56,7 +56,7 @@ unsafe extern "C" {
 
 /// Builds the tables for `memory` bytes of physical memory; [`activate`] makes a
 /// processor use them.
-pub fn initialize(memory: u64) {
+pub(crate) fn initialize(memory: u64) {
     let root = frames::allocate().expect("memory for the first page table");
     ROOT.store(root, Ordering::Relaxed);
     let root = address::physical_pointer::<PageTable>(root);
@@ -106,12 +106,12 @@ fn map_kernel() {
 }
 
 /// Physical address of the tables.
-pub fn root() -> u64 {
+pub(crate) fn root() -> u64 {
     ROOT.load(Ordering::Relaxed)
 }
 
 /// Makes this processor use the tables, and forget what it remembers of them.
-pub fn activate() {
+pub(crate) fn activate() {
     let frame = PhysFrame::containing_address(PhysAddr::new(root()));
     // SAFETY: the tables map the kernel where it runs.
     unsafe { Cr3::write(frame, Cr3Flags::empty()) };
@@ -128,7 +128,7 @@ fn with_tables<R>(f: impl FnOnce(&mut OffsetPageTable<'static>) -> R) -> R {
 /// Maps the page at `address` to the frame at `physical`.
 ///
 /// The page must not be mapped: a mapping never changes under its user.
-pub fn map(address: u64, physical: u64, protection: Protection) {
+pub(crate) fn map(address: u64, physical: u64, protection: Protection) {
     let frame = PhysFrame::containing_address(PhysAddr::new(physical));
     let flags = protection.flags();
     let parents = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
@@ -145,7 +145,7 @@ pub fn map(address: u64, physical: u64, protection: Protection) {
 
 /// Takes the mapping of a page away and returns its frame. Other processors may
 /// remember the mapping, see [`crate::processor::translations`].
-pub fn unmap(address: u64) -> Option<u64> {
+pub(crate) fn unmap(address: u64) -> Option<u64> {
     with_tables(|tables| {
         let (frame, flush) = tables.unmap(page(address)).ok()?;
         flush.flush();
@@ -154,7 +154,7 @@ pub fn unmap(address: u64) -> Option<u64> {
 }
 
 /// Changes what may be done with a mapped page; see [`unmap`] on other processors.
-pub fn protect(address: u64, protection: Protection) {
+pub(crate) fn protect(address: u64, protection: Protection) {
     with_tables(|tables| {
         // SAFETY: the frame stays; code that uses the page against its protection
         // faults, as is wanted.
@@ -165,7 +165,7 @@ pub fn protect(address: u64, protection: Protection) {
 
 /// A mapped address.
 #[derive(Clone, Copy, Debug)]
-pub struct Mapping {
+pub(crate) struct Mapping {
     /// Its physical address.
     pub physical: u64,
     /// Whether it may be written.
@@ -173,7 +173,7 @@ pub struct Mapping {
 }
 
 /// What an address is mapped to; `None` also for addresses that aren't canonical.
-pub fn translate(address: u64) -> Option<Mapping> {
+pub(crate) fn translate(address: u64) -> Option<Mapping> {
     let address = VirtAddr::try_new(address).ok()?;
     match with_tables(|tables| tables.translate(address)) {
         TranslateResult::Mapped {
@@ -190,12 +190,12 @@ pub fn translate(address: u64) -> Option<Mapping> {
 
 /// Whether the processor wrote to a page by its address since [`forget_writes`], or since it was
 /// mapped.
-pub fn is_written(address: u64) -> bool {
+pub(crate) fn is_written(address: u64) -> bool {
     flags(address).contains(PageTableFlags::DIRTY)
 }
 
 /// Makes a page count as not written to; see [`unmap`] on other processors.
-pub fn forget_writes(address: u64) {
+pub(crate) fn forget_writes(address: u64) {
     let flags = flags(address) - PageTableFlags::DIRTY;
     with_tables(|tables| {
         // SAFETY: nothing changes but what is known of the page.

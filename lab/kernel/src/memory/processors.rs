@@ -18,12 +18,12 @@ static STACKS: Region = Region::new(address::STACKS);
 static CONTROL_REGIONS: Region = Region::new(address::PROCESSOR_CONTROL);
 
 /// Moves the control regions, so that addresses differ between runs.
-pub fn randomize() {
+pub(crate) fn randomize() {
     CONTROL_REGIONS.skip(random::below(1 << 20));
 }
 
 /// Memory for one processor.
-pub fn allocate() -> ProcessorMemory {
+pub(crate) fn allocate() -> ProcessorMemory {
     ProcessorMemory {
         thread_stack: stack(STACK_PAGES),
         dpc_stack: stack(STACK_PAGES),

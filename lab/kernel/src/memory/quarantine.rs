@@ -17,7 +17,7 @@ const LIMIT_SPINS: u32 = 1 << 20;
 static QUARANTINE: Lock<VecDeque<(u64, u64)>> = Lock::new(VecDeque::new());
 
 /// Takes frames that a generation of [`translations`] unmapped.
-pub fn add(generation: u64, unmapped: impl Iterator<Item = u64>) {
+pub(crate) fn add(generation: u64, unmapped: impl Iterator<Item = u64>) {
     let full = {
         let mut quarantine = QUARANTINE.lock();
         quarantine.extend(unmapped.map(|frame| (generation, frame)));
@@ -41,7 +41,7 @@ fn reclaim() -> bool {
 
 /// Tries something that takes frames again and again as long as the quarantine
 /// can give any.
-pub fn with_reclaim<R>(mut take: impl FnMut() -> Option<R>) -> Option<R> {
+pub(crate) fn with_reclaim<R>(mut take: impl FnMut() -> Option<R>) -> Option<R> {
     let mut spins = LIMIT_SPINS;
     loop {
         if let Some(taken) = take() {

@@ -13,19 +13,19 @@ static BYTE: AtomicU8 = AtomicU8::new(0xCB);
 static FILLING_STACKS: AtomicBool = AtomicBool::new(false);
 
 /// The byte that fills memory whose content is undefined.
-pub fn byte() -> u8 {
+pub(crate) fn byte() -> u8 {
     BYTE.load(Ordering::Relaxed)
 }
 
 /// Chooses that byte, and has stacks filled with it too.
-pub fn choose(byte: u8) {
+pub(crate) fn choose(byte: u8) {
     BYTE.store(byte, Ordering::Relaxed);
     FILLING_STACKS.store(true, Ordering::Relaxed);
 }
 
 /// Fills the stack below the caller, where a driver's frames come to be, if a test chose the
 /// byte.
-pub fn fill_stack() {
+pub(crate) fn fill_stack() {
     if FILLING_STACKS.load(Ordering::Relaxed) {
         overwrite(byte());
     }

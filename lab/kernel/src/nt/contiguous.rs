@@ -20,11 +20,11 @@ use crate::processor::translations;
 
 /// Page protections, of which exactly one must be given, and their modifiers.
 mod protect {
-    pub const READWRITE: u32 = 0x04;
-    pub const EXECUTE_READWRITE: u32 = 0x40;
-    pub const NOCACHE: u32 = 0x200;
-    pub const WRITECOMBINE: u32 = 0x400;
-    pub const MODIFIERS: u32 = NOCACHE | WRITECOMBINE;
+    pub(super) const READWRITE: u32 = 0x04;
+    pub(super) const EXECUTE_READWRITE: u32 = 0x40;
+    pub(super) const NOCACHE: u32 = 0x200;
+    pub(super) const WRITECOMBINE: u32 = 0x400;
+    pub(super) const MODIFIERS: u32 = NOCACHE | WRITECOMBINE;
 }
 
 /// `MM_ANY_NODE_OK`.
@@ -34,12 +34,12 @@ static SYSTEM_PTES: Region = Region::new(address::SYSTEM_PTES);
 static BLOCKS: Lock<BTreeMap<u64, Block>> = Lock::new(BTreeMap::new());
 
 /// Moves the region, so that addresses differ between runs.
-pub fn initialize() {
+pub(crate) fn initialize() {
     SYSTEM_PTES.skip(random::below(1 << 24));
 }
 
 /// Maps frames that belong to another owner; returns the address.
-pub fn map_frames(physical: &[u64]) -> u64 {
+pub(crate) fn map_frames(physical: &[u64]) -> u64 {
     let start = SYSTEM_PTES.reserve(physical.len() as u64);
     for (address, &frame) in (start..).step_by(4096).zip(physical) {
         paging::map(address, frame, Protection::ReadWrite);
@@ -48,7 +48,7 @@ pub fn map_frames(physical: &[u64]) -> u64 {
 }
 
 /// The driver's blocks.
-pub fn report() -> Vec<Allocation> {
+pub(crate) fn report() -> Vec<Allocation> {
     let blocks = BLOCKS.lock();
     let allocations = blocks.values().filter_map(|block| {
         let physical = paging::translate(block.start)?.physical;
@@ -66,12 +66,12 @@ pub fn report() -> Vec<Allocation> {
 }
 
 /// Forgets what was written to the driver's blocks.
-pub fn forget_writes() {
+pub(crate) fn forget_writes() {
     BLOCKS.lock().values().for_each(Block::forget_writes);
 }
 
 /// `MmAllocateContiguousNodeMemory`: `<= DISPATCH_LEVEL`.
-pub extern "win64" fn allocate_node_memory(
+pub(crate) extern "win64" fn allocate_node_memory(
     size: usize,
     lowest: u64,
     highest: u64,
@@ -132,7 +132,7 @@ fn check_protection(routine: Routine, protection: u32) {
 }
 
 /// `MmFreeContiguousMemory`: `<= DISPATCH_LEVEL`, the base address of a block.
-pub extern "win64" fn free_memory(pointer: *mut c_void) {
+pub(crate) extern "win64" fn free_memory(pointer: *mut c_void) {
     const ROUTINE: Routine = Routine("MmFreeContiguousMemory");
     ROUTINE.irql_at_most(irql::DISPATCH_LEVEL);
     let address = pointer.addr() as u64;
@@ -157,7 +157,7 @@ pub extern "win64" fn free_memory(pointer: *mut c_void) {
 }
 
 /// `MmGetPhysicalAddress`: any level; nonpaged or locked memory.
-pub extern "win64" fn get_physical_address(pointer: *const c_void) -> u64 {
+pub(crate) extern "win64" fn get_physical_address(pointer: *const c_void) -> u64 {
     const ROUTINE: Routine = Routine("MmGetPhysicalAddress");
     let address = pointer.addr() as u64;
     ROUTINE.require(
@@ -175,7 +175,7 @@ pub extern "win64" fn get_physical_address(pointer: *const c_void) -> u64 {
 }
 
 /// Unmaps what [`map_frames`] mapped; the frames stay their owner's.
-pub fn unmap_frames(start: u64, pages: u64) {
+pub(crate) fn unmap_frames(start: u64, pages: u64) {
     for page in 0..pages {
         paging::unmap(start + page * PAGE_SIZE);
     }

@@ -22,7 +22,7 @@ use crate::processor::{self, Processor};
 const CODE_BYTES: u64 = 16;
 
 /// An exception that has no handler.
-pub fn fault(frame: &TrapFrame, fault_address: u64) -> StopReason {
+pub(crate) fn fault(frame: &TrapFrame, fault_address: u64) -> StopReason {
     let vector = u8::try_from(frame.vector).expect("the stubs push their number");
     let has_address = matches!(vector, vector::PAGE_FAULT | vector::DOUBLE_FAULT);
     StopReason::Fault(Fault {
@@ -60,7 +60,7 @@ fn code_at(rip: u64) -> Vec<u8> {
 }
 
 /// What a processor does.
-pub fn activity(processor: &Processor) -> Activity {
+pub(crate) fn activity(processor: &Processor) -> Activity {
     let subject = processor.activity.subject();
     match processor.activity.kind() {
         Kind::Idle => Activity::Idle,
@@ -77,7 +77,7 @@ pub fn activity(processor: &Processor) -> Activity {
 }
 
 /// Where the other processors were stopped, but for those that are idle.
-pub fn other_positions() -> Vec<ProcessorPosition> {
+pub(crate) fn other_positions() -> Vec<ProcessorPosition> {
     let here = this_processor::number();
     processor::all()
         .iter()

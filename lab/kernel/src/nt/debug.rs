@@ -23,7 +23,7 @@ const ARGUMENTS: usize = 6;
 
 /// `DbgPrint`: `<= DIRQL`. The formats are those of integers, pointers, characters
 /// and narrow strings; the arguments are read as 64-bit values.
-pub extern "win64" fn print(
+pub(crate) extern "win64" fn print(
     format: *const u8,
     argument_1: u64,
     argument_2: u64,
@@ -119,7 +119,7 @@ fn sign_extended(value: u64) -> i64 {
 }
 
 /// `KeBugCheckEx`: any level.
-pub extern "win64" fn bug_check(code: u32, a: u64, b: u64, c: u64, d: u64) -> ! {
+pub(crate) extern "win64" fn bug_check(code: u32, a: u64, b: u64, c: u64, d: u64) -> ! {
     let caller = symbol::caller();
     crash::stop(|| StopReason::BugCheck {
         code,

@@ -25,9 +25,9 @@ use crate::processor::{self, idle, timer};
 
 /// `KOBJECTS`, as far as the lab knows them.
 mod kind {
-    pub const NOTIFICATION_EVENT: u8 = 0;
-    pub const SYNCHRONIZATION_EVENT: u8 = 1;
-    pub const MUTANT: u8 = 2;
+    pub(super) const NOTIFICATION_EVENT: u8 = 0;
+    pub(super) const SYNCHRONIZATION_EVENT: u8 = 1;
+    pub(super) const MUTANT: u8 = 2;
 }
 
 /// `KPROCESSOR_MODE`.
@@ -113,7 +113,7 @@ fn initialize_header(routine: Routine, object: Object<Header>, kind: u8, state: 
 }
 
 /// Ends the run if a thread waits for an object in memory that is about to change.
-pub fn forbid_waiters_in(routine: Routine, start: u64, end: u64) {
+pub(crate) fn forbid_waiters_in(routine: Routine, start: u64, end: u64) {
     let waiters = WAITERS.lock();
     if let Some(waiter) = waiters.iter().find(|w| (start..end).contains(&w.object)) {
         routine.violated(
@@ -127,12 +127,12 @@ pub fn forbid_waiters_in(routine: Routine, start: u64, end: u64) {
 }
 
 /// How many threads wait.
-pub fn waiting() -> u32 {
+pub(crate) fn waiting() -> u32 {
     u32::try_from(WAITERS.lock().len()).expect("one for each processor")
 }
 
 /// What kind of object lies at an address.
-pub fn describe(address: u64) -> String {
+pub(crate) fn describe(address: u64) -> String {
     if !memory::is_mapped(address, size_of::<Header>() as u64, false) {
         return String::from("freed object");
     }
@@ -185,7 +185,7 @@ fn wake(object: u64) {
 }
 
 /// `KeInitializeEvent`: any level, resident storage.
-pub extern "win64" fn initialize_event(event: *mut KEVENT, kind: i32, state: u8) {
+pub(crate) extern "win64" fn initialize_event(event: *mut KEVENT, kind: i32, state: u8) {
     const ROUTINE: Routine = Routine("KeInitializeEvent");
     let event = ROUTINE.resident_object("Event", event);
     let kind = match kind {
@@ -200,7 +200,7 @@ pub extern "win64" fn initialize_event(event: *mut KEVENT, kind: i32, state: u8)
 }
 
 /// `KeSetEvent`: `<= DISPATCH_LEVEL`, with `Wait` `<= APC_LEVEL`.
-pub extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -> i32 {
+pub(crate) extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -> i32 {
     const ROUTINE: Routine = Routine("KeSetEvent");
     ROUTINE.irql_at_most(if wait == 0 {
         irql::DISPATCH_LEVEL
@@ -229,17 +229,17 @@ pub extern "win64" fn set_event(event: *mut KEVENT, _increment: i32, wait: u8) -
 static DPC_DELAY_SPINS: AtomicU32 = AtomicU32::new(0);
 
 /// Makes DPCs that set an event run on for this many turns of a spin loop.
-pub fn delay_set_event(spins: u32) {
+pub(crate) fn delay_set_event(spins: u32) {
     DPC_DELAY_SPINS.store(spins, Ordering::Relaxed);
 }
 
 /// `KeClearEvent`: `<= DISPATCH_LEVEL`.
-pub extern "win64" fn clear_event(event: *mut KEVENT) {
+pub(crate) extern "win64" fn clear_event(event: *mut KEVENT) {
     reset(Routine("KeClearEvent"), event);
 }
 
 /// `KeResetEvent`: `<= DISPATCH_LEVEL`.
-pub extern "win64" fn reset_event(event: *mut KEVENT) -> i32 {
+pub(crate) extern "win64" fn reset_event(event: *mut KEVENT) -> i32 {
     reset(Routine("KeResetEvent"), event)
 }
 
@@ -253,7 +253,7 @@ fn reset(routine: Routine, event: *mut KEVENT) -> i32 {
 }
 
 /// `KeInitializeMutex`: any level, resident storage.
-pub extern "win64" fn initialize_mutex(mutex: *mut KMUTANT, _level: u32) {
+pub(crate) extern "win64" fn initialize_mutex(mutex: *mut KMUTANT, _level: u32) {
     const ROUTINE: Routine = Routine("KeInitializeMutex");
     let mutex = ROUTINE.resident_object("Mutex", mutex);
     mutex.write(KMUTANT {
@@ -269,7 +269,7 @@ pub extern "win64" fn initialize_mutex(mutex: *mut KMUTANT, _level: u32) {
 }
 
 /// `KeReleaseMutex`: `<= DISPATCH_LEVEL`, by the thread that owns it.
-pub extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
+pub(crate) extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
     const ROUTINE: Routine = Routine("KeReleaseMutex");
     ROUTINE.irql_at_most(if wait == 0 {
         irql::DISPATCH_LEVEL
@@ -307,7 +307,7 @@ pub extern "win64" fn release_mutex(mutex: *mut KMUTANT, wait: u8) -> i32 {
 }
 
 /// `KeWaitForSingleObject`: `<= DISPATCH_LEVEL` to test, `<= APC_LEVEL` to wait.
-pub extern "win64" fn wait_for_single_object(
+pub(crate) extern "win64" fn wait_for_single_object(
     object: *const KEVENT,
     _reason: i32,
     mode: i8,

@@ -32,13 +32,13 @@ const TARGETED: u16 = 0x500;
 
 /// `KDPC_IMPORTANCE`.
 mod importance {
-    pub const MEDIUM: u8 = 1;
-    pub const HIGH: u8 = 2;
-    pub const MEDIUM_HIGH: u8 = 3;
+    pub(super) const MEDIUM: u8 = 1;
+    pub(super) const HIGH: u8 = 2;
+    pub(super) const MEDIUM_HIGH: u8 = 3;
 }
 
 /// `KDEFERRED_ROUTINE`.
-pub type DeferredRoutine =
+pub(crate) type DeferredRoutine =
     unsafe extern "win64" fn(*mut KDPC, *mut c_void, *mut c_void, *mut c_void);
 
 /// `KDPC.DeferredRoutine`, whose calling convention the metadata leaves to the
@@ -112,13 +112,13 @@ impl Queue {
 static QUEUES: PerProcessor<Queue> = PerProcessor::new([const { Queue::new() }; PROCESSOR_LIMIT]);
 
 /// How many DPCs wait, on all processors.
-pub fn queued() -> u32 {
+pub(crate) fn queued() -> u32 {
     let all = processor::all().iter();
     all.map(|processor| QUEUES.of(processor).len()).sum()
 }
 
 /// The DPC interrupt: runs DPCs of this processor until none is left.
-pub fn interrupt() {
+pub(crate) fn interrupt() {
     let here = processor::current();
     let interrupted = irql::current();
     irql::set(irql::DISPATCH_LEVEL);
@@ -180,7 +180,7 @@ fn run(here: &Processor, dpc: Object<KDPC>) {
 }
 
 /// Sends the interrupts that were left to a clock tick.
-pub fn request_delayed() {
+pub(crate) fn request_delayed() {
     for target in processor::all() {
         if QUEUES.of(target).delayed.swap(false, Ordering::SeqCst) {
             apic::interrupt(target, Vector::Dispatch);
@@ -189,7 +189,7 @@ pub fn request_delayed() {
 }
 
 /// Ends the run if a queued DPC lies in memory that is about to go away.
-pub fn forbid_queued_in(routine: Routine, start: u64, end: u64) {
+pub(crate) fn forbid_queued_in(routine: Routine, start: u64, end: u64) {
     for processor in processor::all() {
         if let Some(dpc) = QUEUES.of(processor).find(start, end) {
             routine.violated(
@@ -204,7 +204,7 @@ pub fn forbid_queued_in(routine: Routine, start: u64, end: u64) {
 }
 
 /// Ends the run if a DPC runs, or is queued to call, a routine that is about to go away.
-pub fn forbid_routines_in(routine: Routine, start: u64, end: u64) {
+pub(crate) fn forbid_routines_in(routine: Routine, start: u64, end: u64) {
     for processor in processor::all() {
         let running = processor.activity.dpc_routine();
         if let Some(address) = running.filter(|address| (start..end).contains(address)) {
@@ -247,7 +247,7 @@ fn is_queued(dpc: Object<KDPC>) -> bool {
 }
 
 /// `KeInitializeDpc`: any level, resident storage, not for a queued DPC.
-pub extern "win64" fn initialize(
+pub(crate) extern "win64" fn initialize(
     dpc: *mut KDPC,
     routine: Option<DeferredRoutine>,
     context: *mut c_void,
@@ -289,7 +289,10 @@ fn initialized(routine: Routine, dpc: *mut KDPC) -> Object<KDPC> {
 }
 
 /// `KeSetTargetProcessorDpcEx`: any level.
-pub extern "win64" fn set_target_processor(dpc: *mut KDPC, number: *const PROCESSOR_NUMBER) -> u32 {
+pub(crate) extern "win64" fn set_target_processor(
+    dpc: *mut KDPC,
+    number: *const PROCESSOR_NUMBER,
+) -> u32 {
     const ROUTINE: Routine = Routine("KeSetTargetProcessorDpcEx");
     let dpc = initialized(ROUTINE, dpc);
     let number = ROUTINE.object("ProcNumber", number);
@@ -308,7 +311,7 @@ pub extern "win64" fn set_target_processor(dpc: *mut KDPC, number: *const PROCES
 }
 
 /// `KeSetImportanceDpc`: any level.
-pub extern "win64" fn set_importance(dpc: *mut KDPC, importance: u32) {
+pub(crate) extern "win64" fn set_importance(dpc: *mut KDPC, importance: u32) {
     const ROUTINE: Routine = Routine("KeSetImportanceDpc");
     let dpc = initialized(ROUTINE, dpc);
     match u8::try_from(importance) {
@@ -326,7 +329,7 @@ pub extern "win64" fn set_importance(dpc: *mut KDPC, importance: u32) {
 static UNTIL_REFUSAL: AtomicU64 = AtomicU64::new(0);
 
 /// Makes the n-th insertion from now on be refused; zero takes that back.
-pub fn refuse(nth: u64) {
+pub(crate) fn refuse(nth: u64) {
     UNTIL_REFUSAL.store(nth, Ordering::SeqCst);
 }
 
@@ -337,7 +340,7 @@ fn is_refused() -> bool {
 }
 
 /// `KeInsertQueueDpc`: any level; false if the DPC is queued already.
-pub extern "win64" fn insert_queue(
+pub(crate) extern "win64" fn insert_queue(
     dpc: *mut KDPC,
     argument_1: *mut c_void,
     argument_2: *mut c_void,
@@ -381,7 +384,7 @@ pub extern "win64" fn insert_queue(
 
 /// `KeFlushQueuedDpcs`: `PASSIVE_LEVEL`; returns when every DPC that is queued
 /// now, on any processor, has run to its end.
-pub extern "win64" fn flush_queued() {
+pub(crate) extern "win64" fn flush_queued() {
     Routine("KeFlushQueuedDpcs").irql_at_most(irql::PASSIVE_LEVEL);
     let left = Arc::new(AtomicU32::new(processor::count()));
     for target in processor::all() {

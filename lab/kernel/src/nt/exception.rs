@@ -13,10 +13,10 @@
 //! | [`unwind`] | leaving all frames up to a target |
 
 mod context;
-pub mod dispatch;
+pub(crate) mod dispatch;
 mod frame;
 mod handler;
-pub mod injection;
-pub mod scope;
-pub mod tables;
+pub(crate) mod injection;
+pub(crate) mod scope;
+pub(crate) mod tables;
 mod unwind;

@@ -8,7 +8,7 @@ use super::{
 macro_rules! exports {
     ($($name:literal => $routine:path),+ $(,)?) => {
         /// The address of a routine.
-        pub fn resolve(name: &str) -> Option<u64> {
+        pub(crate) fn resolve(name: &str) -> Option<u64> {
             let routine = match name {
                 $($name => $routine as *const (),)+
                 _ => return None,

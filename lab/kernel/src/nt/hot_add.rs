@@ -15,7 +15,7 @@ static PLAN: Lock<Option<Plan>> = Lock::new(None);
 
 /// Brings processors online, now or after the driver's next call of a routine. Tells
 /// whether as many are parked.
-pub fn add(count: u32, after: Option<HotAddPoint>) -> bool {
+pub(crate) fn add(count: u32, after: Option<HotAddPoint>) -> bool {
     if count > processors::parked() {
         return false;
     }
@@ -27,7 +27,7 @@ pub fn add(count: u32, after: Option<HotAddPoint>) -> bool {
 }
 
 /// A routine has done its work for the driver.
-pub fn reached(point: HotAddPoint) {
+pub(crate) fn reached(point: HotAddPoint) {
     let mut plan = PLAN.lock();
     if let Some(planned) = plan.take_if(|plan| plan.after == point) {
         processors::activate(planned.count);

@@ -13,13 +13,13 @@
 //! | [`namespace`] | symbolic links |
 //! | [`open_files`] | how many files are open |
 
-pub mod buffers;
+pub(crate) mod buffers;
 mod call;
-pub mod device;
-pub mod driver;
-pub mod file;
-pub mod irp;
-pub mod major;
+pub(crate) mod device;
+pub(crate) mod driver;
+pub(crate) mod file;
+pub(crate) mod irp;
+pub(crate) mod major;
 mod name;
-pub mod namespace;
-pub mod open_files;
+pub(crate) mod namespace;
+pub(crate) mod open_files;

@@ -4,17 +4,17 @@ use super::irql::{self, DISPATCH_LEVEL, HIGH_LEVEL};
 use super::rules::Routine;
 
 /// `KeGetCurrentIrql`: any level.
-pub extern "win64" fn get_current() -> u8 {
+pub(crate) extern "win64" fn get_current() -> u8 {
     irql::current()
 }
 
 /// `KfRaiseIrql`: any level; the new one may not be lower.
-pub extern "win64" fn raise(new: u8) -> u8 {
+pub(crate) extern "win64" fn raise(new: u8) -> u8 {
     raise_for(Routine("KfRaiseIrql"), new)
 }
 
 /// `KeRaiseIrqlToDpcLevel`: `<= DISPATCH_LEVEL`.
-pub extern "win64" fn raise_to_dpc_level() -> u8 {
+pub(crate) extern "win64" fn raise_to_dpc_level() -> u8 {
     raise_for(Routine("KeRaiseIrqlToDpcLevel"), DISPATCH_LEVEL)
 }
 
@@ -35,7 +35,7 @@ fn raise_for(routine: Routine, new: u8) -> u8 {
 }
 
 /// `KeLowerIrql`: the new level may not be higher.
-pub extern "win64" fn lower(new: u8) {
+pub(crate) extern "win64" fn lower(new: u8) {
     let old = irql::current();
     Routine("KeLowerIrql").require(
         new <= old,

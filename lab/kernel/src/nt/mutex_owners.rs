@@ -9,23 +9,23 @@ use crate::base::lock::Lock;
 static OWNERS: Lock<Vec<(u64, usize)>> = Lock::new(Vec::new());
 
 /// A thread owns a mutex from now on.
-pub fn add(mutex: u64, thread: *mut isize) {
+pub(crate) fn add(mutex: u64, thread: *mut isize) {
     OWNERS.lock().push((mutex, thread.addr()));
 }
 
 /// No thread owns a mutex any more.
-pub fn remove(mutex: u64) {
+pub(crate) fn remove(mutex: u64) {
     OWNERS.lock().retain(|&(owned, _)| owned != mutex);
 }
 
 /// Whether a thread owns any mutex.
-pub fn owns_any(thread: *mut isize) -> bool {
+pub(crate) fn owns_any(thread: *mut isize) -> bool {
     let owners = OWNERS.lock();
     owners.iter().any(|&(_, owner)| owner == thread.addr())
 }
 
 /// Ends the run if an owned mutex lies in memory that is about to go away.
-pub fn forbid_in(routine: Routine, start: u64, end: u64) {
+pub(crate) fn forbid_in(routine: Routine, start: u64, end: u64) {
     let owners = OWNERS.lock();
     if let Some((mutex, thread)) = owners.iter().find(|owner| (start..end).contains(&owner.0)) {
         routine.violated(

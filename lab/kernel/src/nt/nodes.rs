@@ -22,7 +22,7 @@ use crate::memory;
 static NODES: Once<Vec<u16>> = Once::new();
 
 /// Sets the node of each processor.
-pub fn initialize(nodes: Vec<u16>) {
+pub(crate) fn initialize(nodes: Vec<u16>) {
     NODES.call_once(|| nodes);
 }
 
@@ -35,7 +35,7 @@ fn of_processor(index: u32) -> u16 {
 }
 
 /// How many nodes there are.
-pub fn count() -> u32 {
+pub(crate) fn count() -> u32 {
     nodes().iter().max().map_or(1, |last| u32::from(*last) + 1)
 }
 
@@ -45,13 +45,13 @@ fn share() -> u64 {
 }
 
 /// The physical memory of a node.
-pub fn memory(node: u32) -> Option<Range<u64>> {
+pub(crate) fn memory(node: u32) -> Option<Range<u64>> {
     let start = u64::from(node) * share();
     (node < count()).then(|| start..start + share())
 }
 
 /// The node of a physical address.
-pub fn of_memory(physical: u64) -> u16 {
+pub(crate) fn of_memory(physical: u64) -> u16 {
     u16::try_from(physical / share()).expect("a number of a node")
 }
 
@@ -101,7 +101,7 @@ impl Information {
 
 /// `KeQueryLogicalProcessorRelationship`: `<= DISPATCH_LEVEL`. The lab knows the node of one
 /// processor, and no other relationship.
-pub extern "win64" fn query_relationship(
+pub(crate) extern "win64" fn query_relationship(
     number: *const PROCESSOR_NUMBER,
     relationship: i32,
     information: *mut SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,

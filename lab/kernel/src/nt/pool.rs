@@ -21,19 +21,19 @@ use crate::memory::{paging, uninitialized};
 
 /// `POOL_FLAGS`.
 mod flag {
-    pub const USE_QUOTA: u64 = 0x1;
-    pub const UNINITIALIZED: u64 = 0x2;
-    pub const SESSION: u64 = 0x4;
-    pub const CACHE_ALIGNED: u64 = 0x8;
-    pub const RAISE_ON_FAILURE: u64 = 0x20;
-    pub const NON_PAGED: u64 = 0x40;
-    pub const NON_PAGED_EXECUTE: u64 = 0x80;
-    pub const PAGED: u64 = 0x100;
-    pub const POOLS: u64 = NON_PAGED | NON_PAGED_EXECUTE | PAGED;
-    pub const REQUIRED: u64 =
+    pub(super) const USE_QUOTA: u64 = 0x1;
+    pub(super) const UNINITIALIZED: u64 = 0x2;
+    pub(super) const SESSION: u64 = 0x4;
+    pub(super) const CACHE_ALIGNED: u64 = 0x8;
+    pub(super) const RAISE_ON_FAILURE: u64 = 0x20;
+    pub(super) const NON_PAGED: u64 = 0x40;
+    pub(super) const NON_PAGED_EXECUTE: u64 = 0x80;
+    pub(super) const PAGED: u64 = 0x100;
+    pub(super) const POOLS: u64 = NON_PAGED | NON_PAGED_EXECUTE | PAGED;
+    pub(super) const REQUIRED: u64 =
         POOLS | USE_QUOTA | UNINITIALIZED | SESSION | CACHE_ALIGNED | RAISE_ON_FAILURE;
     /// Flags above these bits may be ignored by the system.
-    pub const OPTIONAL_START: u32 = 32;
+    pub(super) const OPTIONAL_START: u32 = 32;
 }
 
 const POOL_ALIGNMENT: u64 = 16;
@@ -52,7 +52,7 @@ static BLOCKS: Lock<Blocks> = Lock::new(Blocks {
 
 /// Whose a block is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// The driver took it with `ExAllocatePool2`.
     Driver(AllocationKind),
     /// The lab took it for a structure that it shows to the driver.
@@ -76,13 +76,13 @@ struct Blocks {
 }
 
 /// Moves the pools, so that addresses differ between runs.
-pub fn initialize() {
+pub(crate) fn initialize() {
     NONPAGED.skip(random::below(1 << 24));
     PAGED.skip(random::below(1 << 24));
 }
 
 /// Takes a block, filled with the byte for uninitialised memory.
-pub fn allocate(owner: Owner, size: u64, alignment: u64, tag: u32) -> Option<u64> {
+pub(crate) fn allocate(owner: Owner, size: u64, alignment: u64, tag: u32) -> Option<u64> {
     let region = match owner {
         Owner::Driver(AllocationKind::Paged) => &PAGED,
         _ => &NONPAGED,
@@ -100,7 +100,7 @@ pub fn allocate(owner: Owner, size: u64, alignment: u64, tag: u32) -> Option<u64
 }
 
 /// Frees a block that the lab took itself, and looks for damage around it.
-pub fn free_system(routine: Routine, start: u64) {
+pub(crate) fn free_system(routine: Routine, start: u64) {
     let entry = BLOCKS.lock().live.remove(&start).expect("the lab's block");
     release(routine, entry);
 }
@@ -166,7 +166,7 @@ fn tag_name(tag: u32) -> String {
 }
 
 /// What pool an address belongs to, or once belonged to.
-pub fn describe(address: u64) -> Option<String> {
+pub(crate) fn describe(address: u64) -> Option<String> {
     let blocks = BLOCKS.lock();
     let (entry, state) = blocks
         .live
@@ -189,7 +189,7 @@ pub fn describe(address: u64) -> Option<String> {
 }
 
 /// The driver's blocks.
-pub fn report() -> Vec<Allocation> {
+pub(crate) fn report() -> Vec<Allocation> {
     let blocks = BLOCKS.lock();
     let drivers = blocks.live.values().filter_map(|entry| {
         let Owner::Driver(kind) = entry.owner else {
@@ -210,7 +210,7 @@ pub fn report() -> Vec<Allocation> {
 }
 
 /// Forgets what was written to the driver's blocks.
-pub fn forget_writes() {
+pub(crate) fn forget_writes() {
     let blocks = BLOCKS.lock();
     let entries = blocks.live.values();
     let drivers = entries.filter(|entry| matches!(entry.owner, Owner::Driver(_)));
@@ -218,12 +218,12 @@ pub fn forget_writes() {
 }
 
 /// How many blocks the driver has taken since boot.
-pub fn allocations_made() -> u64 {
+pub(crate) fn allocations_made() -> u64 {
     BLOCKS.lock().made
 }
 
 /// `ExAllocatePool2`: `<= DISPATCH_LEVEL`, for paged pool `<= APC_LEVEL`.
-pub extern "win64" fn allocate_pool_2(flags: u64, size: usize, tag: u32) -> *mut c_void {
+pub(crate) extern "win64" fn allocate_pool_2(flags: u64, size: usize, tag: u32) -> *mut c_void {
     const ROUTINE: Routine = Routine("ExAllocatePool2");
     let kind = check_flags(ROUTINE, flags);
     ROUTINE.irql_at_most(match kind {
@@ -295,13 +295,13 @@ fn check_flags(routine: Routine, flags: u64) -> AllocationKind {
 }
 
 /// `ExFreePool`: as [`free_pool_with_tag`], with any tag.
-pub extern "win64" fn free_pool(pointer: *mut c_void) {
+pub(crate) extern "win64" fn free_pool(pointer: *mut c_void) {
     free(Routine("ExFreePool"), pointer, 0);
 }
 
 /// `ExFreePoolWithTag`: `<= DISPATCH_LEVEL`, for paged pool `<= APC_LEVEL`; the
 /// tag is that of the allocation, or zero.
-pub extern "win64" fn free_pool_with_tag(pointer: *mut c_void, tag: u32) {
+pub(crate) extern "win64" fn free_pool_with_tag(pointer: *mut c_void, tag: u32) {
     free(Routine("ExFreePoolWithTag"), pointer, tag);
 }
 

@@ -23,7 +23,7 @@ fn count(places: &[Place], group: u16) -> u32 {
 }
 
 /// Index that a `PROCESSOR_NUMBER` names; its reserved byte must be zero.
-pub fn index_of(number: PROCESSOR_NUMBER) -> Option<u32> {
+pub(crate) fn index_of(number: PROCESSOR_NUMBER) -> Option<u32> {
     if number.Reserved != 0 {
         return None;
     }
@@ -39,19 +39,22 @@ fn to_structure((group, number): Place) -> PROCESSOR_NUMBER {
 }
 
 /// `KeQueryActiveProcessorCountEx`: any level.
-pub extern "win64" fn query_active_count(group: u16) -> u32 {
+pub(crate) extern "win64" fn query_active_count(group: u16) -> u32 {
     let active = count(processors::online(), group);
     hot_add::reached(HotAddPoint::CountQueried);
     active
 }
 
 /// `KeQueryMaximumProcessorCountEx`: any level. Parked processors count.
-pub extern "win64" fn query_maximum_count(group: u16) -> u32 {
+pub(crate) extern "win64" fn query_maximum_count(group: u16) -> u32 {
     count(processors::places(), group)
 }
 
 /// `KeGetProcessorNumberFromIndex`: any level.
-pub extern "win64" fn get_number_from_index(index: u32, result: *mut PROCESSOR_NUMBER) -> u32 {
+pub(crate) extern "win64" fn get_number_from_index(
+    index: u32,
+    result: *mut PROCESSOR_NUMBER,
+) -> u32 {
     let result = Routine("KeGetProcessorNumberFromIndex").object("ProcNumber", result);
     let number = processors::number(index).filter(|_| !resources::are_exhausted());
     let status = match number {
@@ -66,13 +69,13 @@ pub extern "win64" fn get_number_from_index(index: u32, result: *mut PROCESSOR_N
 }
 
 /// `KeGetProcessorIndexFromNumber`: any level.
-pub extern "win64" fn get_index_from_number(number: *const PROCESSOR_NUMBER) -> u32 {
+pub(crate) extern "win64" fn get_index_from_number(number: *const PROCESSOR_NUMBER) -> u32 {
     let number = Routine("KeGetProcessorIndexFromNumber").object("ProcNumber", number);
     index_of(number.read()).unwrap_or(INVALID_INDEX)
 }
 
 /// `KeGetCurrentProcessorNumberEx`: any level.
-pub extern "win64" fn get_current_number(result: *mut PROCESSOR_NUMBER) -> u32 {
+pub(crate) extern "win64" fn get_current_number(result: *mut PROCESSOR_NUMBER) -> u32 {
     let index = processor::current().index;
     if !result.is_null() {
         let result = Routine("KeGetCurrentProcessorNumberEx").object("ProcNumber", result);

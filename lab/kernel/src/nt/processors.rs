@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use spin::Once;
 
 /// Group, and number inside it, of a processor.
-pub type Place = (u16, u8);
+pub(crate) type Place = (u16, u8);
 
 /// Where each processor belongs, by index, parked ones last.
 static PLACES: Once<Vec<Place>> = Once::new();
@@ -20,29 +20,29 @@ static PLACES: Once<Vec<Place>> = Once::new();
 static ACTIVE: AtomicU32 = AtomicU32::new(0);
 
 /// Sets the groups up, with the last processors parked.
-pub fn initialize(places: Vec<Place>, parked: u32) {
+pub(crate) fn initialize(places: Vec<Place>, parked: u32) {
     let count = u32::try_from(places.len()).expect("counted by a u32");
     PLACES.call_once(|| places);
     ACTIVE.store(count - parked, Ordering::SeqCst);
 }
 
 /// How many processors are online.
-pub fn active() -> u32 {
+pub(crate) fn active() -> u32 {
     ACTIVE.load(Ordering::SeqCst)
 }
 
 /// How many are not.
-pub fn parked() -> u32 {
+pub(crate) fn parked() -> u32 {
     u32::try_from(places().len()).expect("counted by a u32") - active()
 }
 
 /// Brings the next processors online.
-pub fn activate(count: u32) {
+pub(crate) fn activate(count: u32) {
     ACTIVE.fetch_add(count, Ordering::SeqCst);
 }
 
 /// Active processors of each group.
-pub fn shape() -> Vec<u8> {
+pub(crate) fn shape() -> Vec<u8> {
     let mut shape = vec![
         0;
         places()
@@ -59,22 +59,22 @@ pub fn shape() -> Vec<u8> {
 }
 
 /// The places of all processors, by index.
-pub fn places() -> &'static [Place] {
+pub(crate) fn places() -> &'static [Place] {
     PLACES.get().expect("set up at boot")
 }
 
 /// The places of the processors that are online, by index.
-pub fn online() -> &'static [Place] {
+pub(crate) fn online() -> &'static [Place] {
     &places()[..active() as usize]
 }
 
 /// Group and number of the active processor with an index.
-pub fn number(index: u32) -> Option<Place> {
+pub(crate) fn number(index: u32) -> Option<Place> {
     online().get(index as usize).copied()
 }
 
 /// Index of the active processor with a group and number.
-pub fn index(group: u16, number: u8) -> Option<u32> {
+pub(crate) fn index(group: u16, number: u8) -> Option<u32> {
     let mut indexes = (0..).zip(online());
     indexes.find_map(|(index, place)| (*place == (group, number)).then_some(index))
 }

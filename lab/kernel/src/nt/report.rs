@@ -10,14 +10,14 @@ use super::{contiguous, dispatcher, dpc, pool, processors, resources};
 use crate::processor::{self, translations};
 
 /// Forgets what was written to the driver's memory.
-pub fn forget_writes() {
+pub(crate) fn forget_writes() {
     pool::forget_writes();
     contiguous::forget_writes();
     translations::flush_all();
 }
 
 /// Gathers everything.
-pub fn make() -> Report {
+pub(crate) fn make() -> Report {
     let mut allocations = pool::report();
     allocations.extend(contiguous::report());
     let all = processor::all();

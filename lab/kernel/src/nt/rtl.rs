@@ -13,7 +13,7 @@ use crate::memory;
 const UNICODE_LIMIT: usize = 0xFFFE;
 
 /// `RtlInitUnicodeString`: `<= DISPATCH_LEVEL`.
-pub extern "win64" fn init_unicode_string(string: *mut UNICODE_STRING, source: *const u16) {
+pub(crate) extern "win64" fn init_unicode_string(string: *mut UNICODE_STRING, source: *const u16) {
     const ROUTINE: Routine = Routine("RtlInitUnicodeString");
     ROUTINE.irql_at_most(irql::DISPATCH_LEVEL);
     let string = ROUTINE.object("DestinationString", string);
@@ -48,7 +48,7 @@ fn read_unit(routine: Routine, unit: *const u16) -> u16 {
 }
 
 /// The text of a counted string that a driver passed.
-pub fn text(
+pub(crate) fn text(
     routine: Routine,
     parameter: &str,
     string: *const UNICODE_STRING,
@@ -81,7 +81,7 @@ unsafe extern "C" {
 }
 
 /// `memcpy`: ranges that don't overlap.
-pub unsafe extern "win64" fn memory_copy(
+pub(crate) unsafe extern "win64" fn memory_copy(
     to: *mut c_void,
     from: *const c_void,
     length: usize,
@@ -96,7 +96,7 @@ pub unsafe extern "win64" fn memory_copy(
 }
 
 /// `memmove`.
-pub unsafe extern "win64" fn memory_move(
+pub(crate) unsafe extern "win64" fn memory_move(
     to: *mut c_void,
     from: *const c_void,
     length: usize,
@@ -106,13 +106,17 @@ pub unsafe extern "win64" fn memory_move(
 }
 
 /// `memset`.
-pub unsafe extern "win64" fn memory_set(to: *mut c_void, byte: i32, length: usize) -> *mut c_void {
+pub(crate) unsafe extern "win64" fn memory_set(
+    to: *mut c_void,
+    byte: i32,
+    length: usize,
+) -> *mut c_void {
     // SAFETY: the caller's range; a bad one faults where it would have to.
     unsafe { builtin_memset(to, byte, length) }
 }
 
 /// `memcmp`.
-pub unsafe extern "win64" fn memory_compare(
+pub(crate) unsafe extern "win64" fn memory_compare(
     a: *const c_void,
     b: *const c_void,
     length: usize,

@@ -18,11 +18,11 @@ use crate::memory;
 
 /// A kernel routine, for the names of its rules.
 #[derive(Clone, Copy, Debug)]
-pub struct Routine(pub &'static str);
+pub(crate) struct Routine(pub &'static str);
 
 impl Routine {
     /// Ends the run because the routine was used against `rule`.
-    pub fn violated(self, rule: &str, detail: fmt::Arguments<'_>) -> ! {
+    pub(crate) fn violated(self, rule: &str, detail: fmt::Arguments<'_>) -> ! {
         let caller = symbol::caller();
         crash::stop(|| StopReason::Violation {
             rule: alloc::format!("{}/{rule}", self.0),
@@ -32,14 +32,14 @@ impl Routine {
     }
 
     /// Checks one rule; the detail says what was found and what is allowed.
-    pub fn require(self, kept: bool, rule: &str, detail: fmt::Arguments<'_>) {
+    pub(crate) fn require(self, kept: bool, rule: &str, detail: fmt::Arguments<'_>) {
         if !kept {
             self.violated(rule, detail);
         }
     }
 
     /// The routine may be called at `allowed` and below.
-    pub fn irql_at_most(self, allowed: u8) {
+    pub(crate) fn irql_at_most(self, allowed: u8) {
         let irql = irql::current();
         self.require(
             irql <= allowed,
@@ -52,7 +52,7 @@ impl Routine {
     }
 
     /// A parameter that points to a structure in system memory that is there.
-    pub fn object<S>(self, parameter: &str, pointer: *const S) -> Object<S> {
+    pub(crate) fn object<S>(self, parameter: &str, pointer: *const S) -> Object<S> {
         let address = pointer.addr();
         self.require(
             !pointer.is_null(),
@@ -73,7 +73,7 @@ impl Routine {
     }
 
     /// A parameter that points to a structure whose storage must be resident.
-    pub fn resident_object<S>(self, parameter: &str, pointer: *const S) -> Object<S> {
+    pub(crate) fn resident_object<S>(self, parameter: &str, pointer: *const S) -> Object<S> {
         let address = pointer.addr();
         self.require(
             !address::PAGED_POOL.contains(address as u64),
@@ -86,7 +86,7 @@ impl Routine {
 
 /// A structure that was found to be mapped and writable when a routine was
 /// called. If its owner frees it meanwhile, the access faults, as it should.
-pub struct Object<S>(*mut S);
+pub(crate) struct Object<S>(*mut S);
 
 impl<S> Clone for Object<S> {
     fn clone(&self) -> Self {
@@ -98,36 +98,36 @@ impl<S> Copy for Object<S> {}
 
 impl<S> Object<S> {
     /// A structure that the lab itself allocated and keeps.
-    pub const fn own(pointer: *mut S) -> Self {
+    pub(crate) const fn own(pointer: *mut S) -> Self {
         Self(pointer)
     }
 
     /// Its address.
-    pub fn address(self) -> u64 {
+    pub(crate) fn address(self) -> u64 {
         self.0.addr() as u64
     }
 
     /// The structure, as a driver sees it.
-    pub const fn pointer(self) -> *mut S {
+    pub(crate) const fn pointer(self) -> *mut S {
         self.0
     }
 
     /// The value of a field.
     #[expect(clippy::needless_pass_by_value, reason = "a field is an offset")]
-    pub fn get<T: Copy>(self, field: Field<S, T>) -> T {
+    pub(crate) fn get<T: Copy>(self, field: Field<S, T>) -> T {
         // SAFETY: the whole structure is mapped, see the type.
         unsafe { field.of(self.0).read_volatile() }
     }
 
     /// Sets a field.
     #[expect(clippy::needless_pass_by_value, reason = "a field is an offset")]
-    pub fn set<T>(self, field: Field<S, T>, value: T) {
+    pub(crate) fn set<T>(self, field: Field<S, T>, value: T) {
         // SAFETY: the whole structure is mapped and writable, see the type.
         unsafe { field.of(self.0).write_volatile(value) };
     }
 
     /// Everything.
-    pub fn read(self) -> S
+    pub(crate) fn read(self) -> S
     where
         S: Copy,
     {
@@ -136,7 +136,7 @@ impl<S> Object<S> {
     }
 
     /// Sets everything.
-    pub fn write(self, value: S) {
+    pub(crate) fn write(self, value: S) {
         // SAFETY: the whole structure is mapped and writable, see the type.
         unsafe { self.0.write_volatile(value) };
     }

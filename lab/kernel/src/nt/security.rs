@@ -8,8 +8,8 @@
 //! | [`sid`] | security identifiers |
 //! | [`token`] | what threads are allowed |
 
-pub mod dacl;
-pub mod descriptor;
-pub mod handle;
+pub(crate) mod dacl;
+pub(crate) mod descriptor;
+pub(crate) mod handle;
 mod sid;
-pub mod token;
+pub(crate) mod token;

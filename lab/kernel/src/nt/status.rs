@@ -6,7 +6,7 @@ macro_rules! statuses {
     ($($name:ident = $value:ident),+ $(,)?) => {
         $(
             #[doc = concat!("`", stringify!($value), "`.")]
-            pub const $name: u32 = nt::$value.cast_unsigned();
+            pub(crate) const $name: u32 = nt::$value.cast_unsigned();
         )+
     };
 }
@@ -38,11 +38,11 @@ statuses! {
 }
 
 /// `NT_ERROR`.
-pub const fn is_error(status: u32) -> bool {
+pub(crate) const fn is_error(status: u32) -> bool {
     status >> 30 == 0b11
 }
 
 /// `NT_SUCCESS`.
-pub const fn is_success(status: u32) -> bool {
+pub(crate) const fn is_success(status: u32) -> bool {
     status.cast_signed() >= 0
 }

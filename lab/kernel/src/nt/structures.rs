@@ -10,13 +10,13 @@ use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem::offset_of;
 
-pub use windows_sys::Wdk::Foundation::{
+pub(crate) use windows_sys::Wdk::Foundation::{
     DEVICE_OBJECT, DRIVER_EXTENSION, DRIVER_OBJECT, FILE_OBJECT, IO_STACK_LOCATION, IRP, KDPC,
     KEVENT, KMUTANT, MDL,
 };
-pub use windows_sys::Win32::Foundation::UNICODE_STRING;
-pub use windows_sys::Win32::System::Kernel::{LIST_ENTRY, PROCESSOR_NUMBER};
-pub use windows_sys::Win32::System::SystemInformation::{
+pub(crate) use windows_sys::Win32::Foundation::UNICODE_STRING;
+pub(crate) use windows_sys::Win32::System::Kernel::{LIST_ENTRY, PROCESSOR_NUMBER};
+pub(crate) use windows_sys::Win32::System::SystemInformation::{
     GROUP_AFFINITY, NUMA_NODE_RELATIONSHIP, RelationNumaNode,
     SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX,
 };
@@ -24,7 +24,7 @@ pub use windows_sys::Win32::System::SystemInformation::{
 /// `IO_STACK_LOCATION.Parameters.DeviceIoControl`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct DeviceIoControl {
+pub(crate) struct DeviceIoControl {
     /// `OutputBufferLength`.
     pub output_length: u32,
     padding_0: u32,
@@ -40,7 +40,7 @@ pub struct DeviceIoControl {
 
 impl DeviceIoControl {
     /// The parameters of one request.
-    pub const fn new(
+    pub(crate) const fn new(
         control_code: u32,
         input_length: u32,
         output_length: u32,
@@ -61,7 +61,7 @@ impl DeviceIoControl {
 /// `IO_STACK_LOCATION.Parameters.Create`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Create {
+pub(crate) struct Create {
     /// `SecurityContext`.
     pub security_context: *mut c_void,
     /// `Options`.
@@ -79,7 +79,11 @@ pub struct Create {
 
 impl Create {
     /// The parameters of an open of an existing device.
-    pub const fn new(security_context: *mut c_void, options: u32, share_access: u16) -> Self {
+    pub(crate) const fn new(
+        security_context: *mut c_void,
+        options: u32,
+        share_access: u16,
+    ) -> Self {
         Self {
             security_context,
             options,
@@ -94,7 +98,7 @@ impl Create {
 }
 
 /// `DEVICE_OBJECT` is `DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT)`.
-pub const DEVICE_OBJECT_SIZE: usize = size_of::<DEVICE_OBJECT>().next_multiple_of(16);
+pub(crate) const DEVICE_OBJECT_SIZE: usize = size_of::<DEVICE_OBJECT>().next_multiple_of(16);
 
 const _: () = {
     assert!(offset_of!(DeviceIoControl, input_length) == 8);
@@ -125,14 +129,14 @@ const _: () = {
 };
 
 /// Where a field of type `T` lies in a structure `S`.
-pub struct Field<S, T> {
+pub(crate) struct Field<S, T> {
     offset: usize,
     types: PhantomData<fn(S) -> T>,
 }
 
 impl<S, T> Field<S, T> {
     /// The field at an offset; the closure only tells its type.
-    pub const fn new(offset: usize, _: fn(*mut S) -> *mut T) -> Self {
+    pub(crate) const fn new(offset: usize, _: fn(*mut S) -> *mut T) -> Self {
         Self {
             offset,
             types: PhantomData,
@@ -140,7 +144,7 @@ impl<S, T> Field<S, T> {
     }
 
     /// The same place, seen as another type of the same size.
-    pub const fn retyped<U>(self) -> Field<S, U> {
+    pub(crate) const fn retyped<U>(self) -> Field<S, U> {
         const { assert!(size_of::<T>() == size_of::<U>()) };
         Field {
             offset: self.offset,
@@ -149,7 +153,7 @@ impl<S, T> Field<S, T> {
     }
 
     /// A pointer to the field of the structure at `base`.
-    pub const fn of(&self, base: *mut S) -> *mut T {
+    pub(crate) const fn of(&self, base: *mut S) -> *mut T {
         base.wrapping_byte_add(self.offset).cast()
     }
 }

@@ -17,17 +17,17 @@ static TOKENS: PerProcessor<Lock<Token>> =
 
 /// `KeGetCurrentThread`: each processor runs one thread at a time, and a thread
 /// never changes its processor.
-pub fn current() -> *mut isize {
+pub(crate) fn current() -> *mut isize {
     address::pointer(processor::current().control_region + THREAD_OFFSET)
 }
 
 /// The token of the running thread.
-pub fn token() -> Token {
+pub(crate) fn token() -> Token {
     *TOKENS.of(processor::current()).lock()
 }
 
 /// Does something with another token.
-pub fn with_token<R>(token: Token, f: impl FnOnce() -> R) -> R {
+pub(crate) fn with_token<R>(token: Token, f: impl FnOnce() -> R) -> R {
     let cell = TOKENS.of(processor::current());
     let own = core::mem::replace(&mut *cell.lock(), token);
     let result = f();

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 /// What a processor is doing, by kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Nothing.
     Idle,
     /// Running a thread.
@@ -19,14 +19,14 @@ pub enum Kind {
 const KINDS: [Kind; 4] = [Kind::Idle, Kind::Thread, Kind::Waiting, Kind::Dpc];
 
 /// What a processor is doing.
-pub struct ActivityCell {
+pub(crate) struct ActivityCell {
     kind: AtomicU8,
     subject: AtomicU64,
     caller: AtomicU64,
 }
 
 /// Brings the activity before back when dropped.
-pub struct Previous<'a> {
+pub(crate) struct Previous<'a> {
     cell: &'a ActivityCell,
     kind: u8,
     subject: u64,
@@ -35,7 +35,7 @@ pub struct Previous<'a> {
 
 impl ActivityCell {
     /// Idle.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             kind: AtomicU8::new(Kind::Idle as u8),
             subject: AtomicU64::new(0),
@@ -45,7 +45,7 @@ impl ActivityCell {
 
     /// Notes what the processor does until the result is dropped.
     #[must_use]
-    pub fn enter(&self, kind: Kind, subject: u64, caller: u64) -> Previous<'_> {
+    pub(crate) fn enter(&self, kind: Kind, subject: u64, caller: u64) -> Previous<'_> {
         Previous {
             cell: self,
             kind: self.kind.swap(kind as u8, Ordering::Relaxed),
@@ -55,22 +55,22 @@ impl ActivityCell {
     }
 
     /// What the processor does.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         KINDS[usize::from(self.kind.load(Ordering::Relaxed))]
     }
 
     /// Address of the object or routine that the activity is about, see [`Kind`].
-    pub fn subject(&self) -> u64 {
+    pub(crate) fn subject(&self) -> u64 {
         self.subject.load(Ordering::Relaxed)
     }
 
     /// Where the activity was asked for, zero if that is not known.
-    pub fn caller(&self) -> u64 {
+    pub(crate) fn caller(&self) -> u64 {
         self.caller.load(Ordering::Relaxed)
     }
 
     /// The routine of the DPC that the processor runs, if it runs one.
-    pub fn dpc_routine(&self) -> Option<u64> {
+    pub(crate) fn dpc_routine(&self) -> Option<u64> {
         (self.kind() == Kind::Dpc).then(|| self.subject())
     }
 }

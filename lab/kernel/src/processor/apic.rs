@@ -11,7 +11,7 @@ use crate::base::lock::InterruptsOff;
 /// IRQL that holds the interrupt back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub enum Vector {
+pub(crate) enum Vector {
     /// Runs DPCs: held back from `DISPATCH_LEVEL` on.
     Dispatch = 0x2F,
     /// Bytes from the host.
@@ -31,21 +31,21 @@ const IO: u64 = DEVICES + 2 * PAGE_SIZE;
 
 /// The pages of the controllers' registers: where this module reaches them, and their physical
 /// addresses. They have to be mapped, uncached, before any other function here is called.
-pub const REGISTERS: [(u64, u64); 2] = [(LOCAL, LOCAL_APIC), (IO, IO_APIC)];
+pub(crate) const REGISTERS: [(u64, u64); 2] = [(LOCAL, LOCAL_APIC), (IO, IO_APIC)];
 
 /// Input of the I/O APIC that COM1's interrupt line arrives at.
 const SERIAL_INPUT: u32 = 4;
 
 /// Local APIC registers (APM volume 2, table 16-2).
 mod register {
-    pub const END_OF_INTERRUPT: u64 = 0xB0;
-    pub const SPURIOUS: u64 = 0xF0;
-    pub const COMMAND_LOW: u64 = 0x300;
-    pub const COMMAND_HIGH: u64 = 0x310;
-    pub const TIMER: u64 = 0x320;
-    pub const LINE_0: u64 = 0x350;
-    pub const TIMER_INITIAL: u64 = 0x380;
-    pub const TIMER_DIVIDE: u64 = 0x3E0;
+    pub(super) const END_OF_INTERRUPT: u64 = 0xB0;
+    pub(super) const SPURIOUS: u64 = 0xF0;
+    pub(super) const COMMAND_LOW: u64 = 0x300;
+    pub(super) const COMMAND_HIGH: u64 = 0x310;
+    pub(super) const TIMER: u64 = 0x320;
+    pub(super) const LINE_0: u64 = 0x350;
+    pub(super) const TIMER_INITIAL: u64 = 0x380;
+    pub(super) const TIMER_DIVIDE: u64 = 0x3E0;
 }
 
 const SOFTWARE_ENABLE: u32 = 1 << 8;
@@ -71,7 +71,7 @@ fn write(offset: u64, value: u32) {
 }
 
 /// Switches this processor's local APIC on.
-pub fn enable() {
+pub(crate) fn enable() {
     write(
         register::SPURIOUS,
         SOFTWARE_ENABLE | Vector::Spurious as u32,
@@ -84,7 +84,7 @@ pub fn enable() {
 }
 
 /// Ends the interrupt that is being handled.
-pub fn end_of_interrupt() {
+pub(crate) fn end_of_interrupt() {
     write(register::END_OF_INTERRUPT, 0);
 }
 
@@ -97,7 +97,7 @@ fn command(destination: u32, command: u32) {
 }
 
 /// Sends an interrupt to a processor, which may be this one.
-pub fn interrupt(target: &Processor, vector: Vector) {
+pub(crate) fn interrupt(target: &Processor, vector: Vector) {
     // The command register is two registers: no handler may write it in between.
     let _interrupts = InterruptsOff::new();
     command(target.index, vector as u32);
@@ -105,24 +105,24 @@ pub fn interrupt(target: &Processor, vector: Vector) {
 
 /// Sends every other processor through INIT and to the start-up code at
 /// `page_address`.
-pub fn start_others(page_address: u64) {
+pub(crate) fn start_others(page_address: u64) {
     let page = u32::try_from(page_address / PAGE_SIZE).expect("below 1 MiB");
     command(0, DELIVER_INIT | ALL_OTHERS);
     command(0, DELIVER_STARTUP | ALL_OTHERS | page);
 }
 
 /// Sends every other processor a non-maskable interrupt.
-pub fn interrupt_others_by_nmi() {
+pub(crate) fn interrupt_others_by_nmi() {
     command(0, DELIVER_NMI | ALL_OTHERS);
 }
 
 /// Asks for one clock interrupt on this processor. QEMU's timers run at 1 GHz.
-pub fn start_timer(nanoseconds: u32) {
+pub(crate) fn start_timer(nanoseconds: u32) {
     write(register::TIMER_INITIAL, nanoseconds);
 }
 
 /// Sends the serial port's interrupts to the boot processor.
-pub fn route_serial() {
+pub(crate) fn route_serial() {
     const REDIRECTION: u32 = 0x10;
     let write = |index: u32, value: u32| {
         let select = address::pointer::<u32>(IO);

@@ -13,15 +13,15 @@ use x86_64::structures::gdt::SegmentSelector;
 use x86_64::structures::tss::TaskStateSegment;
 
 /// Kernel code.
-pub const CODE: u16 = 0x10;
+pub(crate) const CODE: u16 = 0x10;
 /// Kernel stack.
-pub const STACK: u16 = 0x18;
+pub(crate) const STACK: u16 = 0x18;
 /// User data, which DS, ES and GS hold in kernel mode too.
-pub const DATA: u16 = 0x2B;
+pub(crate) const DATA: u16 = 0x2B;
 /// The task state segment.
-pub const TASK: u16 = 0x40;
+pub(crate) const TASK: u16 = 0x40;
 /// The 32-bit thread environment block.
-pub const COMPATIBILITY_DATA: u16 = 0x53;
+pub(crate) const COMPATIBILITY_DATA: u16 = 0x53;
 
 /// Limit of the FS segment: the size of the part of a 32-bit thread environment
 /// block that Windows makes visible.
@@ -37,21 +37,21 @@ const TASK_LIMIT: u32 = 0x67;
 const RPL: u16 = 0x3;
 
 /// Interrupt stack table slot for double faults.
-pub const DOUBLE_FAULT_STACK: u16 = 0;
+pub(crate) const DOUBLE_FAULT_STACK: u16 = 0;
 /// Interrupt stack table slot for non-maskable interrupts.
-pub const NMI_STACK: u16 = 1;
+pub(crate) const NMI_STACK: u16 = 1;
 
 /// The tables. The global descriptor table comes first: its address, which SGDT
 /// tells, is how a processor finds its own data.
 #[repr(C, align(16))]
-pub struct Descriptors {
+pub(crate) struct Descriptors {
     gdt: [u64; GDT_ENTRIES],
     tss: TaskStateSegment,
 }
 
 impl Descriptors {
     /// Tables whose TSS has these stacks and whose FS descriptor has this base.
-    pub fn new(double_fault_stack: u64, nmi_stack: u64, compatibility_base: u32) -> Self {
+    pub(crate) fn new(double_fault_stack: u64, nmi_stack: u64, compatibility_base: u32) -> Self {
         let mut tss = TaskStateSegment::new();
         tss.interrupt_stack_table[usize::from(DOUBLE_FAULT_STACK)] =
             VirtAddr::new(double_fault_stack);
@@ -72,7 +72,7 @@ impl Descriptors {
     }
 
     /// Loads everything on this processor, whose tables these must be for good.
-    pub fn load(&'static mut self) {
+    pub(crate) fn load(&'static mut self) {
         self.set_task_limit(TASK_LIMIT);
         let pointer = DescriptorTablePointer {
             base: VirtAddr::from_ptr(&raw const self.gdt),
@@ -86,7 +86,7 @@ impl Descriptors {
     }
 
     /// The descriptor that a selector names, and the one behind it.
-    pub fn descriptor(&self, selector: u16) -> (u64, u64) {
+    pub(crate) fn descriptor(&self, selector: u16) -> (u64, u64) {
         let index = index(selector);
         if index == 0 || index >= GDT_ENTRIES {
             return (0, 0);
@@ -96,17 +96,17 @@ impl Descriptors {
     }
 
     /// Changes the FS descriptor; it takes effect when FS is loaded.
-    pub fn set_compatibility_data(&mut self, descriptor: u64) {
+    pub(crate) fn set_compatibility_data(&mut self, descriptor: u64) {
         self.gdt[index(COMPATIBILITY_DATA)] = descriptor;
     }
 
     /// Changes the descriptor that DS, ES and GS share.
-    pub fn set_data(&mut self, descriptor: u64) {
+    pub(crate) fn set_data(&mut self, descriptor: u64) {
         self.gdt[index(DATA)] = descriptor;
     }
 
     /// Writes an available TSS descriptor with this limit in bytes.
-    pub fn set_task_limit(&mut self, limit: u32) {
+    pub(crate) fn set_task_limit(&mut self, limit: u32) {
         const AVAILABLE_TSS: u64 = 0x89;
         const GRANULAR: u64 = 1 << 55;
         let base = (&raw const self.tss).addr() as u64;
@@ -154,19 +154,19 @@ fn load_segments() {
 }
 
 /// Loads FS afresh from its descriptor.
-pub fn reload_fs() {
+pub(crate) fn reload_fs() {
     // SAFETY: the kernel uses no FS-relative data, so any data segment will do.
     unsafe { FS::set_reg(SegmentSelector(COMPATIBILITY_DATA)) };
 }
 
 /// Loads GS afresh from its descriptor; the base in the MSR is lost.
-pub fn reload_gs() {
+pub(crate) fn reload_gs() {
     // SAFETY: the kernel uses no GS-relative data, so any data segment will do.
     unsafe { GS::set_reg(SegmentSelector(DATA)) };
 }
 
 /// Loads TR afresh from its descriptor, which must be marked available.
-pub fn reload_task() {
+pub(crate) fn reload_task() {
     // SAFETY: the descriptor names this processor's TSS; only its limit changes.
     unsafe { tables::load_tss(SegmentSelector(TASK)) };
 }

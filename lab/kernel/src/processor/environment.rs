@@ -15,17 +15,17 @@ const COMPATIBILITY_OFFSET: u32 = 0x2000;
 static FIRST: AtomicU32 = AtomicU32::new(0);
 
 /// Moves the blocks, so that addresses differ between runs.
-pub fn randomize() {
+pub(crate) fn randomize() {
     let page = u32::try_from(random::below(1 << 15)).expect("15 bits");
     FIRST.store(0x0020_0000 + page * 0x1000, Ordering::Relaxed);
 }
 
 /// Address of a processor's 64-bit block.
-pub fn block(index: u32) -> u32 {
+pub(crate) fn block(index: u32) -> u32 {
     FIRST.load(Ordering::Relaxed) + index * SIZE
 }
 
 /// Address of a processor's 32-bit block.
-pub fn compatibility_block(index: u32) -> u32 {
+pub(crate) fn compatibility_block(index: u32) -> u32 {
     block(index) + COMPATIBILITY_OFFSET
 }

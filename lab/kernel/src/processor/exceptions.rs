@@ -14,33 +14,33 @@ use crate::base::trap_frame::TrapFrame;
 use crate::base::{qemu, stopping};
 
 /// Vectors that the processor reserves for exceptions.
-pub const COUNT: u8 = 32;
+pub(crate) const COUNT: u8 = 32;
 
 /// Bytes between the stubs below.
 const STUB_SIZE: u64 = 16;
 
 /// The vectors that mean something to the lab.
-pub mod vector {
+pub(crate) mod vector {
     /// `#DE`.
-    pub const DIVIDE_ERROR: u8 = 0;
+    pub(crate) const DIVIDE_ERROR: u8 = 0;
     /// `#DB`.
-    pub const DEBUG: u8 = 1;
+    pub(crate) const DEBUG: u8 = 1;
     /// Non-maskable interrupt.
-    pub const NMI: u8 = 2;
+    pub(crate) const NMI: u8 = 2;
     /// `#UD`.
-    pub const INVALID_OPCODE: u8 = 6;
+    pub(crate) const INVALID_OPCODE: u8 = 6;
     /// `#DF`.
-    pub const DOUBLE_FAULT: u8 = 8;
+    pub(crate) const DOUBLE_FAULT: u8 = 8;
     /// `#GP`.
-    pub const GENERAL_PROTECTION: u8 = 13;
+    pub(crate) const GENERAL_PROTECTION: u8 = 13;
     /// `#PF`.
-    pub const PAGE_FAULT: u8 = 14;
+    pub(crate) const PAGE_FAULT: u8 = 14;
 }
 
 unsafe extern "C" {
     safe static exception_stubs: u8;
     /// Continues as the frame at the stack pointer says; no function to be called.
-    pub fn exception_resume();
+    pub(crate) fn exception_resume();
 }
 
 global_asm!(
@@ -109,7 +109,7 @@ global_asm!(
 ///
 /// With `own_stacks`, double faults and NMIs get stacks of their own: a double fault may be
 /// the consequence of a stack overflow, an NMI may come at any instruction.
-pub fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
+pub(crate) fn install(idt: &mut InterruptDescriptorTable, own_stacks: bool) {
     let stub = |vector: u64| {
         VirtAddr::new((&raw const exception_stubs).addr() as u64 + vector * STUB_SIZE)
     };

@@ -13,7 +13,7 @@ use super::mailbox::Job;
 use super::{Processor, count_one, current, translations};
 
 /// Gives work to a processor.
-pub fn post(processor: &Processor, job: Job) {
+pub(crate) fn post(processor: &Processor, job: Job) {
     processor.mailbox.post(job);
     apic::interrupt(processor, Vector::Wake);
 }
@@ -22,7 +22,7 @@ pub fn post(processor: &Processor, job: Job) {
 ///
 /// Called with interrupts disabled, so that nothing that was checked before can
 /// change unnoticed; returns with interrupts enabled.
-pub fn halt(here: &Processor) {
+pub(crate) fn halt(here: &Processor) {
     here.running.store(false, Ordering::SeqCst);
     interrupts::enable_and_hlt();
     here.running.store(true, Ordering::SeqCst);
@@ -30,7 +30,7 @@ pub fn halt(here: &Processor) {
 }
 
 /// Waits, with interrupts enabled, until `ready` gives something.
-pub fn wait_until<R>(mut ready: impl FnMut() -> Option<R>) -> R {
+pub(crate) fn wait_until<R>(mut ready: impl FnMut() -> Option<R>) -> R {
     let here = current();
     loop {
         interrupts::disable();
@@ -43,14 +43,14 @@ pub fn wait_until<R>(mut ready: impl FnMut() -> Option<R>) -> R {
 }
 
 /// Runs one piece of work as a thread of this processor.
-pub fn run_thread(here: &Processor, job: impl FnOnce()) {
+pub(crate) fn run_thread(here: &Processor, job: impl FnOnce()) {
     count_one(&here.counters.threads);
     let _activity = here.activity.enter(Kind::Thread, 0, 0);
     job();
 }
 
 /// Runs whatever work comes, for ever.
-pub fn run() -> ! {
+pub(crate) fn run() -> ! {
     let here = current();
     loop {
         let job = wait_until(|| here.mailbox.take());

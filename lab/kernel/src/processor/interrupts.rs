@@ -23,7 +23,7 @@ static BOOT_TABLE: Once<InterruptDescriptorTable> = Once::new();
 static TABLE: Once<InterruptDescriptorTable> = Once::new();
 
 /// Loads a table that reports exceptions before there are task state segments.
-pub fn load_boot_table() {
+pub(crate) fn load_boot_table() {
     BOOT_TABLE
         .call_once(|| {
             let mut idt = InterruptDescriptorTable::new();
@@ -34,7 +34,7 @@ pub fn load_boot_table() {
 }
 
 /// Loads the table on a processor that has its task state segment.
-pub fn load() {
+pub(crate) fn load() {
     TABLE
         .call_once(|| {
             let mut idt = InterruptDescriptorTable::new();

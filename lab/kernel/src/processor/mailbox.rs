@@ -6,24 +6,24 @@ use alloc::collections::VecDeque;
 use crate::base::lock::Lock;
 
 /// Work for a processor.
-pub type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// Work that waits for a processor, first in, first out.
-pub struct Mailbox(Lock<VecDeque<Job>>);
+pub(crate) struct Mailbox(Lock<VecDeque<Job>>);
 
 impl Mailbox {
     /// An empty mailbox.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Lock::new(VecDeque::new()))
     }
 
     /// Adds work.
-    pub fn post(&self, job: Job) {
+    pub(crate) fn post(&self, job: Job) {
         self.0.lock().push_back(job);
     }
 
     /// Takes the work that has waited longest.
-    pub fn take(&self) -> Option<Job> {
+    pub(crate) fn take(&self) -> Option<Job> {
         self.0.lock().pop_front()
     }
 }

@@ -3,19 +3,19 @@
 use super::Processor;
 
 /// Local APIC identifiers are eight bits wide.
-pub const PROCESSOR_LIMIT: usize = 256;
+pub(crate) const PROCESSOR_LIMIT: usize = 256;
 
 /// A value for each processor.
-pub struct PerProcessor<T>([T; PROCESSOR_LIMIT]);
+pub(crate) struct PerProcessor<T>([T; PROCESSOR_LIMIT]);
 
 impl<T> PerProcessor<T> {
     /// The values of all processors, by index.
-    pub const fn new(values: [T; PROCESSOR_LIMIT]) -> Self {
+    pub(crate) const fn new(values: [T; PROCESSOR_LIMIT]) -> Self {
         Self(values)
     }
 
     /// The value of a processor.
-    pub fn of(&self, processor: &Processor) -> &T {
+    pub(crate) fn of(&self, processor: &Processor) -> &T {
         &self.0[processor.index as usize]
     }
 }

@@ -50,7 +50,7 @@ fn write_msr(register: u32, value: u64) {
 }
 
 /// Sets the registers to what Windows has in them.
-pub fn initialize(here: &Processor) {
+pub(crate) fn initialize(here: &Processor) {
     write_msr(GS_BASE, here.control_region);
     write_msr(KERNEL_GS_BASE, environment::block(here.index).into());
     write_msr(FS_BASE, 0);
@@ -79,7 +79,7 @@ extern "C" fn system_call_32() -> ! {
 
 /// Reads everything about this processor, as a thread on it finds it; `group` and `number` are
 /// what Windows calls it.
-pub fn read(here: &'static Processor, group: u16, number: u8) -> ProcessorState {
+pub(crate) fn read(here: &'static Processor, group: u16, number: u8) -> ProcessorState {
     let gdt = tables::sgdt();
     let idt = tables::sidt();
     let (cr3_frame, cr3_flags) = Cr3::read();
@@ -163,7 +163,7 @@ fn store_local_table_register() -> u16 {
 
 /// Sets registers of this processor. Segments are loaded before the base
 /// registers, because loading a segment changes its base.
-pub fn change(here: &'static Processor, change: &ProcessorChange) {
+pub(crate) fn change(here: &'static Processor, change: &ProcessorChange) {
     if let Some(descriptor) = change.fs_descriptor {
         here.with_descriptors(|table| table.set_compatibility_data(descriptor));
         descriptors::reload_fs();

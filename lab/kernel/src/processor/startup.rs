@@ -10,7 +10,7 @@ use crate::base::this_processor;
 
 /// Loads this processor's tables and registers, at `PASSIVE_LEVEL`; from here on
 /// [`super::current`] works on it.
-pub fn bring_up(here: &'static Processor) {
+pub(crate) fn bring_up(here: &'static Processor) {
     here.with_descriptors(Descriptors::load);
     interrupts::load();
     enable_floating_point();

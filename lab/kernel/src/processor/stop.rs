@@ -9,7 +9,7 @@ use crate::base::this_processor;
 const LIMIT_SPINS: u32 = 1 << 22;
 
 /// Stops all other processors by an NMI, and waits until each has noted where it was.
-pub fn stop_others() {
+pub(crate) fn stop_others() {
     if super::count() < 2 {
         return;
     }

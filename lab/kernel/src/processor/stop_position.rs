@@ -7,7 +7,7 @@ use crate::base::trap_frame::TrapFrame;
 
 /// Where the NMI that stops a processor interrupted it.
 #[derive(Default)]
-pub struct StopPosition {
+pub(crate) struct StopPosition {
     /// Set last.
     recorded: AtomicBool,
     rip: AtomicU64,
@@ -17,7 +17,7 @@ pub struct StopPosition {
 
 impl StopPosition {
     /// Notes what the NMI interrupted on this processor.
-    pub fn record(&self, frame: &TrapFrame) {
+    pub(crate) fn record(&self, frame: &TrapFrame) {
         let priority = this_processor::task_priority();
         self.rip.store(frame.rip, Ordering::Relaxed);
         self.rflags.store(frame.rflags, Ordering::Relaxed);
@@ -26,22 +26,22 @@ impl StopPosition {
     }
 
     /// Whether the processor was stopped.
-    pub fn is_recorded(&self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         self.recorded.load(Ordering::SeqCst)
     }
 
     /// Instruction pointer; zero if the processor was not stopped, as all that follows.
-    pub fn rip(&self) -> u64 {
+    pub(crate) fn rip(&self) -> u64 {
         self.rip.load(Ordering::Relaxed)
     }
 
     /// Flags.
-    pub fn rflags(&self) -> u64 {
+    pub(crate) fn rflags(&self) -> u64 {
         self.rflags.load(Ordering::Relaxed)
     }
 
     /// Task priority, which is the IRQL.
-    pub fn task_priority(&self) -> u8 {
+    pub(crate) fn task_priority(&self) -> u8 {
         self.task_priority.load(Ordering::Relaxed)
     }
 }

@@ -9,20 +9,20 @@ use core::sync::atomic::Ordering;
 use super::{apic, current};
 
 /// Length of a tick.
-pub const TICK_NANOSECONDS: u32 = 1_000_000;
+pub(crate) const TICK_NANOSECONDS: u32 = 1_000_000;
 
 /// Asks for one tick on this processor.
-pub fn request_tick() {
+pub(crate) fn request_tick() {
     apic::start_timer(TICK_NANOSECONDS);
 }
 
 /// The time-stamp counter, which counts instructions if QEMU was started so.
-pub fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     // SAFETY: the instruction is there in every 64-bit mode, and changes nothing.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
 /// Counts a tick of this processor.
-pub fn count_tick() {
+pub(crate) fn count_tick() {
     current().ticks.fetch_add(1, Ordering::SeqCst);
 }

@@ -30,7 +30,7 @@ static CHANGES: Lock<[Range<u64>; KNOWN]> = Lock::new([const { 0..0 }; KNOWN]);
 
 /// Starts a new generation, for a change of pages at these addresses, and tells the running processors;
 /// returns its number.
-pub fn flush(addresses: Range<u64>) -> u64 {
+pub(crate) fn flush(addresses: Range<u64>) -> u64 {
     let generation = {
         let mut changes = CHANGES.lock();
         let generation = GENERATION.load(Ordering::SeqCst) + 1;
@@ -53,7 +53,7 @@ pub fn flush(addresses: Range<u64>) -> u64 {
 }
 
 /// The same for changes anywhere.
-pub fn flush_all() -> u64 {
+pub(crate) fn flush_all() -> u64 {
     flush(0..u64::MAX)
 }
 
@@ -62,7 +62,7 @@ fn place(generation: u64) -> usize {
 }
 
 /// Forgets this processor's mappings of what was taken away since it last did.
-pub fn catch_up(here: &Processor) {
+pub(crate) fn catch_up(here: &Processor) {
     here.flush_requested.store(false, Ordering::SeqCst);
     let known = here.translations.load(Ordering::SeqCst);
     if known == GENERATION.load(Ordering::SeqCst) {
@@ -89,7 +89,7 @@ fn forget(addresses: &Range<u64>) -> bool {
 }
 
 /// The oldest generation of mappings that a running processor may still remember.
-pub fn oldest_remembered() -> u64 {
+pub(crate) fn oldest_remembered() -> u64 {
     all()
         .iter()
         .filter(|processor| processor.running.load(Ordering::SeqCst))

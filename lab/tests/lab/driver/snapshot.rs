@@ -13,7 +13,7 @@ use super::client::{query_all, start, stop};
 use crate::support::{boot, config};
 
 /// Values that no other processor and no other register has.
-pub fn distinct(processor: u32) -> ProcessorChange {
+pub(super) fn distinct(processor: u32) -> ProcessorChange {
     let value = |register: u64| {
         let low = 0x1_0000_0000 * (u64::from(processor) + 1) + 0x10_0000 * register;
         Some(low | 0xABC)

@@ -3,7 +3,7 @@
 
 /// How the driver fared when something went wrong at each of many points.
 #[derive(Default)]
-pub struct FaultTally {
+pub(crate) struct FaultTally {
     points: u64,
     survived: u64,
     left_over: usize,
@@ -11,22 +11,22 @@ pub struct FaultTally {
 
 impl FaultTally {
     /// Something goes wrong now; it is survived if [`Self::survived`] follows.
-    pub fn point(&mut self) {
+    pub(crate) fn point(&mut self) {
         self.points += 1;
     }
 
     /// The driver went on as it should.
-    pub fn survived(&mut self) {
+    pub(crate) fn survived(&mut self) {
         self.survived += 1;
     }
 
     /// Counts what the driver left behind when it was gone.
-    pub fn left_over(&mut self, report: &lab::Report) {
+    pub(crate) fn left_over(&mut self, report: &lab::Report) {
         self.left_over += report.left_over();
     }
 
     /// Prints the line that `cargo xtask test` adds up; returns how many points there were.
-    pub fn print(self, what: &str) -> u64 {
+    pub(crate) fn print(self, what: &str) -> u64 {
         let Self {
             points,
             survived,

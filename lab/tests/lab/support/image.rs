@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 const CHECKSUM: usize = 0x58;
 
 /// A driver's file.
-pub struct DriverImage {
+pub(crate) struct DriverImage {
     /// All of it, to be changed at will.
     pub bytes: Vec<u8>,
     checksum: usize,
@@ -19,7 +19,7 @@ pub struct DriverImage {
 
 impl DriverImage {
     /// Reads a file.
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let file = PeFile64::parse(bytes.as_slice()).unwrap();
         let headers = file.dos_header().nt_headers_offset() as usize;
@@ -31,7 +31,7 @@ impl DriverImage {
     }
 
     /// Writes it to a file, with a checksum that is right.
-    pub fn write(mut self) -> NamedTempFile {
+    pub(crate) fn write(mut self) -> NamedTempFile {
         let place = self.checksum..self.checksum + 4;
         self.bytes[place.clone()].fill(0);
         let mut sum = 0_u32;

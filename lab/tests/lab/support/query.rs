@@ -5,7 +5,7 @@ use protocol::{Record, Reply, ReplyHeader, Request};
 use zerocopy::IntoBytes;
 
 /// The records of a successful reply.
-pub struct Records<R> {
+pub(crate) struct Records<R> {
     /// Whether addresses were taken out.
     pub redacted: bool,
     /// A record for each processor.
@@ -13,7 +13,7 @@ pub struct Records<R> {
 }
 
 /// Queries records, with room for so many of them.
-pub fn try_query<R: Record>(
+pub(crate) fn try_query<R: Record>(
     lab: &mut Lab,
     handle: Handle,
     processors: u32,
@@ -24,7 +24,7 @@ pub fn try_query<R: Record>(
 }
 
 /// Queries records, and expects one of each processor.
-pub fn query<R: Record>(lab: &mut Lab, handle: Handle, processors: u32) -> Records<R> {
+pub(crate) fn query<R: Record>(lab: &mut Lab, handle: Handle, processors: u32) -> Records<R> {
     let result = try_query::<R>(lab, handle, processors);
     let result = result.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(result.status, 0, "{:#010x}", result.status);

@@ -19,7 +19,7 @@ const CHAINED: u8 = 4;
 
 /// What one instruction of a prologue did.
 #[derive(Clone, Copy, Debug)]
-pub struct UnwindCode {
+pub(crate) struct UnwindCode {
     /// Where the code is.
     pub address: u32,
     /// What was done.
@@ -30,7 +30,7 @@ pub struct UnwindCode {
 
 /// The tables of a driver's file; everything is addressed by offsets from the image's
 /// base.
-pub struct UnwindTables {
+pub(crate) struct UnwindTables {
     image: DriverImage,
     /// Address, file offset and length of each section.
     sections: Vec<(u32, u32, u32)>,
@@ -40,7 +40,7 @@ pub struct UnwindTables {
 
 impl UnwindTables {
     /// Reads a file.
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let image = DriverImage::read(path);
         let file = PeFile64::parse(image.bytes.as_slice()).unwrap();
         let sections = file.section_table();
@@ -61,31 +61,31 @@ impl UnwindTables {
     }
 
     /// How many functions the table has.
-    pub fn functions(&self) -> u32 {
+    pub(crate) fn functions(&self) -> u32 {
         self.count
     }
 
     /// Begin, end and unwind information of a function.
-    pub fn function(&self, index: u32) -> [u32; 3] {
+    pub(crate) fn function(&self, index: u32) -> [u32; 3] {
         [0, 4, 8].map(|field| self.u32(self.table + index * FUNCTION_SIZE + field))
     }
 
     /// Overwrites a function's entry.
-    pub fn set_function(&mut self, index: u32, function: [u32; 3]) {
+    pub(crate) fn set_function(&mut self, index: u32, function: [u32; 3]) {
         for (field, value) in (0..).step_by(4).zip(function) {
             self.set_u32(self.table + index * FUNCTION_SIZE + field, value);
         }
     }
 
     /// What the prologues did of those functions that end in `UD2`.
-    pub fn codes_of_faulting_functions(&self) -> Vec<UnwindCode> {
+    pub(crate) fn codes_of_faulting_functions(&self) -> Vec<UnwindCode> {
         let all = (0..self.count).map(|index| self.function(index));
         let faulting = all.filter(|[_, end, _]| [self.byte(end - 2), self.byte(end - 1)] == UD2);
         faulting.flat_map(|[.., info]| self.codes(info)).collect()
     }
 
     /// Whether some part of a function refers to another part.
-    pub fn has_chained_function(&self) -> bool {
+    pub(crate) fn has_chained_function(&self) -> bool {
         let mut all = (0..self.count).map(|index| self.function(index));
         all.any(|[.., info]| self.byte(info) >> 3 == CHAINED)
     }
@@ -115,7 +115,7 @@ impl UnwindTables {
 
     /// Begins of the functions that have an exception handler, and addresses of the
     /// data for it.
-    pub fn guarded_functions(&self) -> Vec<(u32, u32)> {
+    pub(crate) fn guarded_functions(&self) -> Vec<(u32, u32)> {
         let all = (0..self.count).map(|index| self.function(index));
         let guarded = all.filter_map(|[begin, _, info]| {
             let [head, _, codes, _] = self.u32(info).to_le_bytes();
@@ -126,7 +126,7 @@ impl UnwindTables {
     }
 
     /// The unwind information of the function that begins at an address.
-    pub fn unwind_info(&self, address: u32) -> u32 {
+    pub(crate) fn unwind_info(&self, address: u32) -> u32 {
         let mut all = (0..self.count).map(|index| self.function(index));
         let function = all.find(|[begin, ..]| *begin == address);
         let [_, _, info] = function.expect("a function");
@@ -134,7 +134,7 @@ impl UnwindTables {
     }
 
     /// A byte.
-    pub fn byte(&self, address: u32) -> u8 {
+    pub(crate) fn byte(&self, address: u32) -> u8 {
         self.image.bytes[self.offset(address)]
     }
 
@@ -153,19 +153,19 @@ impl UnwindTables {
     }
 
     /// Overwrites four bytes.
-    pub fn set_u32(&mut self, address: u32, value: u32) {
+    pub(crate) fn set_u32(&mut self, address: u32, value: u32) {
         let offset = self.offset(address);
         self.image.bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
     }
 
     /// Overwrites a byte.
-    pub fn set_byte(&mut self, address: u32, value: u8) {
+    pub(crate) fn set_byte(&mut self, address: u32, value: u8) {
         let offset = self.offset(address);
         self.image.bytes[offset] = value;
     }
 
     /// Writes the file, with a checksum that is right.
-    pub fn write(self) -> NamedTempFile {
+    pub(crate) fn write(self) -> NamedTempFile {
         self.image.write()
     }
 }

@@ -1,11 +1,11 @@
 //! Numbers that are the same wherever they are made: Marsaglia's xorshift64*.
 
 /// A generator.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// A generator that starts from a seed, which is not 0.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = Self(seed);
         // Seeds that are alike have numbers that are alike at first.
         for _ in 0..8 {
@@ -15,7 +15,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -23,7 +23,7 @@ impl Random {
     }
 
     /// A number below a limit, which is small and not 0.
-    pub fn below(&mut self, limit: u32) -> u32 {
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
         let upper = self.next() >> 32;
         u32::try_from((upper * u64::from(limit)) >> 32).unwrap_or_default()
     }

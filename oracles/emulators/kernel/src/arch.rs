@@ -9,6 +9,6 @@ mod x86;
 mod x86_64;
 
 #[cfg(target_arch = "x86")]
-pub use x86::*;
+pub(crate) use x86::*;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::*;
+pub(crate) use x86_64::*;

@@ -6,7 +6,7 @@ use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// As many processors as there are stacks for.
-pub const PROCESSOR_LIMIT: usize = 4;
+pub(crate) const PROCESSOR_LIMIT: usize = 4;
 
 const STACK_SIZE: usize = 0x10000;
 
@@ -16,13 +16,13 @@ unsafe extern "C" {
 }
 
 /// The number of processors that the host put into the image's eighth to eleventh byte.
-pub fn expected() -> usize {
+pub(crate) fn expected() -> usize {
     expected_processors.load(Ordering::Relaxed) as usize
 }
 
 /// Whether the host wants to be spared what ends its emulator: it says so in the image's sixteenth
 /// byte.
-pub fn spares() -> bool {
+pub(crate) fn spares() -> bool {
     spared.load(Ordering::Relaxed) != 0
 }
 

@@ -28,13 +28,13 @@ macro_rules! say {
 pub(crate) use say;
 
 /// Prints a line.
-pub fn line(text: fmt::Arguments<'_>) {
+pub(crate) fn line(text: fmt::Arguments<'_>) {
     // The port takes every byte.
     let _ = writeln!(Console, "@{text}");
 }
 
 /// Ends the emulator, whichever it is.
-pub fn power_off() -> ! {
+pub(crate) fn power_off() -> ! {
     out(QEMU_EXIT, 0);
     for byte in *b"Shutdown" {
         out(BOCHS_EXIT, byte);

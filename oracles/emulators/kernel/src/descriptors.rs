@@ -18,20 +18,20 @@ use crate::boot::PROCESSOR_LIMIT;
 use crate::registers;
 
 /// Ring 0's code.
-pub const CODE: u16 = 0x08;
+pub(crate) const CODE: u16 = 0x08;
 /// Ring 0's stack, and all data of 64-bit code.
-pub const DATA: u16 = 0x10;
+pub(crate) const DATA: u16 = 0x10;
 /// Ring 3's code.
-pub const USER_CODE: u16 = 0x1B;
+pub(crate) const USER_CODE: u16 = 0x1B;
 /// Ring 3's stack, and all data of 32-bit code, which thus survives a way through ring 3.
-pub const USER_DATA: u16 = 0x23;
+pub(crate) const USER_DATA: u16 = 0x23;
 const FS: u16 = 0x2B;
 const GS: u16 = 0x33;
 const TASK: u16 = 0x38;
 const TABLE_WORDS: usize = 9;
 
 /// The vector of the interrupt that trials send.
-pub const INTERRUPT: u8 = 0x40;
+pub(crate) const INTERRUPT: u8 = 0x40;
 const SPURIOUS: u8 = 0x41;
 const VECTORS: usize = 0x42;
 const BREAKPOINT: usize = 3;
@@ -85,7 +85,7 @@ const fn descriptor(base: u64, limit: u64, access: u64, flags: u64) -> u64 {
 }
 
 /// Gives processor `number` its tables, and values to registers that tell it from others.
-pub fn load(number: usize) {
+pub(crate) fn load(number: usize) {
     let own = DESCRIPTORS[number].0.get();
     // SAFETY: no other processor has this number, and this one asks once.
     let own = unsafe { &mut *own };

@@ -13,7 +13,7 @@ use crate::trap::{Trap, attempt, attempt_on_ring_3};
 
 /// An intrinsic.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub enum Instruction {
+pub(crate) enum Instruction {
     Vmrun,
     Vmload,
     Vmsave,
@@ -30,13 +30,13 @@ static COMPLETED: AtomicU32 = AtomicU32::new(0);
 
 impl Instruction {
     /// All of them.
-    pub const ALL: [Self; 7] = [Vmrun, Vmload, Vmsave, Stgi, Clgi, Skinit, Invlpga];
+    pub(crate) const ALL: [Self; 7] = [Vmrun, Vmload, Vmsave, Stgi, Clgi, Skinit, Invlpga];
 
     /// Those that take the physical address of a VMCB.
-    pub const WITH_VMCB: [Self; 3] = [Vmrun, Vmload, Vmsave];
+    pub(crate) const WITH_VMCB: [Self; 3] = [Vmrun, Vmload, Vmsave];
 
     /// Whether it completed at least once.
-    pub fn completed(self) -> bool {
+    pub(crate) fn completed(self) -> bool {
         COMPLETED.load(Ordering::Relaxed) & self.bit() != 0
     }
 
@@ -45,14 +45,14 @@ impl Instruction {
     }
 
     /// Executes the intrinsic under guard.
-    pub fn attempt(self, operand: usize) -> Result<(), Trap> {
+    pub(crate) fn attempt(self, operand: usize) -> Result<(), Trap> {
         attempt(move || self.execute(operand))?;
         COMPLETED.fetch_or(self.bit(), Ordering::Relaxed);
         Ok(())
     }
 
     /// Executes the intrinsic under guard, on ring 3.
-    pub fn attempt_on_ring_3(self, operand: usize) -> Result<(), Trap> {
+    pub(crate) fn attempt_on_ring_3(self, operand: usize) -> Result<(), Trap> {
         attempt_on_ring_3(move || self.execute(operand))
     }
 

@@ -11,7 +11,7 @@ use amd_svm::vmcb::{VMCB_SIZE, VmsaveState};
 
 /// A page at a physical address equal to its own: memory is mapped one to one.
 #[repr(C, align(4096))]
-pub struct Page(UnsafeCell<[u8; VMCB_SIZE]>);
+pub(crate) struct Page(UnsafeCell<[u8; VMCB_SIZE]>);
 
 // SAFETY: each page has one processor that uses it; the boot processor reads the others' when they
 // have said that they are done.
@@ -19,34 +19,34 @@ unsafe impl Sync for Page {}
 
 impl Page {
     /// A page of zeros.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(UnsafeCell::new([0; VMCB_SIZE]))
     }
 
     /// Its address, virtual and physical.
-    pub fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         self.0.get().expose_provenance()
     }
 
     /// Overwrites it.
-    pub fn write(&self, bytes: &[u8; VMCB_SIZE]) {
+    pub(crate) fn write(&self, bytes: &[u8; VMCB_SIZE]) {
         // SAFETY: no reference to the content ever lives longer than such a call.
         unsafe { self.0.get().write(*bytes) };
     }
 
     /// Fills it with one byte.
-    pub fn fill(&self, byte: u8) {
+    pub(crate) fn fill(&self, byte: u8) {
         self.write(&[byte; VMCB_SIZE]);
     }
 
     /// What it holds now.
-    pub fn read(&self) -> [u8; VMCB_SIZE] {
+    pub(crate) fn read(&self) -> [u8; VMCB_SIZE] {
         // SAFETY: the page belongs to this value, and there is no reference to it.
         unsafe { self.0.get().read() }
     }
 
     /// The eight bytes at an offset, which is a multiple of eight within the page.
-    pub fn read_u64(&self, offset: usize) -> u64 {
+    pub(crate) fn read_u64(&self, offset: usize) -> u64 {
         let place = self.0.get().cast::<[u8; 8]>().wrapping_byte_add(offset);
         assert!(
             offset.is_multiple_of(8) && offset < VMCB_SIZE,
@@ -57,12 +57,12 @@ impl Page {
     }
 
     /// What VMSAVE left in it.
-    pub fn state(&self) -> VmsaveState {
+    pub(crate) fn state(&self) -> VmsaveState {
         VmsaveState::read_from(&self.read())
     }
 
     /// Puts a state there, for VMLOAD.
-    pub fn set_state(&self, state: &VmsaveState) {
+    pub(crate) fn set_state(&self, state: &VmsaveState) {
         let mut bytes = self.read();
         state.write_to(&mut bytes);
         self.write(&bytes);

@@ -14,20 +14,20 @@ const APIC_SPURIOUS: usize = 0xF0;
 const APIC_COMMAND: usize = 0x300;
 
 /// INIT to all others, asserted.
-pub const INIT_OTHERS: u32 = 0x000C_4500;
+pub(crate) const INIT_OTHERS: u32 = 0x000C_4500;
 /// Start-up of all others, at page 8.
-pub const START_OTHERS: u32 = 0x000C_4608;
+pub(crate) const START_OTHERS: u32 = 0x000C_4608;
 /// A fixed interrupt to this processor; the vector goes into the low byte.
-pub const INTERRUPT_SELF: u32 = 0x0004_4000;
+pub(crate) const INTERRUPT_SELF: u32 = 0x0004_4000;
 
 /// `OUT`: what this kernel writes to harms no memory.
-pub fn out(port: u16, value: u8) {
+pub(crate) fn out(port: u16, value: u8) {
     // SAFETY: the debug console and the exits of the emulators.
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack)) };
 }
 
 /// Waits for good.
-pub fn halt() -> ! {
+pub(crate) fn halt() -> ! {
     loop {
         // SAFETY: with interrupts off, nothing happens any more.
         unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
@@ -35,7 +35,7 @@ pub fn halt() -> ! {
 }
 
 /// `RDMSR`.
-pub fn read_msr(number: u32) -> u64 {
+pub(crate) fn read_msr(number: u32) -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: reading the registers that trials ask for has no side effect.
     unsafe {
@@ -47,7 +47,7 @@ pub fn read_msr(number: u32) -> u64 {
 
 /// `WRMSR`.
 #[expect(clippy::cast_possible_truncation, reason = "two halves")]
-pub fn write_msr(number: u32, value: u64) {
+pub(crate) fn write_msr(number: u32, value: u64) {
     // SAFETY: trials write EFER.SVME, the host save area, and registers that this kernel has no
     // use for itself: system-call entries and the bases of FS and GS.
     unsafe {
@@ -61,7 +61,7 @@ macro_rules! control_registers {
     ($($name:ident = $register:literal;)+) => {
         $(
             #[doc = concat!("Reads `", $register, "`.")]
-            pub fn $name() -> usize {
+            pub(crate) fn $name() -> usize {
                 let value;
                 // SAFETY: reading has no side effect.
                 unsafe {
@@ -85,7 +85,7 @@ macro_rules! selectors {
     ($($name:ident = $instruction:literal;)+) => {
         $(
             #[doc = concat!("Reads by `", $instruction, "`.")]
-            pub fn $name() -> u16 {
+            pub(crate) fn $name() -> u16 {
                 let value;
                 // SAFETY: reading has no side effect.
                 unsafe { asm!($instruction, out(reg) value, options(nomem, nostack, preserves_flags)) };
@@ -103,7 +103,7 @@ selectors! {
 }
 
 /// Lets maskable interrupts in, or keeps them out.
-pub fn set_interrupts(enabled: bool) {
+pub(crate) fn set_interrupts(enabled: bool) {
     if enabled {
         // SAFETY: the only interrupt that is ever sent has a handler.
         unsafe { asm!("sti", options(nostack)) };
@@ -118,27 +118,27 @@ fn apic(register: usize) -> *mut u32 {
 }
 
 /// The identifier of this processor's local APIC.
-pub fn apic_identifier() -> usize {
+pub(crate) fn apic_identifier() -> usize {
     // SAFETY: the local APIC is there and mapped.
     let register = unsafe { apic(APIC_IDENTIFIER).read_volatile() };
     (register >> 24) as usize
 }
 
 /// Lets the local APIC take interrupts.
-pub fn enable_apic() {
+pub(crate) fn enable_apic() {
     // SAFETY: the local APIC is there and mapped; the spurious vector has a gate.
     unsafe { apic(APIC_SPURIOUS).write_volatile(0x141) };
 }
 
 /// Sends an interprocessor interrupt.
-pub fn send_interrupt(command: u32) {
+pub(crate) fn send_interrupt(command: u32) {
     // SAFETY: the local APIC is there and mapped; what is sent starts other processors at our first
     // byte, or is handled.
     unsafe { apic(APIC_COMMAND).write_volatile(command) };
 }
 
 /// Waits for about a hundred thousand turns of a loop.
-pub fn pause() {
+pub(crate) fn pause() {
     for _ in 0..100_000 {
         core::hint::spin_loop();
     }

@@ -15,7 +15,7 @@ use crate::registers;
 use crate::trap::{Trap, attempt};
 
 /// A processor, and the page that is its own.
-pub struct ThisProcessor<'a>(pub &'a Page);
+pub(crate) struct ThisProcessor<'a>(pub &'a Page);
 
 impl Processor for ThisProcessor<'_> {
     fn cpuid(&mut self, leaf: u32, subleaf: u32) -> CpuidResult {
@@ -67,12 +67,12 @@ impl Processor for ThisProcessor<'_> {
 }
 
 /// The base and the limit of the global descriptor table.
-pub fn descriptor_table() -> (usize, u16) {
+pub(crate) fn descriptor_table() -> (usize, u16) {
     table_register!("sgdt")
 }
 
 /// The base and the limit of the interrupt descriptor table.
-pub fn interrupt_table() -> (usize, u16) {
+pub(crate) fn interrupt_table() -> (usize, u16) {
     table_register!("sidt")
 }
 

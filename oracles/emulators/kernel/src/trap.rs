@@ -16,7 +16,7 @@ use crate::console::{power_off, say};
 use crate::registers;
 
 /// Interrupts that have arrived.
-pub static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+pub(crate) static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 
 const USER_STACK_SIZE: usize = 0x1000;
 
@@ -26,7 +26,7 @@ const BREAKPOINT: u8 = 3;
 
 /// An exception that an attempt ended with.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub struct Trap {
+pub(crate) struct Trap {
     vector: u8,
     error_code: u32,
     /// The first bytes of the instruction that raised it.
@@ -51,7 +51,7 @@ impl Trap {
     }
 
     /// The same in the terms of `amd-svm`.
-    pub fn fault(self) -> Fault {
+    pub(crate) fn fault(self) -> Fault {
         match self.vector {
             INVALID_OPCODE => Fault::InvalidOpcode,
             GENERAL_PROTECTION => Fault::GeneralProtection,
@@ -78,7 +78,7 @@ impl fmt::Display for Trap {
 
 /// What the stubs leave on the stack.
 #[repr(C)]
-pub struct TrapFrame {
+pub(crate) struct TrapFrame {
     vector: usize,
     error_code: usize,
     instruction: usize,
@@ -107,7 +107,7 @@ unsafe extern "C" {
 }
 
 /// What is executed under guard: as it may never return, it owns nothing.
-pub trait Attempt: Fn() + Copy {}
+pub(crate) trait Attempt: Fn() + Copy {}
 
 impl<F: Fn() + Copy> Attempt for F {}
 
@@ -123,7 +123,7 @@ fn guard() -> &'static AtomicUsize {
 }
 
 /// Calls `function`; an exception on the way ends it.
-pub fn attempt<F: Attempt>(function: F) -> Result<(), Trap> {
+pub(crate) fn attempt<F: Attempt>(function: F) -> Result<(), Trap> {
     let argument = (&raw const function).expose_provenance();
     // SAFETY: `call` fits the argument, and what is left of the function's frames after an
     // exception owns nothing.
@@ -132,7 +132,7 @@ pub fn attempt<F: Attempt>(function: F) -> Result<(), Trap> {
 }
 
 /// Calls `function` on ring 3; an exception on the way ends it.
-pub fn attempt_on_ring_3<F: Attempt>(function: F) -> Result<(), Trap> {
+pub(crate) fn attempt_on_ring_3<F: Attempt>(function: F) -> Result<(), Trap> {
     let argument = (&raw const function).expose_provenance();
     let mut stack = [0_usize; USER_STACK_SIZE / size_of::<usize>()];
     let frame = arch::user_frame((user_done as *const ()).addr(), argument);
@@ -164,7 +164,7 @@ fn outcome(result: usize) -> Result<(), Trap> {
 }
 
 /// From the stubs, on the stack that the exception was raised on, or ring 0's.
-pub extern "C" fn exception(frame: &TrapFrame) -> ! {
+pub(crate) extern "C" fn exception(frame: &TrapFrame) -> ! {
     let instruction = core::ptr::with_exposed_provenance::<[u8; 3]>(frame.instruction);
     let trap = Trap {
         vector: u8::try_from(frame.vector).unwrap_or(u8::MAX),

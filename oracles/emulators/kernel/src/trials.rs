@@ -1,6 +1,6 @@
 //! What is tried. Each trial prints one line or more: its name, and what happened.
 
-pub mod captures;
+pub(crate) mod captures;
 mod faults;
 mod guest;
 #[cfg(target_arch = "x86_64")]
@@ -21,7 +21,7 @@ use crate::registers;
 use crate::trap::Trap;
 
 /// Runs all but the captures, on the boot processor.
-pub fn run() {
+pub(crate) fn run() {
     faults::run_without_svme();
     set_svme(true);
     faults::run();

@@ -51,13 +51,13 @@ macro_rules! documented_constants {
 }
 
 /// Flags of `ExAllocatePool2`.
-pub const DOCUMENTED: &[Fact] = documented_constants! {
+pub(crate) const DOCUMENTED: &[Fact] = documented_constants! {
     "learn.microsoft.com: Windows drivers, kernel, POOL_FLAGS":
     POOL_FLAG_CACHE_ALIGNED = 0x08, POOL_FLAG_NON_PAGED = 0x40
 };
 
 /// Macros of the headers.
-pub const FACTS: &[Fact] = constants! {
+pub(crate) const FACTS: &[Fact] = constants! {
     file_system: DO_BUFFERED_IO, DO_DEVICE_INITIALIZING, IO_NO_INCREMENT;
     ioctl: FILE_DEVICE_UNKNOWN, FILE_READ_ACCESS, METHOD_BUFFERED;
     security: ACL_REVISION, DACL_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION;
@@ -77,7 +77,7 @@ pub const FACTS: &[Fact] = constants! {
 };
 
 /// Members of enumerations.
-pub const ENUMERATIONS: &[Fact] = enumerations! {
+pub(crate) const ENUMERATIONS: &[Fact] = enumerations! {
     _EVENT_TYPE { kernel::NotificationEvent, kernel::SynchronizationEvent }
     _KDPC_IMPORTANCE {
         services::LowImportance, services::MediumImportance, services::HighImportance

@@ -7,7 +7,7 @@ const VOUCHER: usize = 112;
 /// What kind of number a fact has.
 #[derive(Clone, Copy)]
 #[repr(u64)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Size of a type in bytes.
     Size = 1,
     /// Offset of a field in bytes.
@@ -23,7 +23,7 @@ pub enum Kind {
 /// A number of ours and the same of Microsoft's. All of it is plain bytes.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Fact {
+pub(crate) struct Fact {
     name: [u8; NAME],
     voucher: [u8; VOUCHER],
     kind: Kind,
@@ -33,12 +33,18 @@ pub struct Fact {
 
 impl Fact {
     /// A fact that the metadata has.
-    pub const fn new(kind: Kind, name: &str, ours: i64, theirs: i64) -> Self {
+    pub(crate) const fn new(kind: Kind, name: &str, ours: i64, theirs: i64) -> Self {
         Self::documented(kind, name, ours, theirs, "")
     }
 
     /// A fact that the metadata lacks or has otherwise, and who vouches for it instead.
-    pub const fn documented(kind: Kind, name: &str, ours: i64, theirs: i64, voucher: &str) -> Self {
+    pub(crate) const fn documented(
+        kind: Kind,
+        name: &str,
+        ours: i64,
+        theirs: i64,
+        voucher: &str,
+    ) -> Self {
         Self {
             name: padded(name),
             voucher: padded(voucher),
@@ -50,7 +56,7 @@ impl Fact {
 }
 
 /// The facts of a list, by value.
-pub const fn array<const COUNT: usize>(facts: &[Fact]) -> [Fact; COUNT] {
+pub(crate) const fn array<const COUNT: usize>(facts: &[Fact]) -> [Fact; COUNT] {
     let mut copy = [Fact::new(Kind::Size, "", 0, 0); COUNT];
     copy.copy_from_slice(facts);
     copy

@@ -5,7 +5,7 @@ use windows_sys::Win32::Foundation as theirs;
 
 /// What a parameter or a result is to the calling convention.
 #[derive(Clone, Copy)]
-pub enum Passing {
+pub(crate) enum Passing {
     /// Nothing.
     Nothing,
     /// An address of data or code.
@@ -32,7 +32,7 @@ impl Passing {
 }
 
 /// A type of a parameter or a result.
-pub trait Passed {
+pub(crate) trait Passed {
     /// How it is passed.
     const AS: Passing;
 }
@@ -80,7 +80,7 @@ impl<T> Passed for Option<T> {
 }
 
 /// Parameters in their order, then nothing, and the result.
-pub struct Signature {
+pub(crate) struct Signature {
     parameters: [Passing; 8],
     result: Passing,
 }
@@ -94,12 +94,12 @@ impl Signature {
     }
 
     /// The signature of what `routine` points to.
-    pub const fn of<R: Routine>(_routine: R) -> Self {
+    pub(crate) const fn of<R: Routine>(_routine: R) -> Self {
         R::SIGNATURE
     }
 
     /// Four bits for the result, and above them four for each parameter.
-    pub const fn code(&self) -> i64 {
+    pub(crate) const fn code(&self) -> i64 {
         let mut code = self.result.code();
         let mut index = 0;
         while index < self.parameters.len() {
@@ -111,7 +111,7 @@ impl Signature {
 }
 
 /// A pointer to a routine, as bindgen or as `windows-sys` declares it.
-pub trait Routine: Copy {
+pub(crate) trait Routine: Copy {
     /// Its signature.
     const SIGNATURE: Signature;
 }

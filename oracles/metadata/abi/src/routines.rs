@@ -25,7 +25,7 @@ macro_rules! routines {
 }
 
 /// Of wdm.h and ntddk.h, for the most part.
-pub const SERVICES: &[Fact] = routines! { services:
+pub(crate) const SERVICES: &[Fact] = routines! { services:
     ExAllocatePool2(_, _, _);
     ExFreePool(_);
     ExFreePoolWithTag(_, _);
@@ -69,7 +69,7 @@ pub const SERVICES: &[Fact] = routines! { services:
 };
 
 /// Of ntifs.h.
-pub const FILE_SYSTEM: &[Fact] = routines! { file_system:
+pub(crate) const FILE_SYSTEM: &[Fact] = routines! { file_system:
     ObOpenObjectByPointer(_, _, _, _, _, _, _);
     RtlAddAccessAllowedAce(_, _, _, _);
     RtlCreateAcl(_, _, _);

@@ -114,7 +114,7 @@ macro_rules! simple {
 }
 
 /// Structures whose fields have the same names on both sides.
-pub const FACTS: &[Fact] = structures! {
+pub(crate) const FACTS: &[Fact] = structures! {
     foundation::DRIVER_OBJECT {
         Type, Size, DeviceObject, Flags, DriverStart, DriverSize, DriverSection, DriverExtension,
         DriverName, HardwareDatabase, FastIoDispatch, DriverInit, DriverStartIo, DriverUnload,
@@ -181,7 +181,7 @@ pub const FACTS: &[Fact] = structures! {
 
 /// Fields inside unions and structures without a name, and those of a structure that has grown at
 /// its end with every version of Windows, so that its size says nothing.
-pub const UNNAMED: &[Fact] = unnamed! {
+pub(crate) const UNNAMED: &[Fact] = unnamed! {
     foundation::IRP {
         Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation =
             Tail.Overlay.Anonymous2.Anonymous.CurrentStackLocation
@@ -197,7 +197,7 @@ pub const UNNAMED: &[Fact] = unnamed! {
 
 /// The metadata has lost `POINTER_ALIGNMENT` and `DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT)`,
 /// with which Microsoft's wdm.h declares these. It has `LARGE_INTEGER` as a plain integer.
-pub const DOCUMENTED: &[Fact] = documented! {
+pub(crate) const DOCUMENTED: &[Fact] = documented! {
     "wdm.h as its debugging symbols show it: _IO_STACK_LOCATION, _DEVICE_OBJECT, _IRP, _LARGE_INTEGER":
     Offset IO_STACK_LOCATION.Parameters.Create.FileAttributes = 0x18,
     Offset IO_STACK_LOCATION.Parameters.Create.ShareAccess = 0x1a,
@@ -217,7 +217,7 @@ pub const DOCUMENTED: &[Fact] = documented! {
 };
 
 /// Types that the metadata has under the name of what they are.
-pub const SIMPLE: &[Fact] = simple! {
+pub(crate) const SIMPLE: &[Fact] = simple! {
     HANDLE = win32::HANDLE,
     KMUTEX = foundation::KMUTANT,
     KPROCESSOR_MODE = i8,

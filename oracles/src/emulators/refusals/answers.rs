@@ -40,20 +40,20 @@ const OF_THE_HOST: [Condition; 2] = [
 
 impl Emulator {
     /// Whether VMCBs that end this emulator are left out.
-    pub const fn is_spared(self) -> bool {
+    pub(crate) const fn is_spared(self) -> bool {
         matches!(self, Self::Bochs)
     }
 }
 
 /// Whether the emulated processor has what a condition rests on.
-pub fn is_there(emulator: Emulator, condition: Condition) -> bool {
+pub(super) fn is_there(emulator: Emulator, condition: Condition) -> bool {
     !ABSENT
         .iter()
         .any(|(of, conditions)| *of == emulator && conditions.contains(&condition))
 }
 
 /// Whether a condition is left out on an emulator, which would end.
-pub fn is_spared(emulator: Emulator, condition: Condition) -> bool {
+pub(super) fn is_spared(emulator: Emulator, condition: Condition) -> bool {
     emulator.is_spared() && condition == Condition::LongModeWithoutProtection
 }
 
@@ -79,7 +79,7 @@ fn answer(emulator: Emulator, condition: Condition) -> String {
 
 /// The page of the documentation.
 #[cfg(test)]
-pub fn page() -> String {
+pub(super) fn page() -> String {
     use std::fmt::Write as _;
 
     use super::deviations::known;

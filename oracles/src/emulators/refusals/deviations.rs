@@ -16,19 +16,19 @@ const KNOWN: &[(Emulator, Version)] = &[
 ];
 
 /// Whether the differences of an emulator of a version are listed.
-pub fn are_known(emulator: Emulator, version: Version) -> bool {
+pub(super) fn are_known(emulator: Emulator, version: Version) -> bool {
     KNOWN.contains(&(emulator, version))
 }
 
 /// The versions of an emulator whose differences are listed, in words.
-pub fn known(emulator: Emulator) -> String {
+pub(super) fn known(emulator: Emulator) -> String {
     let known = KNOWN.iter().filter(|(of, _)| *of == emulator);
     let versions: Vec<_> = known.map(|(_, version)| version.to_string()).collect();
     format!("{emulator} {}", versions.join(" and "))
 }
 
 /// An emulator's own way.
-pub struct Deviation {
+pub(super) struct Deviation {
     emulator: Emulator,
     /// What it is called.
     pub name: &'static str,
@@ -52,7 +52,7 @@ pub struct Deviation {
 
 impl Deviation {
     /// Those of an emulator.
-    pub fn of(emulator: Emulator) -> impl Iterator<Item = &'static Self> {
+    pub(super) fn of(emulator: Emulator) -> impl Iterator<Item = &'static Self> {
         DEVIATIONS
             .iter()
             .filter(move |deviation| deviation.emulator == emulator)
@@ -109,7 +109,7 @@ const CR4_OF_QEMU: u64 = 1 << 0 | 1 << 1 | 1 << 17 | 1 << 24;
 const EFER_OF_QEMU: u64 = 1 << 14;
 
 /// All of them.
-pub const DEVIATIONS: &[Deviation] = &[
+pub(super) const DEVIATIONS: &[Deviation] = &[
     Deviation::accepts_some(
         Emulator::Qemu,
         Condition::Cr4Reserved,

@@ -23,7 +23,7 @@ const BORROWER: &str = "\\svmsave.sys";
 /// Called by the system, once, with the driver object of this driver.
 // SAFETY: no other symbol of this name is linked, and the system expects this one.
 #[unsafe(export_name = "DriverEntry")]
-pub unsafe extern "system" fn driver_entry(
+pub(crate) unsafe extern "system" fn driver_entry(
     driver: *mut DRIVER_OBJECT,
     _registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {

@@ -9,7 +9,7 @@ use x509_cert::ext::Extension;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 /// Microsoft's object identifiers, by their names in `mscat.h`, `wintrust.h` and `wincrypt.h`.
-pub mod oid {
+pub(super) mod oid {
     use der::asn1::ObjectIdentifier;
 
     const fn microsoft(identifier: &str) -> ObjectIdentifier {
@@ -17,21 +17,21 @@ pub mod oid {
     }
 
     /// `szOID_CTL`
-    pub const TRUST_LIST: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.10.1");
+    pub(crate) const TRUST_LIST: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.10.1");
     /// `szOID_CATALOG_LIST`
-    pub const CATALOG_LIST: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.1");
+    pub(crate) const CATALOG_LIST: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.1");
     /// `szOID_CATALOG_LIST_MEMBER`
-    pub const CATALOG_LIST_MEMBER: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.2");
+    pub(crate) const CATALOG_LIST_MEMBER: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.2");
     /// `szOID_CATALOG_LIST_MEMBER2`
-    pub const CATALOG_LIST_MEMBER_V2: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.3");
+    pub(crate) const CATALOG_LIST_MEMBER_V2: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.1.3");
     /// `CAT_NAMEVALUE_OBJID`
-    pub const NAME_VALUE: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.2.1");
+    pub(crate) const NAME_VALUE: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.2.1");
     /// `CAT_MEMBERINFO2_OBJID`
-    pub const MEMBER_INFO_V2: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.2.3");
+    pub(crate) const MEMBER_INFO_V2: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.12.2.3");
     /// `SPC_PE_IMAGE_DATA_OBJID`
-    pub const PE_IMAGE_DATA: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.2.1.15");
+    pub(crate) const PE_IMAGE_DATA: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.2.1.15");
     /// `SPC_CAB_DATA_OBJID`, which stands for any file that is no image too
-    pub const CAB_DATA: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.2.1.25");
+    pub(crate) const CAB_DATA: ObjectIdentifier = microsoft("1.3.6.1.4.1.311.2.1.25");
 }
 
 /// `CRYPTCAT_ATTR_AUTHENTICATED`, `CRYPTCAT_ATTR_NAMEASCII` and `CRYPTCAT_ATTR_DATAASCII`: signed
@@ -40,7 +40,7 @@ const SIGNED_TEXT: u32 = 0x1001_0001;
 
 /// `CertificateTrustList`
 #[derive(Sequence)]
-pub struct TrustList {
+pub(super) struct TrustList {
     pub subject_usage: Vec<ObjectIdentifier>,
     pub list_identifier: OctetString,
     pub this_update: UtcTime,
@@ -52,7 +52,7 @@ pub struct TrustList {
 
 impl TrustList {
     /// The text that the list has by this name.
-    pub fn named(&self, name: &str) -> Option<String> {
+    pub(super) fn named(&self, name: &str) -> Option<String> {
         let extensions = self.extensions.iter().flatten();
         extensions
             .filter(|extension| extension.extn_id == oid::NAME_VALUE)
@@ -63,14 +63,14 @@ impl TrustList {
 
 /// `TrustedSubject`
 #[derive(Sequence)]
-pub struct TrustedSubject {
+pub(super) struct TrustedSubject {
     pub identifier: OctetString,
     pub attributes: SetOfVec<Attribute>,
 }
 
 impl TrustedSubject {
     /// The file with this digest.
-    pub fn new(digest: &[u8], attributes: Vec<Attribute>) -> der::Result<Self> {
+    pub(super) fn new(digest: &[u8], attributes: Vec<Attribute>) -> der::Result<Self> {
         Ok(Self {
             identifier: OctetString::new(digest)?,
             attributes: attributes.try_into()?,
@@ -78,7 +78,7 @@ impl TrustedSubject {
     }
 
     /// The text that the subject has by this name.
-    pub fn named(&self, name: &str) -> Option<String> {
+    pub(super) fn named(&self, name: &str) -> Option<String> {
         let attributes = self.attributes.iter();
         attributes
             .filter(|attribute| attribute.oid == oid::NAME_VALUE)
@@ -90,7 +90,7 @@ impl TrustedSubject {
 
 /// `CatalogNameValue`: a text by a name.
 #[derive(Sequence)]
-pub struct NameValue {
+pub(super) struct NameValue {
     name: BmpString,
     flags: u32,
     value: OctetString,
@@ -98,7 +98,7 @@ pub struct NameValue {
 
 impl NameValue {
     /// Both as the catalog has them: the value ends with a zero.
-    pub fn new(name: &str, value: &str) -> der::Result<Self> {
+    pub(super) fn new(name: &str, value: &str) -> der::Result<Self> {
         let units = value.encode_utf16().chain([0]);
         let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
         Ok(Self {
@@ -109,12 +109,12 @@ impl NameValue {
     }
 
     /// As part of what is said about a file.
-    pub fn attribute(&self) -> der::Result<Attribute> {
+    pub(super) fn attribute(&self) -> der::Result<Attribute> {
         attribute(oid::NAME_VALUE, Any::encode_from(self)?)
     }
 
     /// As part of what is said about the catalog.
-    pub fn extension(&self) -> der::Result<Extension> {
+    pub(super) fn extension(&self) -> der::Result<Extension> {
         Ok(Extension {
             extn_id: oid::NAME_VALUE,
             critical: false,
@@ -141,7 +141,7 @@ struct ImageData {
 }
 
 /// An algorithm without parameters.
-pub fn algorithm(oid: ObjectIdentifier) -> der::Result<AlgorithmIdentifierOwned> {
+pub(super) fn algorithm(oid: ObjectIdentifier) -> der::Result<AlgorithmIdentifierOwned> {
     Ok(AlgorithmIdentifierOwned {
         oid,
         parameters: Some(Any::encode_from(&der::asn1::Null)?),
@@ -149,12 +149,12 @@ pub fn algorithm(oid: ObjectIdentifier) -> der::Result<AlgorithmIdentifierOwned>
 }
 
 /// What each file has: `CAT_MEMBERINFO2` without content.
-pub fn member_info() -> der::Result<Attribute> {
+pub(super) fn member_info() -> der::Result<Attribute> {
     attribute(oid::MEMBER_INFO_V2, tagged(2, false, Vec::new())?)
 }
 
 /// The digest of an image, by this algorithm.
-pub fn image_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<Attribute> {
+pub(super) fn image_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<Attribute> {
     let data = ImageData {
         // Includes resources and import address table.
         flags: BitString::new(5, [0b1010_0000])?,
@@ -166,7 +166,7 @@ pub fn image_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<A
 }
 
 /// The digest of any other file, by this algorithm.
-pub fn flat_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<Attribute> {
+pub(super) fn flat_digest(algorithm: ObjectIdentifier, digest: &[u8]) -> der::Result<Attribute> {
     let (value_type, value) = (oid::CAB_DATA, no_file()?);
     let data = SpcAttributeTypeAndOptionalValue { value_type, value };
     indirect_data(data, algorithm, digest)

@@ -11,11 +11,11 @@ use std::slice;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// A module's path from the crate's root.
-pub type Module = Vec<String>;
+pub(super) type Module = Vec<String>;
 
 /// A path that a file uses.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Use {
+pub(super) struct Use {
     /// From the crate's root: a module, and maybe what is in it.
     path: Vec<String>,
     /// Where the path begins.
@@ -23,21 +23,21 @@ pub struct Use {
 }
 
 /// A layer, and those that it may use.
-pub type Layer<'a> = (&'a str, &'a [&'a str]);
+pub(super) type Layer<'a> = (&'a str, &'a [&'a str]);
 
 /// The files of a crate: their modules, and what they use.
-pub struct Sources(pub BTreeMap<Module, BTreeSet<Use>>);
+pub(super) struct Sources(pub BTreeMap<Module, BTreeSet<Use>>);
 
 impl Sources {
     /// Reads the files below a folder of sources.
-    pub fn read(root: &Path) -> Self {
+    pub(super) fn read(root: &Path) -> Self {
         let mut texts = BTreeMap::new();
         read_folder(root, &mut Module::new(), &mut texts);
         Self::parse(&texts)
     }
 
     /// Finds what files use, by the texts of their modules.
-    pub fn parse(texts: &BTreeMap<Module, String>) -> Self {
+    pub(super) fn parse(texts: &BTreeMap<Module, String>) -> Self {
         let uses = |(module, text): (&Module, &String)| {
             let tokens: TokenStream = text.parse().expect("tokens of Rust");
             let mut uses = BTreeSet::new();
@@ -55,7 +55,7 @@ impl Sources {
     }
 
     /// Every use of a layer that is neither the file's own nor one that this layer may use.
-    pub fn upward_uses(&self, layers: &[Layer]) -> Vec<String> {
+    pub(super) fn upward_uses(&self, layers: &[Layer]) -> Vec<String> {
         let mut found = Vec::new();
         for (module, uses) in &self.0 {
             let Some(own) = module.first() else {
@@ -77,12 +77,12 @@ impl Sources {
     }
 
     /// Files that use each other in a circle: for each of them its way back to itself.
-    pub fn circles(&self) -> Vec<String> {
+    pub(super) fn circles(&self) -> Vec<String> {
         self.circles_if(|_, _| true)
     }
 
     /// The same, but for what a file uses of the module that it is a part of.
-    pub fn circles_of_parts(&self) -> Vec<String> {
+    pub(super) fn circles_of_parts(&self) -> Vec<String> {
         self.circles_if(|module, used| !module.starts_with(used))
     }
 
@@ -127,7 +127,11 @@ fn way_back<'a>(
 }
 
 /// Reads `name.rs` files and the folders beside them; `main.rs` and `lib.rs` are the root.
-pub fn read_folder(folder: &Path, module: &mut Module, texts: &mut BTreeMap<Module, String>) {
+pub(super) fn read_folder(
+    folder: &Path,
+    module: &mut Module,
+    texts: &mut BTreeMap<Module, String>,
+) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -15,8 +15,8 @@ use xtask::needs::BROWSERS;
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Which colours the reader asks for.
-pub const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
-pub const DARK: &str = "--blink-settings=preferredColorScheme=0";
+pub(super) const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
+pub(super) const DARK: &str = "--blink-settings=preferredColorScheme=0";
 
 /// What a browser does besides showing a page, which takes a third of its start.
 const ALONE: [&str; 6] = [
@@ -29,7 +29,7 @@ const ALONE: [&str; 6] = [
 ];
 
 /// What the browser left behind.
-pub struct Seen {
+pub(super) struct Seen {
     pub dom: String,
     /// What scripts and the page's policy complained about.
     pub console: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Seen {
 
 impl Seen {
     /// What a script of the test's own noted in `document.body.dataset.seen`.
-    pub fn noted(&self) -> &str {
+    pub(super) fn noted(&self) -> &str {
         let (_, rest) = self.dom.split_once("data-seen=\"").unwrap();
         rest.split_once('"').unwrap().0
     }
@@ -55,7 +55,12 @@ fn browser() -> PathBuf {
 }
 
 /// Opens a page without a window of this size, to its end.
-pub fn browse(folder: &Path, page: &Path, [width, height]: [u32; 2], arguments: &[&str]) -> Seen {
+pub(super) fn browse(
+    folder: &Path,
+    page: &Path,
+    [width, height]: [u32; 2],
+    arguments: &[&str],
+) -> Seen {
     let [dom, log, times] = ["dom", "log", "times"].map(|name| folder.join(name));
     let mut child = Command::new("sh")
         .args([
@@ -116,7 +121,7 @@ fn computed(times: &str) -> Duration {
 }
 
 /// Puts a page, with a script of the test's own at its end, into the folder.
-pub fn write_page(snapshot: &Snapshot, folder: &Path, script: &str) -> PathBuf {
+pub(super) fn write_page(snapshot: &Snapshot, folder: &Path, script: &str) -> PathBuf {
     let page = snapshot.to_html().unwrap();
     let path = folder.join("report.html");
     let own = format!("<script>{script}</script></body>");
@@ -125,7 +130,7 @@ pub fn write_page(snapshot: &Snapshot, folder: &Path, script: &str) -> PathBuf {
 }
 
 /// What a script notes of a page in a window of this size.
-pub fn noted(snapshot: &Snapshot, size: [u32; 2], script: &str) -> String {
+pub(super) fn noted(snapshot: &Snapshot, size: [u32; 2], script: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let page = write_page(snapshot, folder.path(), script);
     let arguments = [LIGHT, "--virtual-time-budget=3000", "--dump-dom"];
@@ -135,7 +140,7 @@ pub fn noted(snapshot: &Snapshot, size: [u32; 2], script: &str) -> String {
 }
 
 /// The same in frames of these widths, one beside the other: no window is as narrow as a telephone.
-pub fn noted_at<const N: usize>(
+pub(super) fn noted_at<const N: usize>(
     snapshot: &Snapshot,
     widths: [u32; N],
     script: &str,

@@ -11,11 +11,11 @@ fn example(name: &str) -> Snapshot {
     Snapshot::open(format!("{folder}/{name}.json")).unwrap()
 }
 
-pub fn tampered() -> Snapshot {
+pub(super) fn tampered() -> Snapshot {
     example("tampered")
 }
 
-pub fn healthy() -> Snapshot {
+pub(super) fn healthy() -> Snapshot {
     example("healthy")
 }
 
@@ -25,7 +25,7 @@ fn changed(mut machine: Snapshot, change: impl FnOnce(&mut Snapshot)) -> Snapsho
 }
 
 /// A healthy Windows with so many processors, in full groups.
-pub fn of(processors: u32) -> Snapshot {
+pub(super) fn of(processors: u32) -> Snapshot {
     let mut machine = healthy();
     let first = machine.processors[0].clone();
     machine.active_processors = Some(processors);
@@ -85,7 +85,7 @@ fn hook(processor: &mut ProcessorSnapshot) {
 
 /// The machine with the system-call entry of some processors taken elsewhere, and a task state segment
 /// too wide on another.
-pub fn with_outliers(machine: Snapshot) -> Snapshot {
+pub(super) fn with_outliers(machine: Snapshot) -> Snapshot {
     changed(machine, |machine| {
         for processor in machine.processors.iter_mut().step_by(61) {
             hook(processor);
@@ -95,14 +95,14 @@ pub fn with_outliers(machine: Snapshot) -> Snapshot {
     })
 }
 
-pub fn all_hooked(machine: Snapshot) -> Snapshot {
+pub(super) fn all_hooked(machine: Snapshot) -> Snapshot {
     changed(machine, |machine| {
         machine.processors.iter_mut().for_each(hook);
     })
 }
 
 /// The machine as a caller without the privilege sees it.
-pub fn hidden(machine: Snapshot) -> Snapshot {
+pub(super) fn hidden(machine: Snapshot) -> Snapshot {
     changed(machine, |machine| {
         machine.redacted = vec![Field::Lstar, Field::GsBase];
         for processor in &mut machine.processors {
@@ -122,7 +122,7 @@ fn hide(processor: &mut ProcessorSnapshot) {
 }
 
 /// The same, but for one processor on which nothing is hidden.
-pub fn hidden_but_on(index: usize) -> Snapshot {
+pub(super) fn hidden_but_on(index: usize) -> Snapshot {
     let shown = healthy().processors[index].clone();
     changed(hidden(healthy()), |machine| {
         machine.processors[index] = shown;
@@ -153,7 +153,7 @@ fn stop_in_user_mode(machine: &mut Snapshot) {
 
 /// Machines in every state, of 1 to 4096 processors.
 #[expect(clippy::too_many_lines, reason = "a table")]
-pub fn all() -> Vec<(&'static str, Snapshot)> {
+pub(super) fn all() -> Vec<(&'static str, Snapshot)> {
     let changed = |change: fn(&mut Snapshot)| changed(healthy(), change);
     vec![
         ("healthy", healthy()),

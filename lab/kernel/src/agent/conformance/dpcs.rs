@@ -74,7 +74,7 @@ fn set_target(dpc: *mut KDPC, index: u32) -> u32 {
     dpc::set_target_processor(dpc, &raw const number)
 }
 
-pub fn targets() -> Checked {
+pub(super) fn targets() -> Checked {
     for importance in IMPORTANCES {
         SEEN.lock().clear();
         let made: Vec<*mut KDPC> = (0..processor::count())
@@ -102,7 +102,7 @@ pub fn targets() -> Checked {
     Ok(())
 }
 
-pub fn queued_once() -> Checked {
+pub(super) fn queued_once() -> Checked {
     RUNS.store(0, Ordering::SeqCst);
     let dpc = make(requeue_once, MEDIUM);
     let old = irql_routines::raise_to_dpc_level();
@@ -120,7 +120,7 @@ pub fn queued_once() -> Checked {
     Ok(())
 }
 
-pub fn order() -> Checked {
+pub(super) fn order() -> Checked {
     SEEN.lock().clear();
     let dpcs = [MEDIUM, MEDIUM, HIGH].map(|importance| make(note, importance));
     let old = irql_routines::raise_to_dpc_level();
@@ -137,7 +137,7 @@ pub fn order() -> Checked {
     Ok(())
 }
 
-pub fn flush_waits() -> Checked {
+pub(super) fn flush_waits() -> Checked {
     RUNS.store(0, Ordering::SeqCst);
     RELEASED.store(false, Ordering::SeqCst);
     let dpcs: Vec<*mut KDPC> = (1..processor::count())
@@ -162,7 +162,7 @@ extern "win64" fn release(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut 
     RELEASED.store(true, Ordering::SeqCst);
 }
 
-pub fn floating_point() -> Checked {
+pub(super) fn floating_point() -> Checked {
     const VALUE: u64 = 0x0123_4567_89AB_CDEF;
     RUNS.store(0, Ordering::SeqCst);
     let dpc = make(clear_xmm0, MEDIUM);

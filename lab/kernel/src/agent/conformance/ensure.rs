@@ -8,10 +8,10 @@ use crate::nt::pool;
 use crate::processor::{self, Processor, idle};
 
 /// An expectation that was not met.
-pub struct Unmet(pub String);
+pub(crate) struct Unmet(pub String);
 
 /// How a check ends.
-pub type Checked = Result<(), Unmet>;
+pub(crate) type Checked = Result<(), Unmet>;
 
 /// Fails with a message unless a condition holds.
 macro_rules! ensure {
@@ -24,23 +24,23 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 /// Pool tag of all objects.
-pub const TAG: u32 = u32::from_le_bytes(*b"Conf");
+pub(crate) const TAG: u32 = u32::from_le_bytes(*b"Conf");
 
 /// `POOL_FLAG_NON_PAGED`.
-pub const NON_PAGED: u64 = 0x40;
+pub(crate) const NON_PAGED: u64 = 0x40;
 
 /// A zeroed object in nonpaged pool; it is freed with [`free`].
-pub fn allocate<T>() -> *mut T {
+pub(crate) fn allocate<T>() -> *mut T {
     pool::allocate_pool_2(NON_PAGED, size_of::<T>(), TAG).cast()
 }
 
 /// Frees an object.
-pub fn free<T>(object: *mut T) {
+pub(crate) fn free<T>(object: *mut T) {
     pool::free_pool_with_tag(object.cast::<c_void>(), TAG);
 }
 
 /// Runs something on every other processor; returns how many there are.
-pub fn on_others(job: fn(&'static Processor)) -> u32 {
+pub(crate) fn on_others(job: fn(&'static Processor)) -> u32 {
     let here = processor::current().index;
     let others = processor::all().iter().filter(|other| other.index != here);
     others

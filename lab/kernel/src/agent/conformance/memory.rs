@@ -31,7 +31,7 @@ fn holds(block: *mut c_void, size: usize, byte: u8) -> bool {
     content.iter().all(|&found| found == byte)
 }
 
-pub fn pool() -> Checked {
+pub(super) fn pool() -> Checked {
     for size in [1, 15, 16, 17, 4095, 4096, 4097, 12288] {
         let zeroed = pool::allocate_pool_2(NON_PAGED, size, TAG);
         let kept = pool::allocate_pool_2(NON_PAGED | KEEP_CONTENT, size, TAG);
@@ -57,7 +57,7 @@ pub fn pool() -> Checked {
     Ok(())
 }
 
-pub fn contiguous() -> Checked {
+pub(super) fn contiguous() -> Checked {
     const SIZE: usize = 5 * 4096 + 1;
     const BOUNDARY: u64 = 0x10_0000;
     let whole = contiguous::allocate_node_memory(SIZE, 0, u64::MAX, BOUNDARY, READ_WRITE, ANY_NODE);
@@ -102,7 +102,7 @@ fn ask_node(index: u32, room: u32) -> (u32, SYSTEM_LOGICAL_PROCESSOR_INFORMATION
     (status, information, length)
 }
 
-pub fn nodes() -> Checked {
+pub(super) fn nodes() -> Checked {
     for index in 0..processors::active() {
         let (status, _, needed) = ask_node(index, 0);
         ensure!(

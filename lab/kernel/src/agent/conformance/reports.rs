@@ -29,7 +29,7 @@ fn expect_one(what: &str, report: &Report, found: bool) -> Checked {
     Ok(())
 }
 
-pub fn reported() -> Checked {
+pub(super) fn reported() -> Checked {
     ensure!(report::make().is_clean(), "something is left already");
     memory()?;
     queued_dpc()?;

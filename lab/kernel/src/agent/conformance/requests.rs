@@ -56,7 +56,7 @@ extern "win64" fn complete_kept(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _:
     complete(IRP.load(Ordering::SeqCst), status::SUCCESS, 0);
 }
 
-pub fn pending() -> Checked {
+pub(super) fn pending() -> Checked {
     use windows_sys::Win32::System::Kernel::PROCESSOR_NUMBER;
     let dpc = allocate::<KDPC>();
     dpc::initialize(dpc, Some(complete_kept), ptr::null_mut());
@@ -98,7 +98,7 @@ unsafe extern "win64" fn write_direct(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u
     complete(irp, status::SUCCESS, PATTERN.len() + 1)
 }
 
-pub fn direct_transfer() -> Checked {
+pub(super) fn direct_transfer() -> Checked {
     test_driver::install(succeed, write_direct);
     let handle = file::open(test_driver::PATH, Access::READ, Token::Administrator)
         .expect("the device is there");
@@ -126,7 +126,7 @@ unsafe extern "win64" fn note_name(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 
     complete(irp, status::ACCESS_DENIED, 0)
 }
 
-pub fn path_behind_device() -> Checked {
+pub(super) fn path_behind_device() -> Checked {
     test_driver::install(note_name, succeed);
     let path = [test_driver::PATH, r"\behind\it"].concat();
     let opened = file::open(&path, Access::READ, Token::Administrator);
@@ -144,7 +144,7 @@ pub fn path_behind_device() -> Checked {
     Ok(())
 }
 
-pub fn access_denied() -> Checked {
+pub(super) fn access_denied() -> Checked {
     test_driver::install(succeed, succeed);
     let reader = file::open(test_driver::PATH, Access::READ, Token::Administrator)
         .expect("the device is there");
@@ -167,7 +167,7 @@ unsafe extern "win64" fn claim(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
 
 const UNWRITTEN: usize = 8;
 
-pub fn unwritten_output() -> Checked {
+pub(super) fn unwritten_output() -> Checked {
     test_driver::install(succeed, claim);
     let handle = file::open(test_driver::PATH, Access::READ, Token::Administrator)
         .expect("the device is there");

@@ -50,7 +50,7 @@ fn event(kind: i32) -> *mut KEVENT {
     event
 }
 
-pub fn times_out() -> Checked {
+pub(super) fn times_out() -> Checked {
     const TICKS: u64 = 5;
     const UNITS: i64 = TICKS.cast_signed() * timer::TICK_NANOSECONDS as i64 / 100;
     let event = event(SYNCHRONIZATION);
@@ -77,7 +77,7 @@ pub fn times_out() -> Checked {
     Ok(())
 }
 
-pub fn notification_event() -> Checked {
+pub(super) fn notification_event() -> Checked {
     let event = event(NOTIFICATION);
     let others = on_others(|_| wait_for_object());
     until_waiting(others);
@@ -90,7 +90,7 @@ pub fn notification_event() -> Checked {
     Ok(())
 }
 
-pub fn synchronization_event() -> Checked {
+pub(super) fn synchronization_event() -> Checked {
     let event = event(SYNCHRONIZATION);
     let others = on_others(|_| wait_for_object());
     until_waiting(others);
@@ -130,7 +130,7 @@ fn count_in_mutex() {
 
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-pub fn mutex() -> Checked {
+pub(super) fn mutex() -> Checked {
     let mutex = allocate::<KMUTANT>();
     dispatcher::initialize_mutex(mutex, 0);
     OBJECT.store(mutex.cast(), Ordering::SeqCst);

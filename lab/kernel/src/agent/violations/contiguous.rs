@@ -15,7 +15,7 @@ const EXECUTE_READ_WRITE: u32 = 0x40;
 const ANY_NODE: u32 = 0x8000_0000;
 
 /// Breaks a rule.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     const SIZE: usize = 100;
     let allocate =
         |protection| contiguous::allocate_node_memory(SIZE, 0, u64::MAX, 0, protection, ANY_NODE);

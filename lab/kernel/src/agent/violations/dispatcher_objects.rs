@@ -10,7 +10,7 @@ use super::objects::{PAGED, TAG, block, mutex, wait};
 use crate::nt::{dispatcher, irql, irql_routines, pool};
 
 /// Breaks a rule.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     let event = block(size_of::<KEVENT>()).cast::<KEVENT>();
     match kind {
         Violation::WaitOnGarbage => return wait(event),

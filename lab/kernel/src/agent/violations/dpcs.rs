@@ -26,7 +26,7 @@ extern "win64" fn return_with_interrupts_off(
 }
 
 /// Breaks a rule.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     let dpc = block(size_of::<KDPC>()).cast::<KDPC>();
     let queue = |routine: dpc::DeferredRoutine| {
         dpc::initialize(dpc, Some(routine), ptr::null_mut());

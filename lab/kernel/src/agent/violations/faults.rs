@@ -14,7 +14,7 @@ use crate::nt::debug;
 static READ_ONLY: [u8; 16] = [1; 16];
 
 /// Ends the run.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     match kind {
         Violation::BugCheck => debug::bug_check(0xE2, 1, 2, 3, 4),
         Violation::WriteReadOnly => write((&raw const READ_ONLY).cast_mut().cast()),

@@ -5,7 +5,7 @@ use lab_wire::Violation;
 use crate::nt::{irql, irql_routines};
 
 /// Breaks a rule.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     if kind == Violation::RaiseIrqlDown {
         irql_routines::raise(irql::DISPATCH_LEVEL);
         irql_routines::raise(irql::APC_LEVEL);

@@ -11,7 +11,7 @@ use crate::nt::io::{device, namespace};
 use crate::nt::{irql, irql_routines};
 
 /// Breaks a rule.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     match kind {
         Violation::CreateDeviceAtDispatch => {
             irql_routines::raise(irql::DISPATCH_LEVEL);

@@ -18,7 +18,7 @@ use crate::processor::{self, idle};
 const EXECUTABLE: u64 = 0x80;
 
 /// Breaks a rule of taking a block.
-pub fn violate_allocation(kind: Violation) {
+pub(super) fn violate_allocation(kind: Violation) {
     let (level, flags, size, tag) = match kind {
         Violation::AllocateAboveDispatch => (irql::HIGH_LEVEL, NON_PAGED, 16, TAG),
         Violation::AllocatePagedAtDispatch => (irql::DISPATCH_LEVEL, PAGED, 16, TAG),
@@ -32,7 +32,7 @@ pub fn violate_allocation(kind: Violation) {
 }
 
 /// Breaks a rule of using or freeing a block.
-pub fn violate_block(kind: Violation) {
+pub(super) fn violate_block(kind: Violation) {
     const SIZE: usize = 24;
     let block = block(SIZE);
     let bytes = block.cast::<u8>();

@@ -21,7 +21,7 @@ const OUTPUT_LENGTH: u32 = 8;
 static WHICH: AtomicU32 = AtomicU32::new(0);
 
 /// Sends the routine a request.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     let position = Violation::all().iter().position(|&known| known == kind);
     let position = position.and_then(|position| u32::try_from(position).ok());
     WHICH.store(position.expect("a variant"), Ordering::Relaxed);

@@ -23,7 +23,7 @@ const READ_CONTROL: u32 = 0x0002_0000;
 const DACL: u32 = 0x4;
 
 /// Breaks a rule.
-pub fn violate(kind: Violation) {
+pub(super) fn violate(kind: Violation) {
     let mut security = SECURITY_DESCRIPTOR::default();
     match kind {
         Violation::CreateAclMisaligned => {

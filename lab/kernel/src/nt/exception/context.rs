@@ -4,7 +4,7 @@
 
 use core::arch::asm;
 
-pub use windows_sys::Win32::System::Diagnostics::Debug::EXCEPTION_RECORD as ExceptionRecord;
+pub(super) use windows_sys::Win32::System::Diagnostics::Debug::EXCEPTION_RECORD as ExceptionRecord;
 use windows_sys::Win32::System::Diagnostics::Debug::{
     CONTEXT, CONTEXT_FULL_AMD64, M128A, XSAVE_FORMAT,
 };
@@ -16,7 +16,7 @@ use crate::processor::exceptions;
 /// `CONTEXT`, which is `DECLSPEC_ALIGN(16)`; the metadata knows no alignment.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
-pub struct Context(pub CONTEXT);
+pub(crate) struct Context(pub CONTEXT);
 
 const _: () = {
     use core::mem::offset_of;
@@ -28,7 +28,7 @@ const _: () = {
 impl Context {
     /// The registers at a trap. Those of the floating-point unit are as they were
     /// then, because the lab uses none of them.
-    pub fn of(trap: &TrapFrame) -> Self {
+    pub(crate) fn of(trap: &TrapFrame) -> Self {
         let mut context = Self(CONTEXT {
             ContextFlags: CONTEXT_FULL_AMD64,
             SegCs: (trap.cs & 0xFFFF) as u16,
@@ -62,7 +62,7 @@ impl Context {
     }
 
     /// A general register by the number that instructions have for it.
-    pub fn register(&mut self, number: u8) -> &mut u64 {
+    pub(crate) fn register(&mut self, number: u8) -> &mut u64 {
         let context = &mut self.0;
         match number {
             0 => &mut context.Rax,
@@ -86,7 +86,7 @@ impl Context {
     }
 
     /// Sets an XMM register.
-    pub fn set_xmm(&mut self, number: u8, [low, high]: [u64; 2]) {
+    pub(crate) fn set_xmm(&mut self, number: u8, [low, high]: [u64; 2]) {
         // SAFETY: `of` filled this member in, and any bytes are valid for it.
         let area = unsafe { &mut self.0.Anonymous.FltSave };
         area.XmmRegisters[usize::from(number)] = M128A {
@@ -127,7 +127,7 @@ impl Context {
 
 /// Continues with these registers. What the stack below holds is forgotten, so the
 /// caller must own no lock.
-pub fn resume(context: &Context) -> ! {
+pub(super) fn resume(context: &Context) -> ! {
     let frame = context.trap_frame();
     let area = &raw const context.0.Anonymous.FltSave;
     // SAFETY: the area is a copy of what FXSAVE stored, but for XMM registers; the

@@ -23,7 +23,7 @@ use crate::processor::exceptions::vector;
 /// Handles an exception of any code. A breakpoint may be an injected fault; exceptions of a driver
 /// go to its handlers, and without one, as all others, end the run. Returns if the interrupted
 /// code is to go on.
-pub fn handle(frame: &mut TrapFrame, fault_address: u64) {
+pub(crate) fn handle(frame: &mut TrapFrame, fault_address: u64) {
     let is_debug = frame.vector == u64::from(vector::DEBUG);
     let here = processor::try_current().filter(|_| is_debug);
     match here.map_or(Trap::Unknown, |here| injection::trapped(here, frame)) {

@@ -16,7 +16,7 @@ const ROUTINE: Routine = Routine("RtlVirtualUnwind");
 
 /// A handler and where its data lies.
 #[derive(Clone, Copy, Debug)]
-pub struct Handler {
+pub(super) struct Handler {
     /// Its address.
     pub address: u64,
     /// Address of the data.
@@ -25,7 +25,7 @@ pub struct Handler {
 
 /// A frame that was left.
 #[derive(Clone, Copy)]
-pub struct Frame {
+pub(super) struct Frame {
     /// The image whose function's frame it is.
     pub tables: Tables,
     /// The function; none for leaf functions, which have no frame.
@@ -40,7 +40,7 @@ pub struct Frame {
 
 /// Turns the registers of a function into those of its caller, behind the call.
 /// Returns none when that function is not a driver's.
-pub fn leave_frame(context: &mut Context, kind: HandlerKind) -> Option<Frame> {
+pub(super) fn leave_frame(context: &mut Context, kind: HandlerKind) -> Option<Frame> {
     let control = context.0.Rip;
     let tables = Tables::of(symbol::executing(control)?);
     let offset = tables.offset(control);

@@ -9,23 +9,23 @@ use super::frame::Frame;
 use crate::base::address;
 
 /// `EXCEPTION_RECORD.ExceptionFlags`.
-pub mod flag {
+pub(super) mod flag {
     /// `EXCEPTION_UNWINDING`.
-    pub const UNWINDING: u32 = 0x2;
+    pub(crate) const UNWINDING: u32 = 0x2;
     /// `EXCEPTION_TARGET_UNWIND`.
-    pub const TARGET_UNWIND: u32 = 0x20;
+    pub(crate) const TARGET_UNWIND: u32 = 0x20;
 }
 
 /// `EXCEPTION_DISPOSITION`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(transparent)]
-pub struct Disposition(i32);
+pub(crate) struct Disposition(i32);
 
 impl Disposition {
     /// `ExceptionContinueExecution`.
-    pub const CONTINUE_EXECUTION: Self = Self(0);
+    pub(crate) const CONTINUE_EXECUTION: Self = Self(0);
     /// `ExceptionContinueSearch`.
-    pub const CONTINUE_SEARCH: Self = Self(1);
+    pub(crate) const CONTINUE_SEARCH: Self = Self(1);
 }
 
 /// `EXCEPTION_ROUTINE`: a language's handler.
@@ -37,7 +37,7 @@ type Handler = unsafe extern "win64" fn(
 ) -> Disposition;
 
 /// An exception on its way.
-pub struct Exception<'a> {
+pub(super) struct Exception<'a> {
     /// What handlers get to know of it.
     pub record: &'a mut ExceptionRecord,
     /// While a handler is looked for: the registers at the exception. While frames
@@ -47,7 +47,7 @@ pub struct Exception<'a> {
 
 impl Exception<'_> {
     /// Calls the handler of a frame, if it has one.
-    pub fn call_handler(
+    pub(super) fn call_handler(
         &mut self,
         frame: &Frame,
         caller: &mut Context,

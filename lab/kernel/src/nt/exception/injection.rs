@@ -66,7 +66,7 @@ static ARMED: PerProcessor<Lock<Option<Armed>>> =
     PerProcessor::new([const { Lock::new(None) }; PROCESSOR_LIMIT]);
 
 /// What a debug exception was.
-pub enum Trap {
+pub(crate) enum Trap {
     /// None of the lab's.
     Unknown,
     /// The instruction runs as it is.
@@ -77,7 +77,7 @@ pub enum Trap {
 
 /// Makes an instruction of the loaded driver raise an exception on this
 /// processor. Takes the place of what was asked for before.
-pub fn arm(here: &Processor, injection: Injection) -> Result<(), String> {
+pub(crate) fn arm(here: &Processor, injection: Injection) -> Result<(), String> {
     let Some(image) = symbol::loaded() else {
         return Err(String::from("no driver is loaded"));
     };
@@ -103,7 +103,7 @@ pub fn arm(here: &Processor, injection: Injection) -> Result<(), String> {
 
 /// Decides about a debug exception on this processor, and whether the next instruction raises
 /// another.
-pub fn trapped(here: &Processor, trap: &mut TrapFrame) -> Trap {
+pub(crate) fn trapped(here: &Processor, trap: &mut TrapFrame) -> Trap {
     let stepped = trap.rflags & RFlags::TRAP_FLAG.bits() != 0;
     trap.rflags &= !RFlags::TRAP_FLAG.bits();
     let mut place = ARMED.of(here).lock();

@@ -47,7 +47,7 @@ struct Scope {
 }
 
 /// `__C_specific_handler`: any level, called only while an exception is dispatched.
-pub unsafe extern "win64" fn c_specific_handler(
+pub(crate) unsafe extern "win64" fn c_specific_handler(
     record: *mut ExceptionRecord,
     establisher: u64,
     context: *mut Context,

@@ -25,7 +25,7 @@ const CHAIN_LIMIT: usize = 32;
 
 /// A function, or a part of one, by offsets from the image's base.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Function {
+pub(crate) struct Function {
     /// Its first byte.
     pub begin: u32,
     /// The byte behind its last.
@@ -36,7 +36,7 @@ pub struct Function {
 
 impl Function {
     /// Whether an offset lies in it.
-    pub fn contains(self, offset: u32) -> bool {
+    pub(crate) fn contains(self, offset: u32) -> bool {
         (self.begin..self.end).contains(&offset)
     }
 }
@@ -44,7 +44,7 @@ impl Function {
 /// What calls for a function's handler, as flags of its unwind information.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub enum HandlerKind {
+pub(crate) enum HandlerKind {
     /// `UNW_FLAG_EHANDLER`: an exception that looks for a handler.
     Exception = 1,
     /// `UNW_FLAG_UHANDLER`: frames that are left for good.
@@ -56,7 +56,7 @@ const CHAINED: u8 = 4;
 
 /// What an instruction of the prologue did.
 #[derive(Clone, Copy, Debug)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// Pushed a register.
     Push {
         /// The register.
@@ -87,7 +87,7 @@ pub enum Operation {
 
 /// An [`Operation`] that is done once the prologue has come so far.
 #[derive(Clone, Copy, Debug)]
-pub struct Code {
+pub(crate) struct Code {
     /// Offset of the end of the instruction from the function's begin.
     pub prologue_offset: u8,
     /// What it did.
@@ -96,7 +96,7 @@ pub struct Code {
 
 /// A register that points to a fixed place in the frame.
 #[derive(Clone, Copy, Debug)]
-pub struct FrameRegister {
+pub(crate) struct FrameRegister {
     /// The register.
     pub number: u8,
     /// How far above the frame's base it points.
@@ -105,7 +105,7 @@ pub struct FrameRegister {
 
 /// What a function's prologue does, and who handles its exceptions.
 #[derive(Clone, Debug)]
-pub struct UnwindInfo {
+pub(crate) struct UnwindInfo {
     flags: u8,
     /// Length of the prologue in bytes.
     pub prologue_size: u8,
@@ -119,26 +119,26 @@ pub struct UnwindInfo {
 
 /// The tables of one loaded image.
 #[derive(Clone, Copy)]
-pub struct Tables(Layout);
+pub(crate) struct Tables(Layout);
 
 impl Tables {
     /// The tables of an image.
-    pub const fn of(image: Layout) -> Self {
+    pub(crate) const fn of(image: Layout) -> Self {
         Self(image)
     }
 
     /// Where the image begins.
-    pub const fn base(self) -> u64 {
+    pub(crate) const fn base(self) -> u64 {
         self.0.base
     }
 
     /// The offset of an address inside the image.
-    pub fn offset(self, address: u64) -> u32 {
+    pub(crate) fn offset(self, address: u64) -> u32 {
         u32::try_from(address - self.0.base).expect("images are small")
     }
 
     /// Checks everything but what only handlers understand.
-    pub fn check(self) {
+    pub(crate) fn check(self) {
         LOOKUP.require(
             self.0.functions_size.is_multiple_of(ENTRY_SIZE),
             "size",
@@ -168,7 +168,7 @@ impl Tables {
     }
 
     /// All functions.
-    pub fn functions(self) -> impl Iterator<Item = Function> {
+    pub(crate) fn functions(self) -> impl Iterator<Item = Function> {
         (0..self.count()).map(move |index| self.function(index))
     }
 
@@ -189,7 +189,7 @@ impl Tables {
     }
 
     /// The function that an offset lies in; none for leaf functions.
-    pub fn lookup(self, offset: u32) -> Option<Function> {
+    pub(crate) fn lookup(self, offset: u32) -> Option<Function> {
         let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low.midpoint(high);
@@ -207,21 +207,21 @@ impl Tables {
     }
 
     /// Address of a function's entry in the table.
-    pub fn entry_address(self, function: Function) -> u64 {
+    pub(crate) fn entry_address(self, function: Function) -> u64 {
         let position = self.functions().position(|entry| entry == function);
         let index = u64::try_from(position.expect("it came from the table")).expect("an index");
         self.0.base + u64::from(self.0.functions) + index * u64::from(ENTRY_SIZE)
     }
 
     /// The function that a part belongs to: the end of its chain.
-    pub fn primary(self, part: Function) -> Function {
+    pub(crate) fn primary(self, part: Function) -> Function {
         let chain = self.chain(part);
         chain.last().map_or(part, |(function, _)| *function)
     }
 
     /// A function's unwind information, and that of the functions that it is
     /// chained to, each with its function.
-    pub fn chain(self, function: Function) -> Vec<(Function, UnwindInfo)> {
+    pub(crate) fn chain(self, function: Function) -> Vec<(Function, UnwindInfo)> {
         let mut chain = Vec::new();
         let mut next = Some(function);
         while let Some(function) = next {
@@ -238,7 +238,7 @@ impl Tables {
     }
 
     /// Offsets of a function's handler and of the data for it.
-    pub fn handler(self, function: Function, kind: HandlerKind) -> Option<(u32, u32)> {
+    pub(crate) fn handler(self, function: Function, kind: HandlerKind) -> Option<(u32, u32)> {
         let chain = self.chain(function);
         let (_, info) = chain.last()?;
         if info.flags & kind as u8 == 0 {
@@ -311,12 +311,12 @@ impl Tables {
     }
 
     /// Four bytes of the image as a number.
-    pub fn u32(self, routine: Routine, offset: u32) -> u32 {
+    pub(crate) fn u32(self, routine: Routine, offset: u32) -> u32 {
         u32::from_le_bytes(self.bytes(routine, offset))
     }
 
     /// Bytes of the image.
-    pub fn bytes<const N: usize>(self, routine: Routine, offset: u32) -> [u8; N] {
+    pub(crate) fn bytes<const N: usize>(self, routine: Routine, offset: u32) -> [u8; N] {
         let address = self.0.base + u64::from(offset);
         routine.require(
             u64::from(offset) + N as u64 <= self.0.size

@@ -8,7 +8,12 @@ use crate::nt::rules::Routine;
 
 /// Leaves all frames below `target`, lets the termination handlers on the way
 /// run, and continues at an address in the target's function: `RtlUnwindEx`.
-pub fn unwind_to(target: u64, address: u64, record: &mut ExceptionRecord, context: &Context) -> ! {
+pub(super) fn unwind_to(
+    target: u64,
+    address: u64,
+    record: &mut ExceptionRecord,
+    context: &Context,
+) -> ! {
     const ROUTINE: Routine = Routine("RtlUnwindEx");
     let mut exception = Exception {
         record,

@@ -24,7 +24,7 @@ const MDL_PAGES_LOCKED: i16 = 0x2;
 
 /// A control code's transfer type.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Method {
+pub(crate) enum Method {
     /// Both buffers share one in system memory.
     Buffered,
     /// The input is buffered, the output's pages are locked; the driver reads
@@ -36,7 +36,7 @@ pub enum Method {
 
 impl Method {
     /// The method that a control code asks for.
-    pub const fn of(control_code: u32) -> Self {
+    pub(crate) const fn of(control_code: u32) -> Self {
         match control_code & 0x3 {
             0 => Self::Buffered,
             3 => Self::Neither,
@@ -47,7 +47,7 @@ impl Method {
 
 /// The buffers of one request.
 #[derive(Debug, Default)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     /// Address of the system buffer, zero for none.
     pub system: u64,
     /// Address of the memory descriptor list, zero for none.
@@ -67,7 +67,7 @@ pub struct Buffers {
 impl Buffers {
     /// Lays the buffers out. Bytes that the caller didn't give hold the pattern
     /// for uninitialised memory, so that a driver which returns them is seen.
-    pub fn new(method: Method, input: &[u8], output_length: u32) -> Option<Self> {
+    pub(crate) fn new(method: Method, input: &[u8], output_length: u32) -> Option<Self> {
         let mut buffers = Self::default();
         if output_length > 0 {
             buffers.user = USER_OUTPUT;
@@ -135,7 +135,7 @@ impl Buffers {
     }
 
     /// The first bytes of what the driver put out.
-    pub fn output(&self, length: usize) -> Vec<u8> {
+    pub(crate) fn output(&self, length: usize) -> Vec<u8> {
         let source = if self.locked == 0 {
             self.system
         } else {
@@ -151,7 +151,7 @@ impl Buffers {
 
     /// Whether the system buffer still holds the pattern for uninitialised memory
     /// behind the input and the first `length` bytes.
-    pub fn rest_untouched(&self, length: usize) -> bool {
+    pub(crate) fn rest_untouched(&self, length: usize) -> bool {
         let start = length.max(self.input_length);
         let rest = self.system_length.saturating_sub(start);
         if rest == 0 {
@@ -165,7 +165,7 @@ impl Buffers {
     }
 
     /// Takes the buffers away.
-    pub fn free(&mut self) {
+    pub(crate) fn free(&mut self) {
         const ROUTINE: Routine = Routine("IofCompleteRequest");
         if self.list != 0 {
             let list = address::pointer::<MDL>(self.list);
@@ -196,7 +196,7 @@ fn write(address: u64, bytes: &[u8]) {
 }
 
 /// `MmMapLockedPagesSpecifyCache`: `<= DISPATCH_LEVEL` for kernel mode.
-pub extern "win64" fn map_locked_pages(
+pub(crate) extern "win64" fn map_locked_pages(
     list: *mut MDL,
     mode: i8,
     _cache: i32,

@@ -9,7 +9,7 @@ use crate::nt::{irql, mutex_owners, thread};
 
 /// Calls a driver's routine at `PASSIVE_LEVEL` and checks that it returns as it
 /// was called.
-pub fn call_driver<R>(kind: Routine, address: u64, call: impl FnOnce() -> R) -> R {
+pub(super) fn call_driver<R>(kind: Routine, address: u64, call: impl FnOnce() -> R) -> R {
     debug_assert!(irql::current() == irql::PASSIVE_LEVEL && interrupts::are_enabled());
     uninitialized::fill_stack();
     let result = call();

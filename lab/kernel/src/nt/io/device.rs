@@ -20,13 +20,13 @@ use crate::nt::structures::{
 use crate::nt::{irql, resources, rtl, status};
 
 /// `DEVICE_OBJECT.Flags`.
-pub mod flag {
+pub(crate) mod flag {
     /// `DO_EXCLUSIVE`.
-    pub const EXCLUSIVE: u32 = 0x8;
+    pub(crate) const EXCLUSIVE: u32 = 0x8;
     /// `DO_DEVICE_HAS_NAME`.
-    pub const HAS_NAME: u32 = 0x40;
+    pub(crate) const HAS_NAME: u32 = 0x40;
     /// `DO_DEVICE_INITIALIZING`.
-    pub const INITIALIZING: u32 = 0x80;
+    pub(crate) const INITIALIZING: u32 = 0x80;
 }
 
 /// `FILE_DEVICE_SECURE_OPEN` of `DEVICE_OBJECT.Characteristics`.
@@ -57,12 +57,12 @@ static DEVICES: Lock<Vec<Entry>> = Lock::new(Vec::new());
 static BARRED: AtomicBool = AtomicBool::new(false);
 
 /// The structure at a device's address.
-pub fn object(address: u64) -> Object<DEVICE_OBJECT> {
+pub(crate) fn object(address: u64) -> Object<DEVICE_OBJECT> {
     Object::own(address::pointer(address))
 }
 
 /// All devices.
-pub fn report() -> Vec<Device> {
+pub(crate) fn report() -> Vec<Device> {
     let devices = DEVICES.lock();
     let devices = devices.iter().map(|entry| Device {
         name: entry.name.clone(),
@@ -73,7 +73,7 @@ pub fn report() -> Vec<Device> {
 }
 
 /// The device with a name.
-pub fn by_name(name: &str) -> Option<u64> {
+pub(crate) fn by_name(name: &str) -> Option<u64> {
     let devices = DEVICES.lock();
     let mut named = devices
         .iter()
@@ -82,13 +82,13 @@ pub fn by_name(name: &str) -> Option<u64> {
 }
 
 /// Bars all devices, or lifts the bar: until then no device can be opened.
-pub fn bar(barred: bool) {
+pub(crate) fn bar(barred: bool) {
     let _devices = DEVICES.lock();
     BARRED.store(barred, Ordering::SeqCst);
 }
 
 /// Takes a reference for a new file object.
-pub fn open(address: u64) -> Result<(), u32> {
+pub(crate) fn open(address: u64) -> Result<(), u32> {
     let mut devices = DEVICES.lock();
     let entry = devices.iter_mut().find(|entry| entry.object == address);
     let entry = entry.ok_or(status::NO_SUCH_DEVICE)?;
@@ -106,7 +106,7 @@ pub fn open(address: u64) -> Result<(), u32> {
 }
 
 /// Whether an address is that of a device which has not been deleted.
-pub fn exists(address: u64) -> bool {
+pub(crate) fn exists(address: u64) -> bool {
     let devices = DEVICES.lock();
     devices
         .iter()
@@ -121,7 +121,7 @@ fn with_entry<R>(address: u64, f: impl FnOnce(&mut Entry) -> R) -> R {
 }
 
 /// Takes a reference for a handle of the kernel, to which devices are open always.
-pub fn reference(address: u64) {
+pub(crate) fn reference(address: u64) {
     with_entry(address, |entry| {
         entry.references += 1;
         set_reference_count(entry);
@@ -129,13 +129,13 @@ pub fn reference(address: u64) {
 }
 
 /// Sets who may open a device.
-pub fn set_dacl(address: u64, dacl: Option<Dacl>) {
+pub(crate) fn set_dacl(address: u64, dacl: Option<Dacl>) {
     with_entry(address, |entry| entry.dacl = dacl);
 }
 
 /// Whether the I/O manager lets a token open a device, or a path behind it, for an
 /// access. Paths are the driver's own business unless it says otherwise.
-pub fn admits(address: u64, token: Token, desired: u32, has_path: bool) -> bool {
+pub(crate) fn admits(address: u64, token: Token, desired: u32, has_path: bool) -> bool {
     let characteristics = object(address).get(field!(DEVICE_OBJECT, Characteristics));
     if has_path && characteristics & SECURE_OPEN == 0 {
         return true;
@@ -150,7 +150,7 @@ pub fn admits(address: u64, token: Token, desired: u32, has_path: bool) -> bool 
 
 /// Refuses to open devices from now on, because the driver is to be unloaded. Tells whether it
 /// can be unloaded now; otherwise [`close`] tells when.
-pub fn begin_unload() -> bool {
+pub(crate) fn begin_unload() -> bool {
     let mut devices = DEVICES.lock();
     for entry in devices.iter_mut() {
         entry.unload_pending = true;
@@ -161,7 +161,7 @@ pub fn begin_unload() -> bool {
 /// Gives a reference back; a deleted device goes with its last. Tells whether the driver
 /// was waiting for that in order to be unloaded.
 #[must_use]
-pub fn close(address: u64) -> bool {
+pub(crate) fn close(address: u64) -> bool {
     let (gone, unload_is_due) = {
         let mut devices = DEVICES.lock();
         let position = devices.iter().position(|entry| entry.object == address);
@@ -198,7 +198,7 @@ fn free(routine: Routine, entry: &Entry) {
 
 /// Ends the initialisation of all devices, as happens when a driver's entry
 /// point has succeeded.
-pub fn finish_initializing() {
+pub(crate) fn finish_initializing() {
     for entry in DEVICES.lock().iter() {
         let device = object(entry.object);
         let flags = device.get(field!(DEVICE_OBJECT, Flags));
@@ -207,7 +207,7 @@ pub fn finish_initializing() {
 }
 
 /// Removes the devices of a driver that is gone.
-pub fn clear() {
+pub(crate) fn clear() {
     let entries = core::mem::take(&mut *DEVICES.lock());
     for entry in &entries {
         free(Routine("IoDeleteDevice"), entry);
@@ -215,7 +215,7 @@ pub fn clear() {
 }
 
 /// `IoCreateDevice`: `<= APC_LEVEL`.
-pub extern "win64" fn create_device(
+pub(crate) extern "win64" fn create_device(
     driver: *mut DRIVER_OBJECT,
     extension_size: u32,
     name: *const UNICODE_STRING,
@@ -304,7 +304,7 @@ fn allocate(extension_size: u32) -> Option<u64> {
 }
 
 /// `IoDeleteDevice`: `<= APC_LEVEL`; a device that is open stays until closed.
-pub extern "win64" fn delete_device(device: *mut DEVICE_OBJECT) {
+pub(crate) extern "win64" fn delete_device(device: *mut DEVICE_OBJECT) {
     const ROUTINE: Routine = Routine("IoDeleteDevice");
     ROUTINE.irql_at_most(irql::APC_LEVEL);
     let address = device.addr() as u64;

@@ -48,7 +48,7 @@ unsafe impl Send for Driver {}
 static DRIVER: Lock<Option<Driver>> = Lock::new(None);
 
 /// How loading ended.
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// What the entry point returned, or why it was not called.
     pub status: u32,
     /// Where the image was mapped, if it was.
@@ -58,7 +58,7 @@ pub struct Loaded {
 }
 
 /// Loads the driver and calls its entry point. `resolve` finds the routines that it imports.
-pub fn load(resolve: Resolve) -> Loaded {
+pub(crate) fn load(resolve: Resolve) -> Loaded {
     if DRIVER.lock().is_some() {
         return Loaded {
             status: status::IMAGE_ALREADY_LOADED,
@@ -110,7 +110,7 @@ fn forbid_remains(status: u32) {
 
 /// Calls the unload routine and takes the driver away, unless it is in use.
 /// Returns a status, and what `report` makes of what the driver left.
-pub fn unload<R>(report: impl FnOnce() -> R) -> (u32, R) {
+pub(crate) fn unload<R>(report: impl FnOnce() -> R) -> (u32, R) {
     device::bar(true);
     let unloaded = if open_files::count() > 0 {
         (status::DEVICE_BUSY, report())
@@ -122,7 +122,7 @@ pub fn unload<R>(report: impl FnOnce() -> R) -> (u32, R) {
 }
 
 /// Unloads a driver whose devices are closed, and cannot be opened any more.
-pub fn unload_unused() -> u32 {
+pub(crate) fn unload_unused() -> u32 {
     let (status, ()) = unload_closed(|| ());
     status
 }
@@ -150,7 +150,7 @@ fn unload_closed<R>(report: impl FnOnce() -> R) -> (u32, R) {
 }
 
 /// `NtUnloadDriver`: as [`unload`], or later, when the last file object goes.
-pub fn request_unload() -> u32 {
+pub(crate) fn request_unload() -> u32 {
     if DRIVER.lock().is_none() {
         return status::OBJECT_NAME_NOT_FOUND;
     }
@@ -162,7 +162,7 @@ pub fn request_unload() -> u32 {
 }
 
 /// What a handle that is gone gave back: the driver may have waited for it.
-pub fn close_device(device: u64) {
+pub(crate) fn close_device(device: u64) {
     if device::close(device) {
         unload_unused();
     }

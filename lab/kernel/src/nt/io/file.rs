@@ -95,12 +95,12 @@ impl Handles {
 }
 
 /// How many handles are open.
-pub fn open_handles() -> u32 {
+pub(crate) fn open_handles() -> u32 {
     u32::try_from(HANDLES.lock().open.len()).expect("few handles")
 }
 
 /// `CreateFile` on a device.
-pub fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
+pub(crate) fn open(path: &str, access: Access, token: Token) -> Result<Handle, u32> {
     open_files::add();
     try_open(path, access, token).map_err(|(status, last)| {
         gone(last);
@@ -253,7 +253,7 @@ fn free(file: &File) {
 
 /// `CloseHandle`: the driver gets two requests, first that the last handle goes, then
 /// that the file object goes, which requests under way may put off.
-pub fn close(handle: Handle) -> u32 {
+pub(crate) fn close(handle: Handle) -> u32 {
     let Some(file) = HANDLES.lock().open.remove(&handle.0) else {
         return status::INVALID_HANDLE;
     };
@@ -278,7 +278,7 @@ fn release(file: &File) {
 }
 
 /// `CancelIoEx` for all requests of a handle; returns how many there were.
-pub fn cancel(handle: Handle) -> u32 {
+pub(crate) fn cancel(handle: Handle) -> u32 {
     let Some(file) = HANDLES.lock().reference(handle) else {
         return 0;
     };
@@ -316,7 +316,7 @@ fn handles_itself(device: u64, parameters: Parameters) -> bool {
 }
 
 /// `DeviceIoControl`.
-pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> IoctlResult {
+pub(crate) fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> IoctlResult {
     match try_control(handle, code, input, output_length) {
         Ok(completion) => IoctlResult {
             status: completion.status,
@@ -332,7 +332,7 @@ pub fn control(handle: Handle, code: u32, input: &[u8], output_length: u32) -> I
 }
 
 /// `DeviceIoControl`; the error is of requests that don't get to the driver.
-pub fn try_control(
+pub(crate) fn try_control(
     handle: Handle,
     code: u32,
     input: &[u8],

@@ -28,12 +28,12 @@ const PENDING_RETURNED: u8 = 0x01;
 
 /// `IRP.Flags`.
 mod irp_flag {
-    pub const SYNCHRONOUS_API: u32 = 0x4;
-    pub const CREATE_OPERATION: u32 = 0x8;
-    pub const BUFFERED_IO: u32 = 0x10;
-    pub const DEALLOCATE_BUFFER: u32 = 0x20;
-    pub const INPUT_OPERATION: u32 = 0x40;
-    pub const CLOSE_OPERATION: u32 = 0x400;
+    pub(super) const SYNCHRONOUS_API: u32 = 0x4;
+    pub(super) const CREATE_OPERATION: u32 = 0x8;
+    pub(super) const BUFFERED_IO: u32 = 0x10;
+    pub(super) const DEALLOCATE_BUFFER: u32 = 0x20;
+    pub(super) const INPUT_OPERATION: u32 = 0x40;
+    pub(super) const CLOSE_OPERATION: u32 = 0x400;
 }
 
 /// `UserMode` of `KPROCESSOR_MODE`: all requests come from programs.
@@ -43,11 +43,11 @@ const USER_MODE: i8 = 1;
 const STACK_LOCATIONS: i8 = 1;
 
 /// A driver's dispatch routine.
-pub type Dispatch = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP) -> u32;
+pub(crate) type Dispatch = unsafe extern "win64" fn(*mut DEVICE_OBJECT, *mut IRP) -> u32;
 
 /// `DRIVER_OBJECT.MajorFunction`, whose calling convention the metadata leaves to
 /// the target that it is compiled for.
-pub const MAJOR_FUNCTIONS: Field<DRIVER_OBJECT, [*const (); 28]> =
+pub(crate) const MAJOR_FUNCTIONS: Field<DRIVER_OBJECT, [*const (); 28]> =
     field!(DRIVER_OBJECT, MajorFunction).retyped();
 
 const CURRENT_LOCATION: Field<IRP, *mut IO_STACK_LOCATION> =
@@ -55,7 +55,7 @@ const CURRENT_LOCATION: Field<IRP, *mut IO_STACK_LOCATION> =
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]
-pub enum Parameters {
+pub(crate) enum Parameters {
     /// `IRP_MJ_CREATE`.
     Create {
         /// Address of an `IO_SECURITY_CONTEXT`.
@@ -98,7 +98,7 @@ impl Parameters {
 
 /// How a request ended.
 #[derive(Debug)]
-pub struct Completion {
+pub(crate) struct Completion {
     /// `IoStatus.Status`.
     pub status: u32,
     /// `IoStatus.Information`, zero for errors: callers never see it then.
@@ -130,7 +130,7 @@ unsafe impl Send for ActiveRequest {}
 static ACTIVE: Lock<BTreeMap<u64, ActiveRequest>> = Lock::new(BTreeMap::new());
 
 /// How many requests the driver has not completed.
-pub fn pending() -> u32 {
+pub(crate) fn pending() -> u32 {
     let active = ACTIVE.lock();
     let pending = active
         .values()
@@ -139,7 +139,7 @@ pub fn pending() -> u32 {
 }
 
 /// `IoCancelIrp` for every request of a file object that is under way; returns how many.
-pub fn cancel(file: *mut FILE_OBJECT) -> u32 {
+pub(crate) fn cancel(file: *mut FILE_OBJECT) -> u32 {
     const ROUTINE: Routine = Routine("IoCancelIrp");
     let active = ACTIVE.lock();
     let of_file = active
@@ -158,7 +158,7 @@ pub fn cancel(file: *mut FILE_OBJECT) -> u32 {
 }
 
 /// Sends a request to a device and waits for its completion.
-pub fn send(
+pub(crate) fn send(
     device: u64,
     file: *mut FILE_OBJECT,
     parameters: Parameters,
@@ -352,7 +352,7 @@ fn collect(address: u64, returned: u32) -> Completion {
 }
 
 /// `IofCompleteRequest`: `<= DISPATCH_LEVEL`, once for each request.
-pub extern "win64" fn complete_request(irp: *mut IRP, _boost: i8) {
+pub(crate) extern "win64" fn complete_request(irp: *mut IRP, _boost: i8) {
     const ROUTINE: Routine = Routine("IofCompleteRequest");
     ROUTINE.irql_at_most(irql::DISPATCH_LEVEL);
     let address = irp.addr() as u64;
@@ -409,7 +409,10 @@ pub extern "win64" fn complete_request(irp: *mut IRP, _boost: i8) {
 }
 
 /// What every major function does until the driver sets its own.
-pub extern "win64" fn invalid_device_request(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> u32 {
+pub(crate) extern "win64" fn invalid_device_request(
+    _device: *mut DEVICE_OBJECT,
+    irp: *mut IRP,
+) -> u32 {
     let irp = Object::own(irp);
     irp.set(
         field!(IRP, IoStatus.Anonymous.Status),

@@ -18,17 +18,17 @@ const WIN32_PREFIX: &str = r"\\.\";
 static LINKS: Lock<Vec<SymbolicLink>> = Lock::new(Vec::new());
 
 /// All symbolic links.
-pub fn links() -> Vec<SymbolicLink> {
+pub(crate) fn links() -> Vec<SymbolicLink> {
     LINKS.lock().clone()
 }
 
 /// Forgets all symbolic links, those of a driver that is gone.
-pub fn clear_links() {
+pub(crate) fn clear_links() {
     LINKS.lock().clear();
 }
 
 /// A device and what of the path is left for it.
-pub struct Target {
+pub(crate) struct Target {
     /// Address of the device object.
     pub device: u64,
     /// The part of the path behind the device's name.
@@ -36,7 +36,7 @@ pub struct Target {
 }
 
 /// Finds what a Win32 path names.
-pub fn resolve(path: &str) -> Result<Target, u32> {
+pub(crate) fn resolve(path: &str) -> Result<Target, u32> {
     let name = path
         .strip_prefix(WIN32_PREFIX)
         .ok_or(status::OBJECT_NAME_INVALID)?;
@@ -56,7 +56,7 @@ pub fn resolve(path: &str) -> Result<Target, u32> {
 }
 
 /// `IoCreateSymbolicLink`: `PASSIVE_LEVEL`.
-pub extern "win64" fn create_symbolic_link(
+pub(crate) extern "win64" fn create_symbolic_link(
     name: *const UNICODE_STRING,
     target: *const UNICODE_STRING,
 ) -> u32 {
@@ -79,7 +79,7 @@ pub extern "win64" fn create_symbolic_link(
 }
 
 /// `IoDeleteSymbolicLink`: `PASSIVE_LEVEL`.
-pub extern "win64" fn delete_symbolic_link(name: *const UNICODE_STRING) -> u32 {
+pub(crate) extern "win64" fn delete_symbolic_link(name: *const UNICODE_STRING) -> u32 {
     const ROUTINE: Routine = Routine("IoDeleteSymbolicLink");
     ROUTINE.irql_at_most(irql::PASSIVE_LEVEL);
     let name = rtl::text(ROUTINE, "SymbolicLinkName", name);

@@ -6,16 +6,16 @@ use core::sync::atomic::{AtomicU32, Ordering};
 static FILES: AtomicU32 = AtomicU32::new(0);
 
 /// How many files are open or being opened.
-pub fn count() -> u32 {
+pub(crate) fn count() -> u32 {
     FILES.load(Ordering::SeqCst)
 }
 
 /// A file is being opened.
-pub fn add() {
+pub(crate) fn add() {
     FILES.fetch_add(1, Ordering::SeqCst);
 }
 
 /// A file is gone, or could not be opened.
-pub fn remove() {
+pub(crate) fn remove() {
     FILES.fetch_sub(1, Ordering::SeqCst);
 }

@@ -9,7 +9,7 @@ use super::token;
 
 /// An entry that allows something.
 #[derive(Clone, Debug)]
-pub struct Allowed {
+pub(crate) struct Allowed {
     /// The account or group.
     pub sid: Sid,
     /// The rights.
@@ -18,11 +18,11 @@ pub struct Allowed {
 
 /// Who may do what with an object; all others may do nothing.
 #[derive(Clone, Debug)]
-pub struct Dacl(pub Vec<Allowed>);
+pub(crate) struct Dacl(pub Vec<Allowed>);
 
 impl Dacl {
     /// Whether a token gets all of an access mask, none of whose rights is generic.
-    pub fn grants(&self, token: Token, desired: u32) -> bool {
+    pub(crate) fn grants(&self, token: Token, desired: u32) -> bool {
         let identifiers = token::identifiers(token);
         let granted = self
             .0

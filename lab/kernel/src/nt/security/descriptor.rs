@@ -20,9 +20,9 @@ use crate::nt::{irql, status};
 
 /// `SECURITY_DESCRIPTOR.Control`.
 mod control {
-    pub const DACL_PRESENT: u16 = 0x0004;
-    pub const DACL_DEFAULTED: u16 = 0x0008;
-    pub const SELF_RELATIVE: u16 = 0x8000;
+    pub(super) const DACL_PRESENT: u16 = 0x0004;
+    pub(super) const DACL_DEFAULTED: u16 = 0x0008;
+    pub(super) const SELF_RELATIVE: u16 = 0x8000;
 }
 
 /// `MIN_ACL_REVISION` and `MAX_ACL_REVISION`.
@@ -34,7 +34,7 @@ const ACL_HEADER: u64 = size_of::<ACL>() as u64;
 const ACE_HEADER: u64 = core::mem::offset_of!(ACCESS_ALLOWED_ACE, SidStart) as u64;
 
 /// `RtlCreateSecurityDescriptor`: `<= APC_LEVEL`.
-pub extern "win64" fn create_security_descriptor(
+pub(crate) extern "win64" fn create_security_descriptor(
     descriptor: *mut SECURITY_DESCRIPTOR,
     revision: u32,
 ) -> u32 {
@@ -52,7 +52,7 @@ pub extern "win64" fn create_security_descriptor(
 }
 
 /// `RtlCreateAcl`: `<= APC_LEVEL`.
-pub extern "win64" fn create_acl(acl: *mut ACL, length: u32, revision: u32) -> u32 {
+pub(crate) extern "win64" fn create_acl(acl: *mut ACL, length: u32, revision: u32) -> u32 {
     const ROUTINE: Routine = Routine("RtlCreateAcl");
     ROUTINE.irql_at_most(irql::APC_LEVEL);
     if u64::from(length) < ACL_HEADER {
@@ -90,7 +90,7 @@ fn list(routine: Routine, parameter: &str, acl: *mut ACL, length: u64) -> Object
 }
 
 /// `RtlAddAccessAllowedAce`: `<= APC_LEVEL`.
-pub extern "win64" fn add_access_allowed_ace(
+pub(crate) extern "win64" fn add_access_allowed_ace(
     acl: *mut ACL,
     revision: u32,
     mask: u32,
@@ -164,7 +164,7 @@ fn entries(routine: Routine, acl: Object<ACL>) -> Option<(Vec<Allowed>, u64)> {
 }
 
 /// `RtlSetDaclSecurityDescriptor`: `<= APC_LEVEL`.
-pub extern "win64" fn set_dacl(
+pub(crate) extern "win64" fn set_dacl(
     descriptor: *mut SECURITY_DESCRIPTOR,
     present: u8,
     acl: *mut ACL,
@@ -203,7 +203,10 @@ fn check(descriptor: Object<SECURITY_DESCRIPTOR>) -> Result<(), u32> {
 }
 
 /// The list of a descriptor; none if every token is allowed.
-pub fn dacl(routine: Routine, descriptor: *const SECURITY_DESCRIPTOR) -> Result<Option<Dacl>, u32> {
+pub(crate) fn dacl(
+    routine: Routine,
+    descriptor: *const SECURITY_DESCRIPTOR,
+) -> Result<Option<Dacl>, u32> {
     let descriptor = routine.object("SecurityDescriptor", descriptor);
     check(descriptor)?;
     let flags = descriptor.get(field!(SECURITY_DESCRIPTOR, Control));

@@ -48,7 +48,7 @@ static HANDLES: Lock<Handles> = Lock::new(Handles {
 });
 
 /// How many handles are open.
-pub fn open_handles() -> u32 {
+pub(crate) fn open_handles() -> u32 {
     u32::try_from(HANDLES.lock().open.len()).expect("few handles")
 }
 
@@ -64,7 +64,7 @@ fn find(routine: Routine, handle: *mut c_void) -> Opened {
 }
 
 /// `ObOpenObjectByPointer`: `PASSIVE_LEVEL`. The lab knows devices, for kernel mode.
-pub extern "win64" fn open_object_by_pointer(
+pub(crate) extern "win64" fn open_object_by_pointer(
     object: *mut c_void,
     attributes: u32,
     _access_state: *mut c_void,
@@ -105,7 +105,7 @@ pub extern "win64" fn open_object_by_pointer(
 }
 
 /// `ZwSetSecurityObject`: `PASSIVE_LEVEL`. The lab knows discretionary lists.
-pub extern "win64" fn set_security_object(
+pub(crate) extern "win64" fn set_security_object(
     handle: *mut c_void,
     information: u32,
     descriptor: *const SECURITY_DESCRIPTOR,
@@ -137,7 +137,7 @@ pub extern "win64" fn set_security_object(
 }
 
 /// `ZwClose`: `PASSIVE_LEVEL`.
-pub extern "win64" fn close(handle: *mut c_void) -> u32 {
+pub(crate) extern "win64" fn close(handle: *mut c_void) -> u32 {
     const ROUTINE: Routine = Routine("ZwClose");
     ROUTINE.irql_at_most(irql::PASSIVE_LEVEL);
     let opened = find(ROUTINE, handle);

@@ -19,11 +19,11 @@ const HEADER: u64 = 8;
 
 /// A valid security identifier.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Sid(Vec<u8>);
+pub(crate) struct Sid(Vec<u8>);
 
 impl Sid {
     /// `S-1-authority-subauthorities`.
-    pub fn new(authority: u8, subauthorities: &[u32]) -> Self {
+    pub(crate) fn new(authority: u8, subauthorities: &[u32]) -> Self {
         let count = u8::try_from(subauthorities.len()).expect("at most 15");
         let head = [REVISION, count, 0, 0, 0, 0, 0, authority];
         let tail = subauthorities.iter().flat_map(|one| one.to_le_bytes());
@@ -31,7 +31,7 @@ impl Sid {
     }
 
     /// Reads an identifier that lies in memory below `end`; none if it is not valid.
-    pub fn read(routine: Routine, address: u64, end: u64) -> Option<Self> {
+    pub(crate) fn read(routine: Routine, address: u64, end: u64) -> Option<Self> {
         let [revision, count] = [0, 1].map(|offset| byte(routine, address + offset));
         let length = HEADER + 4 * u64::from(count);
         let valid = revision == REVISION
@@ -47,7 +47,7 @@ impl Sid {
     }
 
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -19,7 +19,7 @@ const DEBUG: u32 = 20;
 const WELL_KNOWN: core::ops::RangeInclusive<u32> = 2..=36;
 
 /// The user of a token and its groups.
-pub fn identifiers(token: Token) -> Vec<Sid> {
+pub(crate) fn identifiers(token: Token) -> Vec<Sid> {
     let everyone = Sid::new(1, &[0]);
     let authenticated = Sid::new(5, &[11]);
     let administrators = Sid::new(5, &[32, 544]);
@@ -46,7 +46,7 @@ fn has_privilege(token: Token, privilege: u32) -> bool {
 }
 
 /// `SeSinglePrivilegeCheck`: `PASSIVE_LEVEL`.
-pub extern "win64" fn single_privilege_check(privilege: LUID, mode: i8) -> u8 {
+pub(crate) extern "win64" fn single_privilege_check(privilege: LUID, mode: i8) -> u8 {
     const ROUTINE: Routine = Routine("SeSinglePrivilegeCheck");
     const KERNEL_MODE: i8 = 0;
     ROUTINE.irql_at_most(irql::PASSIVE_LEVEL);

@@ -8,19 +8,19 @@
 use core::arch::global_asm;
 
 /// Flags of a code descriptor: D and G.
-pub const CODE_FLAGS: u64 = 0xC;
+pub(crate) const CODE_FLAGS: u64 = 0xC;
 /// Whether a base of FS or GS can be longer than its descriptor's.
-pub const LONG_BASES: bool = false;
+pub(crate) const LONG_BASES: bool = false;
 /// What one entry of the page directory covers, in bytes.
-pub const LARGE_PAGE: usize = 0x40_0000;
+pub(crate) const LARGE_PAGE: usize = 0x40_0000;
 /// A gate's length in 8-byte words.
-pub const GATE_WORDS: usize = 1;
+pub(crate) const GATE_WORDS: usize = 1;
 /// The first words of a task state segment, behind the link, that hold the stack for ring 0.
-pub const fn task_stack(stack: u32) -> [u32; 2] {
+pub(crate) const fn task_stack(stack: u32) -> [u32; 2] {
     [stack, crate::descriptors::DATA as u32]
 }
 /// What a called function finds on its stack.
-pub const fn user_frame(return_address: usize, argument: usize) -> [usize; 2] {
+pub(crate) const fn user_frame(return_address: usize, argument: usize) -> [usize; 2] {
     [return_address, argument]
 }
 

@@ -8,20 +8,20 @@
 use core::arch::global_asm;
 
 /// Flags of a code descriptor: L.
-pub const CODE_FLAGS: u64 = 0x2;
+pub(crate) const CODE_FLAGS: u64 = 0x2;
 /// Whether a base of FS or GS fits into its descriptor.
-pub const LONG_BASES: bool = true;
+pub(crate) const LONG_BASES: bool = true;
 /// Address that the lowest of the page directories' entries covers, in bytes.
-pub const LARGE_PAGE: usize = 0x20_0000;
+pub(crate) const LARGE_PAGE: usize = 0x20_0000;
 /// A gate's length in 8-byte words.
-pub const GATE_WORDS: usize = 2;
+pub(crate) const GATE_WORDS: usize = 2;
 /// The first words of a task state segment that hold the stack for ring 0.
-pub const fn task_stack(stack: u32) -> [u32; 2] {
+pub(crate) const fn task_stack(stack: u32) -> [u32; 2] {
     [stack, 0]
 }
 /// Bytes between the end of a stack and where a called function finds it, and the words there:
 /// return address and argument.
-pub const fn user_frame(return_address: usize, _argument: usize) -> [usize; 1] {
+pub(crate) const fn user_frame(return_address: usize, _argument: usize) -> [usize; 1] {
     [return_address]
 }
 

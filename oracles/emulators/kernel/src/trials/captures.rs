@@ -24,7 +24,7 @@ static TAKEN: AtomicUsize = AtomicUsize::new(0);
 static TURN: AtomicUsize = AtomicUsize::new(0);
 
 /// Starts the others, and waits until every processor has said what it captured.
-pub fn run() {
+pub(crate) fn run() {
     if boot::expected() > 1 {
         registers::send_interrupt(registers::INIT_OTHERS);
         registers::pause();
@@ -37,7 +37,7 @@ pub fn run() {
 }
 
 /// Captures on this processor as soon as all have started, and says what came of it.
-pub fn take(number: usize) {
+pub(crate) fn take(number: usize) {
     TAKEN.fetch_add(1, Ordering::SeqCst);
     while TAKEN.load(Ordering::SeqCst) < boot::expected() {
         core::hint::spin_loop();
@@ -69,7 +69,7 @@ pub fn take(number: usize) {
 }
 
 /// Bytes in hexadecimal.
-pub struct Hexadecimal<'a>(pub &'a [u8]);
+pub(crate) struct Hexadecimal<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hexadecimal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ static PAGE: Page = Page::new();
 const LEAF_CAPACITIES: u32 = 0x8000_0008;
 
 /// With `EFER.SVME` clear.
-pub fn run_without_svme() {
+pub(super) fn run_without_svme() {
     PAGE.fill(0xA5);
     for instruction in Instruction::ALL {
         let outcome = instruction.attempt(PAGE.address());
@@ -23,7 +23,7 @@ pub fn run_without_svme() {
 }
 
 /// With `EFER.SVME` set. SKINIT is not tried on ring 0: Bochs ends there, and hardware would too.
-pub fn run() {
+pub(super) fn run() {
     PAGE.fill(0xA5);
     for instruction in Instruction::WITH_VMCB {
         for offset in [1, 8, 0x800] {

@@ -44,7 +44,7 @@ global_asm!(
 );
 
 /// The trials of this module.
-pub fn run() {
+pub(super) fn run() {
     match guest() {
         Ok(vmcb) => {
             let at = vmcb
@@ -87,14 +87,14 @@ fn without_intercept() -> Result<Vmcb, Trap> {
 }
 
 /// What VMSAVE saves, in a page of zeros.
-pub fn saved() -> Result<Vmcb, Trap> {
+pub(super) fn saved() -> Result<Vmcb, Trap> {
     GUEST.fill(0);
     Vmsave.attempt(GUEST.address())?;
     Ok(Vmcb::from_page(GUEST.read()))
 }
 
 /// Why the last guest exited.
-pub fn exit_code() -> ExitCode {
+pub(super) fn exit_code() -> ExitCode {
     let field = fields::named(fields::VMCB, "exit_code").expect("every VMCB has one");
     ExitCode(GUEST.read_u64(field.offset()))
 }
@@ -106,7 +106,7 @@ fn execute(vmcb: &Vmcb) -> Result<Vmcb, Trap> {
 }
 
 /// The sequence of APM volume 2, section 15.5, with the host's own state kept around it.
-pub fn enter(vmcb: &Vmcb) -> Result<(), Trap> {
+pub(super) fn enter(vmcb: &Vmcb) -> Result<(), Trap> {
     GUEST.write(transmute_ref!(vmcb));
     let host_save = VmHsavePa::new(HOST_SAVE.address() as u64).expect("a page");
     registers::write_msr(VmHsavePa::NUMBER, host_save.value());
@@ -120,7 +120,7 @@ pub fn enter(vmcb: &Vmcb) -> Result<(), Trap> {
 }
 
 /// What VMSAVE leaves out: this kernel's own segments, tables and control registers.
-pub fn fill(vmcb: &mut Vmcb) {
+pub(super) fn fill(vmcb: &mut Vmcb) {
     let mut processor = ThisProcessor(&GUEST);
     let mut segment = |selector| {
         let selector = Selector(selector);

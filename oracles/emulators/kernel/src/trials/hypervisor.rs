@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "a guest is run")]
 
 #[path = "../../../../../amd-svm/examples/hypervisor.rs"]
+#[expect(unreachable_pub, reason = "compiled alone, the example is a library")]
 mod example;
 
 use core::cell::UnsafeCell;
@@ -23,7 +24,7 @@ static MACHINE: Once = Once(UnsafeCell::new(Machine::ZEROS));
 static HOST_SAVE: Page = Page::new();
 
 /// The trial of this module.
-pub fn run() {
+pub(super) fn run() {
     let host_save = VmHsavePa::new(HOST_SAVE.address() as u64).expect("a page");
     registers::write_msr(VmHsavePa::NUMBER, host_save.value());
     // SAFETY: this is the only use of it.

@@ -9,7 +9,7 @@ use crate::registers;
 use crate::trap::{INTERRUPTS, Trap};
 
 /// The trial of this module.
-pub fn run() {
+pub(super) fn run() {
     match deliveries() {
         Ok([before, held, released]) => saw(
             "global-interrupt-flag",

@@ -29,7 +29,7 @@ const INT3: u8 = 0xCC;
 static PAGE: Page = Page::new();
 
 /// Runs all of them.
-pub fn run() {
+pub(super) fn run() {
     let cr0 = Cr0::from(registers::cr0() as u64);
     let efer = Efer::from(registers::read_msr(Efer::NUMBER));
     let machine = Capabilities::of(&mut ThisProcessor(&PAGE), cr0, efer);

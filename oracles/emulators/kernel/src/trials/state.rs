@@ -17,7 +17,7 @@ static PAGE: Page = Page::new();
 static SECOND: Page = Page::new();
 
 /// The trials of this module.
-pub fn run() {
+pub(super) fn run() {
     report("vmsave-writes", written());
     report("vmload-unchanged", unchanged());
     report("vmload-changed", changed());

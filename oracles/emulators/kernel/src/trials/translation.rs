@@ -30,7 +30,7 @@ unsafe extern "C" {
 }
 
 /// The trial of this module.
-pub fn run() {
+pub(super) fn run() {
     OLD.fill(1);
     NEW.fill(2);
     let directory = (&raw const page_directory)
