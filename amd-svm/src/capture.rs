@@ -1,6 +1,6 @@
 //! The capture itself: SVM on if it was off, VMSAVE, and the processor left as it was found.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 use crate::msr::{Efer, Msr};
 use crate::support::{self, Refusal, Step, Supported};
@@ -21,9 +21,7 @@ pub struct Capture {
 
 /// What the parts of a capture took, in cycles of the time-stamp counter.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct Cycles {
     /// The support check, and setting SVME if it was clear.
     pub prepare: u32,

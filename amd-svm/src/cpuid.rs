@@ -1,7 +1,6 @@
 //! What CPUID says about SVM.
 
 use bitfield_struct::bitfield;
-use zerocopy::transmute;
 
 use crate::Processor;
 
@@ -177,10 +176,10 @@ fn has_leaf(processor: &mut impl Processor, leaf: u32) -> bool {
 
 /// A signature as the three registers that it came in.
 fn words(signature: Signature) -> [u32; 3] {
-    let words: [[u8; 4]; 3] = transmute!(signature);
+    let words: [[u8; 4]; 3] = bytemuck::must_cast(signature);
     words.map(u32::from_le_bytes)
 }
 
 fn signature(words: [u32; 3]) -> Signature {
-    transmute!(words.map(u32::to_le_bytes))
+    bytemuck::must_cast(words.map(u32::to_le_bytes))
 }

@@ -10,8 +10,6 @@ use core::fmt;
 use core::mem::offset_of;
 use core::ops::Range;
 
-use zerocopy::IntoBytes;
-
 use crate::msr::Msr;
 use crate::segment::Segment;
 use crate::vmcb::{Vmcb, VmsaveState};
@@ -229,7 +227,7 @@ impl VmsaveField {
     #[must_use]
     pub fn read(self, state: &VmsaveState) -> u64 {
         // Each size by itself: a copy of a length that the compiler knows is no call.
-        match state.as_bytes()[self.range_in_state()] {
+        match bytemuck::bytes_of(state)[self.range_in_state()] {
             [a, b] => u16::from_le_bytes([a, b]).into(),
             [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
             ref all => all.try_into().map_or(0, u64::from_le_bytes),
@@ -239,7 +237,7 @@ impl VmsaveField {
     /// Replaces the value in a state by the lowest [`size`](Self::size) bytes of another.
     pub fn write(self, state: &mut VmsaveState, value: u64) {
         let value = &value.to_le_bytes()[..self.size()];
-        state.as_mut_bytes()[self.range_in_state()].copy_from_slice(value);
+        bytemuck::bytes_of_mut(state)[self.range_in_state()].copy_from_slice(value);
     }
 
     const fn range_in_state(self) -> Range<usize> {
@@ -259,7 +257,6 @@ mod tests {
     use std::vec::Vec;
 
     use proptest::prelude::*;
-    use zerocopy::FromBytes;
 
     use super::*;
     use crate::vmcb::VMSAVE_RANGES;
@@ -330,7 +327,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_value_that_is_written_is_read_and_is_the_members(bytes: [[u8; 32]; 4], value: u64) {
-            let before = VmsaveState::read_from_bytes(bytes.as_flattened()).unwrap();
+            let before: VmsaveState = bytemuck::pod_read_unaligned(bytes.as_flattened());
             for field in VmsaveField::ALL {
                 let mut state = before;
                 field.write(&mut state, value);

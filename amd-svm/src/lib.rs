@@ -9,6 +9,10 @@
 //! used ([`msr`], [`cpuid`]), and, as plain code over the [`Processor`] trait, the order in which to
 //! ask and to capture ([`support`], [`capture`]).
 //!
+//! What a processor reads or writes in memory, and the registers that lie there, are [`bytemuck::Pod`] and
+//! [`bytemuck::Zeroable`]: any bytes are one, and its bytes can be had. `Pod` wants [`Copy`], of pages
+//! too: `let control = vmcb.control` copies, and what is to be changed in its place is borrowed.
+//!
 //! Nothing here knows an operating system. "APM" stands for the *AMD64 Architecture Programmer's
 //! Manual*: volume 2 is publication 24593, volume 3 is 24594.
 

@@ -6,7 +6,7 @@
 use core::fmt;
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// The registers that this crate's algorithms may read: a closed set, so that no caller can turn
 /// an arbitrary index into an `RDMSR`.
@@ -88,7 +88,7 @@ impl fmt::Display for Msr {
 ///
 /// Source: APM volume 2, section 3.1.7.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Efer {
     /// SCE: `SYSCALL` and `SYSRET` are enabled.
     pub system_call: bool,
@@ -133,7 +133,7 @@ impl Efer {
 /// `LSTAR`, `CSTAR`, `SYSENTER_ESP`, `SYSENTER_EIP` and `KernelGsBase` are plain addresses, `SFMASK`
 /// a mask of RFLAGS, `SYSENTER_CS` a selector. Source: APM volume 2, section 6.1.1.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Star {
     /// Where SYSCALL enters from 32-bit code in legacy mode.
     pub legacy_entry: u32,
@@ -152,7 +152,7 @@ impl Star {
 ///
 /// Source: APM volume 2, section 7.8.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Pat {
     /// Type 0, the one of a table entry with PAT, PCD and PWT clear; and so on in binary.
     pub pa0: u8,
@@ -240,7 +240,7 @@ impl Pat {
 ///
 /// Source: APM volume 2, section 13.1.1.6.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct DebugControl {
     /// LBR: the last branch and the last exception are recorded.
     pub last_branch_record: bool,

@@ -1,13 +1,13 @@
 //! Control registers, by their bits.
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// CR0.
 ///
 /// Source: APM volume 2, section 3.1.1.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Cr0 {
     /// PE: protected mode.
     pub protection: bool,
@@ -44,7 +44,7 @@ pub struct Cr0 {
 ///
 /// Source: APM volume 2, section 3.1.3.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Cr4 {
     /// VME: virtual-8086 mode extensions.
     pub virtual_8086_extensions: bool,

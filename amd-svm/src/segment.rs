@@ -3,13 +3,13 @@
 use core::fmt;
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// A segment register as the VMCB stores it: selector, attributes, limit, base.
 ///
 /// Source: APM volume 2, section 15.5.1 and appendix B.
 #[repr(C)]
-#[derive(Clone, Copy, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct Segment {
     /// The visible selector.
     pub selector: u16,
@@ -70,7 +70,7 @@ impl fmt::Debug for Segment {
 ///
 /// Source: APM volume 2, section 15.5.1; the fields are those of section 4.7.
 #[bitfield(u16)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct SegmentAttributes {
     /// Segment type: for system segments the descriptor's kind, for others the bits for code or
     /// data, expand-down or conforming, writable or readable, accessed.

@@ -20,7 +20,7 @@ mod vmsa;
 use core::fmt;
 use core::ops::Range;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
+use bytemuck::{Pod, Zeroable};
 
 use crate::segment::Segment;
 
@@ -54,7 +54,7 @@ pub const SAVE_AREA_OFFSET: usize = 0x400;
 ///
 /// Source: APM volume 2, appendix B.
 #[repr(C, align(4096))]
-#[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
+#[derive(Clone, Copy, Pod, Zeroable)]
 pub struct Vmcb {
     /// The control area, which VMSAVE and VMLOAD neither read nor write.
     pub control: ControlArea,
@@ -68,7 +68,7 @@ pub struct Vmcb {
 ///
 /// Source: APM volume 2, sections 6.1 (SYSCALL, SYSENTER) and appendix B.
 #[repr(C)]
-#[derive(Clone, Copy, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct SystemCallRegisters {
     /// `STAR` (`C000_0081`): selectors of SYSCALL and SYSRET, and the 32-bit entry point.
     pub star: u64,
@@ -109,9 +109,7 @@ impl fmt::Debug for SystemCallRegisters {
 
 /// What VMSAVE stores, without the gaps between: 128 bytes.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct VmsaveState {
     /// FS with its hidden part.
     pub fs: Segment,
@@ -139,20 +137,20 @@ impl Vmcb {
     /// use amd_svm::vmcb::Vmcb;
     ///
     /// static GUEST: Vmcb = Vmcb::new();
-    /// let mut vmcb = GUEST.clone();
+    /// let mut vmcb = GUEST;
     /// vmcb.control.asid = 1;
     /// vmcb.save.efer.set_svme(true);
     /// assert_eq!(format!("{vmcb:?}"), "Vmcb { asid: 0x1, efer: 0x1000 }");
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        transmute!([0_u8; VMCB_SIZE])
+        bytemuck::zeroed()
     }
 
     /// The VMCB of a page's bytes: any bytes are one.
     #[must_use]
     pub const fn from_page(page: [u8; VMCB_SIZE]) -> Self {
-        transmute!(page)
+        bytemuck::must_cast(page)
     }
 }
 
@@ -165,14 +163,14 @@ impl Default for Vmcb {
 /// What is not zero, in hexadecimal, by the names of [`fields::VMCB`].
 impl fmt::Debug for Vmcb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::page(f, "Vmcb", self.as_bytes(), 0, fields::VMCB)
+        debug::page(f, "Vmcb", bytemuck::bytes_of(self), 0, fields::VMCB)
     }
 }
 
 impl VmsaveState {
     /// Puts the state back to where VMSAVE stores it in a page, and leaves the rest of the page.
     pub fn write_to(&self, page: &mut [u8; VMCB_SIZE]) {
-        let mut state = self.as_bytes();
+        let mut state = bytemuck::bytes_of(self);
         for range in VMSAVE_RANGES {
             let (head, tail) = state.split_at(range.len());
             page[range].copy_from_slice(head);
@@ -184,7 +182,7 @@ impl VmsaveState {
     #[must_use]
     pub fn read_from(page: &[u8; VMCB_SIZE]) -> Self {
         let mut state = Self::default();
-        let mut bytes = state.as_mut_bytes();
+        let mut bytes = bytemuck::bytes_of_mut(&mut state);
         for range in VMSAVE_RANGES {
             let (head, tail) = bytes.split_at_mut(range.len());
             head.copy_from_slice(&page[range]);
@@ -217,11 +215,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_state_survives_the_way_through_a_page(bytes: [[u8; 32]; 4], filler: u8) {
-            let state = VmsaveState::read_from_bytes(bytes.as_flattened()).unwrap();
+            let state: VmsaveState = bytemuck::pod_read_unaligned(bytes.as_flattened());
             let mut page = Box::new([filler; VMCB_SIZE]);
             state.write_to(&mut page);
             prop_assert_eq!(VmsaveState::read_from(&page), state);
-            let vmcb = Vmcb::read_from_bytes(page.as_slice()).unwrap();
+            let vmcb = Vmcb::from_page(*page);
             prop_assert_eq!(vmcb.save.vmsave_state(), state);
             let untouched = page
                 .iter()

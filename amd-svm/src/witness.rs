@@ -12,7 +12,7 @@
 
 use core::mem::offset_of;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
+use bytemuck::{Pod, Zeroable};
 
 use crate::Processor;
 use crate::descriptor::{Descriptor, Selector};
@@ -24,9 +24,7 @@ use crate::vmcb::{SystemCallRegisters, VmsaveState};
 
 /// What a processor says of itself without VMSAVE.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct Witness {
     /// By `RDMSR`.
     pub system_call: SystemCallRegisters,
@@ -84,7 +82,7 @@ impl Witness {
     /// The first register that could not be read. The witness is not complete then.
     #[inline]
     pub fn read(&mut self, processor: &mut impl Processor) -> Result<(), Refusal> {
-        let words: &mut [u64; size_of::<Self>() / 8] = transmute_mut!(&mut *self);
+        let words: &mut [u64; size_of::<Self>() / 8] = bytemuck::must_cast_mut(self);
         if let Some(registers) = words.first_chunk_mut() {
             processor
                 .read_msrs(&REGISTERS, registers)
@@ -447,8 +445,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_decode_and_compare(state: [[u8; 32]; 4], witness: [[u8; 30]; 4]) {
-            let state = VmsaveState::read_from_bytes(state.as_flattened()).unwrap();
-            let witness = Witness::read_from_bytes(witness.as_flattened()).unwrap();
+            let state: VmsaveState = bytemuck::pod_read_unaligned(state.as_flattened());
+            let witness: Witness = bytemuck::pod_read_unaligned(witness.as_flattened());
             prop_assert!((14..=21).contains(&compare(&state, &witness).count()));
             let once = canonical(&state);
             prop_assert_eq!(canonical(&once), once);

@@ -11,7 +11,6 @@ use wdk_sys::{
     NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
     STATUS_SUCCESS,
 };
-use zerocopy::FromBytes;
 
 use crate::access::Addresses;
 use crate::broadcast::{Broadcast, BroadcastLatch, Work};
@@ -83,7 +82,7 @@ impl DeviceExtension {
     ///
     /// Returns the status of the request and the length of the reply in bytes.
     pub(crate) fn handshake(output: &mut [u8]) -> (NTSTATUS, usize) {
-        let Ok((header, _)) = ReplyHeader::mut_from_prefix(output) else {
+        let Some((header, _)) = split_header(output) else {
             return (STATUS_BUFFER_TOO_SMALL, 0);
         };
         *header = reply_header::<StatusRecord>(processor::active_count());
@@ -122,13 +121,13 @@ impl DeviceExtension {
         work: impl FnOnce(NonNull<R>) -> Work,
         finish: impl FnOnce(&mut ReplyHeader, &mut [R]),
     ) -> (NTSTATUS, usize) {
-        let Ok((header, output)) = ReplyHeader::mut_from_prefix(output) else {
+        let Some((header, output)) = split_header(output) else {
             return (STATUS_BUFFER_TOO_SMALL, 0);
         };
         let mut contexts = self.contexts.lock();
         let active = processor::active_count();
         *header = reply_header::<R>(active);
-        let Ok((records, _)) = <[R]>::mut_from_prefix_with_elems(output, active as usize) else {
+        let Some(records) = records_in(output, active as usize) else {
             finish(header, &mut []);
             return (STATUS_BUFFER_OVERFLOW, size_of::<ReplyHeader>());
         };
@@ -148,6 +147,19 @@ impl DeviceExtension {
         header.record_count = active;
         (STATUS_SUCCESS, header.needed as usize)
     }
+}
+
+/// The header of a reply in a buffer, and the rest; none if the buffer has no room for a header, or
+/// not where one can be.
+fn split_header(output: &mut [u8]) -> Option<(&mut ReplyHeader, &mut [u8])> {
+    let (header, rest) = output.split_at_mut_checked(size_of::<ReplyHeader>())?;
+    Some((bytemuck::try_from_bytes_mut(header).ok()?, rest))
+}
+
+/// So many records in a buffer; none if it has no room for all, or not where records can be.
+fn records_in<R: Record>(output: &mut [u8], count: usize) -> Option<&mut [R]> {
+    let records = output.get_mut(..count.checked_mul(size_of::<R>())?)?;
+    bytemuck::try_cast_slice_mut(records).ok()
 }
 
 /// The header of a reply that has no records yet.

@@ -10,7 +10,6 @@ use wdk_sys::{
     IRP_MJ_DEVICE_CONTROL, NTSTATUS, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_REQUEST,
     STATUS_INVALID_PARAMETER, STATUS_OBJECT_NAME_INVALID, STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
 };
-use zerocopy::FromBytes;
 
 use crate::device_extension::DeviceExtension;
 use crate::wdm::irp::Irp;
@@ -112,7 +111,7 @@ fn serve(extension: &DeviceExtension, irp: &mut Irp) -> (NTSTATUS, usize) {
     let Some(input) = buffer.get(..control.input_length) else {
         return (STATUS_INVALID_PARAMETER, 0);
     };
-    let Ok(request) = Request::read_from_bytes(input) else {
+    let Ok(request) = bytemuck::try_pod_read_unaligned::<Request>(input) else {
         return (STATUS_INFO_LENGTH_MISMATCH, 0);
     };
     if request.reserved != Request::new().reserved {

@@ -11,7 +11,6 @@ use protocol::{Record as _, Reply, ReplyHeader, Request, SnapshotRecord};
 use wdk_linux::host::{self, Workspace, step};
 use xtask::artifact::{self, Profile};
 use xtask::needs;
-use zerocopy::IntoBytes as _;
 
 use crate::Verdict;
 
@@ -90,7 +89,7 @@ impl Machine {
         let control = SnapshotRecord::CONTROL;
         let result = self
             .lab
-            .ioctl(self.device, control, request.as_bytes(), room)?;
+            .ioctl(self.device, control, bytemuck::bytes_of(&request), room)?;
         ensure!(result.status == 0, "NTSTATUS {:#010x}", result.status);
         let reply = Reply::<SnapshotRecord>::parse(&result.output);
         let reply = reply.context("the driver's reply")?;
@@ -148,7 +147,6 @@ fn compare(records: &[SnapshotRecord], shown: &[ProcessorRegisters]) -> Verdict 
 mod tests {
     use amd_svm::segment::{Segment, SegmentAttributes};
     use protocol::ProcessorId;
-    use zerocopy::FromZeros as _;
 
     use super::*;
 
@@ -178,7 +176,7 @@ mod tests {
 
     /// The record of processor 0 that fits what is shown.
     fn record() -> SnapshotRecord {
-        let mut record = SnapshotRecord::new_zeroed();
+        let mut record = SnapshotRecord::default();
         record.id = ProcessorId {
             index: 0,
             ..record.id

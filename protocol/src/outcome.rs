@@ -3,13 +3,11 @@
 use amd_svm::Fault;
 use amd_svm::msr::Msr;
 use amd_svm::support::{Refusal, Step};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// What became of a processor: all zeros for success, otherwise a [`Refusal`].
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct Outcome {
     /// Kind of the refusal.
     kind: u8,
@@ -244,7 +242,7 @@ mod tests {
     fn no_two_refusals_share_their_bytes() {
         let bytes: Vec<_> = every_refusal()
             .into_iter()
-            .map(|refusal| Outcome::from(refusal).as_bytes().to_vec())
+            .map(|refusal| bytemuck::bytes_of(&Outcome::from(refusal)).to_vec())
             .collect();
         for (at, one) in bytes.iter().enumerate() {
             assert!(!bytes[at + 1..].contains(one));

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use fastrand::Rng;
-use zerocopy::IntoBytes;
 
 pub use self::expectation::{Expectation, RecordKind};
 use crate::{CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader};
@@ -65,13 +64,12 @@ fn code(random: &mut Rng) -> u32 {
 
 /// Mostly a request that the driver serves, or one that differs little from it.
 fn input(random: &mut Rng) -> Vec<u8> {
-    let mut input = if random.u32(..6) == 0 {
+    let request = if random.u32(..6) == 0 {
         crate::Request::handshake()
     } else {
         crate::Request::new()
-    }
-    .as_bytes()
-    .to_vec();
+    };
+    let mut input = bytemuck::bytes_of(&request).to_vec();
     match random.u32(..16) {
         0 => {
             let byte = random.usize(..input.len());

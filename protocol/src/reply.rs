@@ -9,7 +9,7 @@ use amd_svm::fields::VmsaveField;
 use amd_svm::msr::Msr;
 use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::{REGISTERS, Witness};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute_mut};
+use bytemuck::{Pod, Zeroable};
 
 use crate::Outcome;
 
@@ -18,9 +18,7 @@ use crate::Outcome;
 /// The fields up to `record_size` are the same in every version. It is as long as a cache line,
 /// so that records can start on one.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct ReplyHeader {
     /// [`VERSION`](crate::VERSION) of the driver.
     pub version: u16,
@@ -60,9 +58,7 @@ impl ReplyHeader {
 
 /// Which processor a record is about.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct ProcessorId {
     /// The system's index of the processor, over all groups.
     pub index: u32,
@@ -76,9 +72,7 @@ pub struct ProcessorId {
 
 /// Whether VMSAVE is possible on a processor, and what the answer rests on.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct StatusRecord {
     /// The processor.
     pub id: ProcessorId,
@@ -104,9 +98,7 @@ const _: () = assert!(size_of::<StatusRecord>() == 56);
 
 /// What VMSAVE stored on a processor, and what the processor says without it.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct SnapshotRecord {
     /// The processor.
     pub id: ProcessorId,
@@ -154,9 +146,9 @@ impl SnapshotRecord {
 
     /// Sets everything to zero that is an address: of the kernel, or of another process.
     pub fn redact(&mut self) {
-        let state: &mut [u64; KEPT_OF_STATE.len()] = transmute_mut!(&mut self.state);
+        let state: &mut [u64; KEPT_OF_STATE.len()] = bytemuck::must_cast_mut(&mut self.state);
         keep(state, &KEPT_OF_STATE);
-        let witness: &mut [u64; KEPT_OF_WITNESS.len()] = transmute_mut!(&mut self.witness);
+        let witness: &mut [u64; KEPT_OF_WITNESS.len()] = bytemuck::must_cast_mut(&mut self.witness);
         keep(witness, &KEPT_OF_WITNESS);
     }
 }
@@ -217,7 +209,7 @@ fn keep<const WORDS: usize>(words: &mut [u64; WORDS], kept: &[u64; WORDS]) {
 }
 
 /// A record of a reply: [`StatusRecord`] or [`SnapshotRecord`].
-pub trait Record: FromBytes + Immutable + IntoBytes + KnownLayout {
+pub trait Record: Pod {
     /// The control code that asks for such records.
     const CONTROL: u32;
 
@@ -293,8 +285,10 @@ impl<'a, R: Record> Reply<'a, R> {
     ///
     /// What is wrong with the bytes.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, MalformedReply> {
-        let (header, _) =
-            ReplyHeader::read_from_prefix(bytes).map_err(|_| MalformedReply::NoHeader {
+        let header: ReplyHeader = bytes
+            .get(..size_of::<ReplyHeader>())
+            .map(bytemuck::pod_read_unaligned)
+            .ok_or(MalformedReply::NoHeader {
                 length: bytes.len(),
             })?;
         if header.version != crate::VERSION {
@@ -333,10 +327,10 @@ impl<'a, R: Record> Reply<'a, R> {
     pub fn records(&self) -> impl ExactSizeIterator<Item = R> + 'a {
         self.records
             .chunks_exact(self.header.record_size.into())
-            .map(|bytes| match R::read_from_prefix(bytes) {
-                Ok((record, _)) => record,
+            .map(|bytes| {
+                let record = bytes.get(..size_of::<R>());
                 // `parse` saw to it that a record is long enough.
-                Err(_) => R::new_zeroed(),
+                record.map_or_else(R::zeroed, bytemuck::pod_read_unaligned)
             })
     }
 }
@@ -379,7 +373,7 @@ mod tests {
 
     #[test]
     fn records_that_grew_are_read_by_their_beginning() {
-        let mut bytes = header(60, 2).as_bytes().to_vec();
+        let mut bytes = bytemuck::bytes_of(&header(60, 2)).to_vec();
         for index in [7, 9] {
             let record = StatusRecord {
                 id: ProcessorId {
@@ -388,7 +382,7 @@ mod tests {
                 },
                 ..StatusRecord::default()
             };
-            bytes.extend(record.as_bytes());
+            bytes.extend(bytemuck::bytes_of(&record));
             bytes.extend([0xEE; 4]);
         }
         let reply = Reply::<StatusRecord>::parse(&bytes).unwrap();
@@ -398,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_reply_cut_short_is_refused() {
-        let mut bytes = header(56, 1).as_bytes().to_vec();
+        let mut bytes = bytemuck::bytes_of(&header(56, 1)).to_vec();
         bytes.extend([0; 55]);
         let reply = Reply::<StatusRecord>::parse(&bytes);
         assert_eq!(reply.unwrap_err(), MalformedReply::Sizes);
@@ -410,14 +404,14 @@ mod tests {
     fn a_reply_of_another_version_is_refused_by_its_version() {
         let mut other = header(56, 0);
         other.version = crate::VERSION + 1;
-        let reply = Reply::<StatusRecord>::parse(other.as_bytes());
+        let reply = Reply::<StatusRecord>::parse(bytemuck::bytes_of(&other));
         let version = crate::VERSION + 1;
         assert_eq!(reply.unwrap_err(), MalformedReply::Version { version });
     }
 
     #[test]
     fn nothing_that_could_be_an_address_is_left_after_redaction() {
-        let mut record = SnapshotRecord::read_from_bytes(&[0xFF; 320]).unwrap();
+        let mut record: SnapshotRecord = bytemuck::must_cast([0xFF_u8; 320]);
         record.redact();
         let state = &record.state;
         for field in VmsaveField::ALL {
@@ -470,7 +464,7 @@ mod tests {
         #[test]
         fn no_sizes_make_the_parser_panic(header_size: u16, record_size: u16, record_count: u32) {
             let hostile = ReplyHeader { header_size, ..header(record_size, record_count) };
-            let mut bytes = hostile.as_bytes().to_vec();
+            let mut bytes = bytemuck::bytes_of(&hostile).to_vec();
             bytes.resize(1000, 0);
             if let Ok(reply) = Reply::<SnapshotRecord>::parse(&bytes) {
                 prop_assert_eq!(reply.records().count(), record_count as usize);

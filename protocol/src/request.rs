@@ -1,12 +1,10 @@
 //! What a client sends, the same for both control codes.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// The input of a control code.
 #[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct Request {
     /// [`VERSION`](crate::VERSION), or 0 for [`CONTROL_STATUS`](crate::CONTROL_STATUS) to be
     /// answered with the header alone.

@@ -1,7 +1,7 @@
 //! The advanced virtual interrupt controller: the tables that the VMCB points to.
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// Bits 51 to 12: the address of a page, whose lower bits are zero.
 const PAGE: u64 = 0x000F_FFFF_FFFF_F000;
@@ -11,7 +11,7 @@ const PAGE: u64 = 0x000F_FFFF_FFFF_F000;
 ///
 /// Source: APM volume 2, section 15.29.4.2 and appendix B, table B-1, offset 0F8h.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct AvicPhysicalTable {
     /// The index of the last entry; at most 0xFF, and 0x1FF or more in x2APIC mode.
     #[bits(12)]
@@ -52,7 +52,7 @@ impl AvicPhysicalTable {
 ///
 /// Source: APM volume 2, section 15.29.5.2, table 15-23.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct AvicPhysicalEntry {
     /// The APIC identifier of the physical processor; the upper four bits in x2APIC mode only.
     #[bits(12)]
@@ -89,7 +89,7 @@ impl AvicPhysicalEntry {
 ///
 /// Source: APM volume 2, section 15.29.5.3, table 15-24.
 #[bitfield(u32)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct AvicLogicalEntry {
     /// The physical identifier of the virtual processor.
     #[bits(8)]

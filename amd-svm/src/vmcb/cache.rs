@@ -3,15 +3,13 @@
 use core::fmt;
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// What VMRUN flushes from the translation buffer: an open enumeration.
 ///
 /// Source: APM volume 2, section 15.16.2.
 #[repr(transparent)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct TlbControl(pub u8);
 
 impl TlbControl {
@@ -47,7 +45,7 @@ impl fmt::Display for TlbControl {
 ///
 /// Source: APM volume 2, appendix B, table B-1, offset 058h, bits 40 and 41.
 #[bitfield(u8)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct ReturnPredictor {
     /// `ALLOW_LARGER_RAP`: the guest has all entries, not 32.
     pub larger: bool,
@@ -61,7 +59,7 @@ pub struct ReturnPredictor {
 ///
 /// Source: APM volume 2, section 15.15.3.
 #[bitfield(u32)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct CleanBits {
     /// Intercepts, TSC offset, pause filter.
     pub intercepts: bool,

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::mem::offset_of;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
+use bytemuck::{Pod, Zeroable};
 
 use super::{
     AvicPhysicalTable, CleanBits, Event, ExceptionIntercepts, ExitCode, Intercepts1, Intercepts2,
@@ -15,7 +15,7 @@ use super::{
 ///
 /// Source: APM volume 2, appendix B, table B-1.
 #[repr(C)]
-#[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
+#[derive(Clone, Copy, Pod, Zeroable)]
 pub struct ControlArea {
     /// A read of CR*n* exits if bit *n* is set.
     pub cr_reads: RegisterIntercepts,
@@ -178,7 +178,7 @@ impl ControlArea {
     /// `vmrun` and `asid` is not 0.
     #[must_use]
     pub const fn new() -> Self {
-        transmute!([0_u8; SAVE_AREA_OFFSET])
+        bytemuck::zeroed()
     }
 }
 
@@ -191,6 +191,6 @@ impl Default for ControlArea {
 /// What is not zero, in hexadecimal, by the names of [`fields::VMCB`].
 impl fmt::Debug for ControlArea {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::page(f, "ControlArea", self.as_bytes(), 0, fields::VMCB)
+        debug::page(f, "ControlArea", bytemuck::bytes_of(self), 0, fields::VMCB)
     }
 }

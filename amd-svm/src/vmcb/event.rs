@@ -3,7 +3,7 @@
 use core::fmt;
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 use super::Exception;
 
@@ -13,7 +13,7 @@ use super::Exception;
 /// [`exception`](Self::exception) and [`software_interrupt`](Self::software_interrupt) make events
 /// that VMRUN accepts; the setters make any. Source: APM volume 2, sections 15.7.2 and 15.20.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Event {
     /// Vector.
     #[bits(8)]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 use super::Exception;
 
@@ -13,9 +13,7 @@ use super::Exception;
 /// is displayed by their names too: see [`widened`](Self::widened). Source: APM volume 2,
 /// appendix C.
 #[repr(transparent)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Hash, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Pod, Zeroable)]
 pub struct ExitCode(pub u64);
 
 /// Defines the codes that stand alone, and their names.

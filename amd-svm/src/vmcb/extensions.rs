@@ -1,13 +1,13 @@
 //! What a guest has of nested paging, encryption and registers of its own.
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// Nested paging and encryption.
 ///
 /// Source: APM volume 2, appendix B, table B-1, and section 15.25.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct NestedControl {
     /// `NP_ENABLE`: guest physical addresses are translated.
     pub nested_paging: bool,
@@ -33,7 +33,7 @@ pub struct NestedControl {
 ///
 /// Source: APM volume 2, appendix B, table B-1, and sections 15.23 and 15.33.1.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct VirtualizationExtensions {
     /// The last branch record is the guest's own.
     pub last_branch_record: bool,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 use super::Exception;
 
@@ -11,9 +11,7 @@ use super::Exception;
 ///
 /// Source: APM volume 2, sections 15.8 and 15.9, and appendix B, table B-1.
 #[repr(transparent)]
-#[derive(
-    Clone, Copy, Default, Eq, FromBytes, Hash, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq, Pod, Zeroable)]
 pub struct RegisterIntercepts(pub u16);
 
 impl RegisterIntercepts {
@@ -77,9 +75,7 @@ impl fmt::Debug for RegisterIntercepts {
 ///
 /// Source: APM volume 2, section 15.12, and appendix B, table B-1.
 #[repr(transparent)]
-#[derive(
-    Clone, Copy, Default, Eq, FromBytes, Hash, Immutable, IntoBytes, KnownLayout, PartialEq,
-)]
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq, Pod, Zeroable)]
 pub struct ExceptionIntercepts(pub u32);
 
 impl ExceptionIntercepts {
@@ -127,7 +123,7 @@ impl fmt::Debug for ExceptionIntercepts {
 ///
 /// Source: APM volume 2, appendix B, table B-1, and section 15.9.
 #[bitfield(u32)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Intercepts1 {
     /// A physical interrupt exits.
     pub interrupt: bool,
@@ -199,7 +195,7 @@ pub struct Intercepts1 {
 ///
 /// Source: APM volume 2, appendix B, table B-1, and section 15.9.
 #[bitfield(u32)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Intercepts2 {
     /// VMRUN exits; VMRUN refuses a VMCB in which this is clear.
     pub vmrun: bool,
@@ -242,7 +238,7 @@ pub struct Intercepts2 {
 ///
 /// Source: APM volume 2, appendix B, table B-1, and section 15.9.
 #[bitfield(u32)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct Intercepts3 {
     /// INVLPGB exits.
     pub invlpgb: bool,

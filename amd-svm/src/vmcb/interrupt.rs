@@ -1,13 +1,13 @@
 //! How a guest's interrupts are virtualised, and what holds them back.
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bytemuck::{Pod, Zeroable};
 
 /// The virtual interrupt that the guest sees, and how interrupts are virtualised.
 ///
 /// Source: APM volume 2, appendix B, table B-1, and section 15.21.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct VirtualInterrupt {
     /// `V_TPR`: the task priority of the guest.
     #[bits(8)]
@@ -53,7 +53,7 @@ pub struct VirtualInterrupt {
 ///
 /// Source: APM volume 2, appendix B, table B-1, and section 15.21.5.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct InterruptShadow {
     /// The guest is in an interrupt shadow.
     pub shadow: bool,

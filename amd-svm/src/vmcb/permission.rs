@@ -5,7 +5,7 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
+use bytemuck::{Pod, Zeroable};
 
 /// Which accesses of a model-specific register exit.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -63,8 +63,8 @@ impl core::error::Error for OutsideMsrMap {}
 /// # Ok::<(), OutsideMsrMap>(())
 /// ```
 #[repr(C, align(4096))]
-#[derive(Clone, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
-pub struct MsrPermissionMap([u8; Self::SIZE]);
+#[derive(Clone, Copy, Eq, PartialEq, Pod, Zeroable)]
+pub struct MsrPermissionMap([u8; MsrPermissionMap::SIZE]);
 
 /// Registers in each of the map's parts.
 const PART: u32 = 0x2000;
@@ -77,10 +77,10 @@ impl MsrPermissionMap {
     pub const SIZE: usize = 0x2000;
 
     /// No register that has bits exits.
-    pub const ALLOW: Self = transmute!([0_u8; Self::SIZE]);
+    pub const ALLOW: Self = bytemuck::zeroed();
 
     /// Every register exits.
-    pub const INTERCEPT: Self = transmute!([0xFF_u8; Self::SIZE]);
+    pub const INTERCEPT: Self = bytemuck::must_cast([0xFF_u8; Self::SIZE]);
 
     /// Makes accesses to a range of registers exit.
     ///
@@ -231,18 +231,18 @@ fn runs<T: Copy + PartialEq>(
 /// assert!(map.exits(0x3F7, 2));
 /// ```
 #[repr(C, align(4096))]
-#[derive(Clone, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
-pub struct IoPermissionMap([u8; Self::SIZE]);
+#[derive(Clone, Copy, Eq, PartialEq, Pod, Zeroable)]
+pub struct IoPermissionMap([u8; IoPermissionMap::SIZE]);
 
 impl IoPermissionMap {
     /// Size in bytes.
     pub const SIZE: usize = 0x3000;
 
     /// No port exits.
-    pub const ALLOW: Self = transmute!([0_u8; Self::SIZE]);
+    pub const ALLOW: Self = bytemuck::zeroed();
 
     /// Every port exits.
-    pub const INTERCEPT: Self = transmute!([0xFF_u8; Self::SIZE]);
+    pub const INTERCEPT: Self = bytemuck::must_cast([0xFF_u8; Self::SIZE]);
 
     /// Makes accesses to a range of ports exit.
     pub const fn intercept(&mut self, ports: RangeInclusive<u16>) {

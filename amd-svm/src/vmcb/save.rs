@@ -3,7 +3,7 @@
 use core::fmt;
 use core::mem::offset_of;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
+use bytemuck::{Pod, Zeroable};
 
 use super::{SAVE_AREA_OFFSET, SystemCallRegisters, VmsaveState, debug, fields};
 use crate::msr::{DebugControl, Efer, Pat};
@@ -14,7 +14,7 @@ use crate::segment::Segment;
 /// VMRUN and `#VMEXIT` use what belongs to a guest's execution, VMLOAD and VMSAVE the rest; each
 /// field says whose it is. Source: APM volume 2, appendix B, table B-2.
 #[repr(C)]
-#[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
+#[derive(Clone, Copy, Pod, Zeroable)]
 pub struct SaveArea {
     /// ES: VMRUN.
     pub es: Segment,
@@ -155,7 +155,7 @@ pub struct SaveArea {
 ///
 /// Source: APM volume 2, section 13.1.1.
 #[repr(C)]
-#[derive(Clone, Copy, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq, Pod, Zeroable)]
 pub struct Branch {
     /// Where it was taken.
     pub from: u64,
@@ -223,7 +223,7 @@ impl SaveArea {
     /// makes all memory uncacheable, and [`Pat::AFTER_RESET`] is what a guest expects.
     #[must_use]
     pub const fn new() -> Self {
-        transmute!([0_u8; size_of::<Self>()])
+        bytemuck::zeroed()
     }
 
     /// The part that VMSAVE stores and VMLOAD loads.
@@ -260,7 +260,7 @@ impl fmt::Debug for SaveArea {
         debug::page(
             f,
             "SaveArea",
-            self.as_bytes(),
+            bytemuck::bytes_of(self),
             SAVE_AREA_OFFSET,
             fields::VMCB,
         )

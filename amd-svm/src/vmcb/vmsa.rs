@@ -4,7 +4,7 @@ use core::fmt;
 use core::mem::offset_of;
 
 use bitfield_struct::bitfield;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
+use bytemuck::{Pod, Zeroable};
 
 use super::{Branch, Event, ExitCode, SystemCallRegisters, debug, fields};
 use crate::msr::{DebugControl, Efer, Pat};
@@ -17,7 +17,7 @@ pub const VMSA_SIZE: usize = 4096;
 ///
 /// Source: APM volume 2, appendix B, table B-4, offset 3B0h.
 #[bitfield(u64)]
-#[derive(Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq)]
+#[derive(Eq, PartialEq, Pod, Zeroable)]
 pub struct SevFeatures {
     /// Secure nested paging.
     pub secure_nested_paging: bool,
@@ -69,7 +69,7 @@ macro_rules! layout {
         /// It begins at the page's first byte: what is at 400h in a [`Vmcb`](super::Vmcb) is at 0
         /// here. Source: APM volume 2, section 15.35 and appendix B, table B-4.
         #[repr(C, align(4096))]
-        #[derive(Clone, FromBytes, Immutable, IntoBytes, KnownLayout)]
+        #[derive(Clone, Copy, Pod, Zeroable)]
         pub struct Vmsa {
             $($(#[$doc])* $visibility $member: $type,)+
         }
@@ -347,7 +347,7 @@ impl Vmsa {
     /// Zeros.
     #[must_use]
     pub const fn new() -> Self {
-        transmute!([0_u8; VMSA_SIZE])
+        bytemuck::zeroed()
     }
 }
 
@@ -360,6 +360,6 @@ impl Default for Vmsa {
 /// What is not zero, in hexadecimal, by the names of [`fields::VMSA`].
 impl fmt::Debug for Vmsa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        debug::page(f, "Vmsa", self.as_bytes(), 0, fields::VMSA)
+        debug::page(f, "Vmsa", bytemuck::bytes_of(self), 0, fields::VMSA)
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use lab::{Access, Config, Handle, Lab, Operation, OperationResult, Report, Thread};
 use protocol::{CONTROL_SNAPSHOT, Reply, ReplyHeader, Request, SnapshotRecord};
-use zerocopy::IntoBytes;
 
 /// Enough for 255 processors, one instruction at a time.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -95,7 +94,7 @@ fn ask(lab: &mut Lab, handle: Handle, processors: u32) -> Result<Asked> {
     let request = Operation::Ioctl {
         handle,
         code: CONTROL_SNAPSHOT,
-        input: Request::new().as_bytes().to_vec(),
+        input: bytemuck::bytes_of(&Request::new()).to_vec(),
         output_length: u32::try_from(length)?,
     };
     let outcomes = lab.run(vec![Thread {

@@ -1,7 +1,6 @@
 //! One request and its whole reply: buffers that grow, versions that differ.
 
 use protocol::{CONTROL_STATUS, MalformedReply, Record, Reply, ReplyHeader, Request};
-use zerocopy::{FromBytes, IntoBytes};
 
 use super::Device;
 use crate::model::{DeviceError, Driver, Error, ProcessorId, sort};
@@ -53,7 +52,7 @@ pub(crate) fn ask<R: Record>(device: &mut dyn Device) -> Result<Received<R>, Err
 fn whole_reply(device: &mut dyn Device, control: u32) -> Result<Vec<u8>, Error> {
     let mut buffer = vec![0; FIRST_BUFFER];
     loop {
-        match device.control(control, Request::new().as_bytes(), &mut buffer) {
+        match device.control(control, bytemuck::bytes_of(&Request::new()), &mut buffer) {
             Ok(returned) if returned <= buffer.len() => {
                 buffer.truncate(returned);
                 return Ok(buffer);
@@ -77,8 +76,9 @@ fn whole_reply(device: &mut dyn Device, control: u32) -> Result<Vec<u8>, Error> 
 fn needed(buffer: &[u8], returned: usize) -> usize {
     buffer
         .get(..returned)
-        .and_then(|reply| ReplyHeader::read_from_prefix(reply).ok())
-        .and_then(|(header, _)| usize::try_from(header.needed).ok())
+        .and_then(|reply| reply.get(..size_of::<ReplyHeader>()))
+        .map(bytemuck::pod_read_unaligned)
+        .and_then(|header: ReplyHeader| usize::try_from(header.needed).ok())
         .unwrap_or(0)
 }
 
@@ -86,7 +86,7 @@ fn needed(buffer: &[u8], returned: usize) -> usize {
 fn other_protocol(device: &mut dyn Device) -> Error {
     let mut buffer = [0; 512];
     let request = Request::handshake();
-    let returned = match device.control(CONTROL_STATUS, request.as_bytes(), &mut buffer) {
+    let returned = match device.control(CONTROL_STATUS, bytemuck::bytes_of(&request), &mut buffer) {
         Ok(returned) | Err(DeviceError::BufferTooSmall { returned }) => returned,
         Err(_) => 0,
     };

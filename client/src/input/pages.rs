@@ -4,7 +4,6 @@ use std::mem::offset_of;
 
 use amd_svm::segment::Segment;
 use amd_svm::vmcb::{VMCB_SIZE, Vmcb, Vmsa, fields};
-use zerocopy::FromBytes as _;
 
 use super::divide;
 use crate::model::{
@@ -91,9 +90,8 @@ pub(super) fn layout(page: &[u8; VMCB_SIZE]) -> Result<Layout, String> {
 fn is_vmsa(page: &[u8; VMCB_SIZE]) -> bool {
     /// Task state segments of 16 bits and of more, available and busy.
     const TYPES: [u8; 4] = [0x1, 0x3, 0x9, 0xB];
-    let Ok((tr, _)) = Segment::read_from_prefix(&page[offset_of!(Vmsa, tr)..]) else {
-        return false;
-    };
+    const AT: usize = offset_of!(Vmsa, tr);
+    let tr: Segment = bytemuck::pod_read_unaligned(&page[AT..AT + size_of::<Segment>()]);
     tr.attributes.present()
         && !tr.attributes.code_or_data()
         && tr.attributes.reserved() == 0

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use protocol::ReplyHeader;
-use zerocopy::FromBytes;
 
 /// The driver behind a reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +27,8 @@ pub struct DriverVersion {
 impl Driver {
     /// Reads the start of a reply of any version: the fields that never change.
     pub(crate) fn of_any_reply(reply: &[u8]) -> Option<Self> {
-        let ([protocol, version @ ..], _) = <[u16; 4]>::read_from_prefix(reply).ok()?;
+        let start = reply.get(..size_of::<[u16; 4]>())?;
+        let [protocol, version @ ..]: [u16; 4] = bytemuck::pod_read_unaligned(start);
         Some(Self {
             version: version.into(),
             protocol,

@@ -1,6 +1,6 @@
 //! What the system has loaded into the kernel's address space, so that an address has a name.
 
-use zerocopy::{FromBytes, Immutable, KnownLayout};
+use bytemuck::AnyBitPattern;
 
 /// An image in the kernel's address space.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,15 +20,17 @@ impl KernelModule {
     /// one that is not complete.
     #[must_use]
     pub fn parse_list(information: &[u8]) -> Vec<Self> {
-        let Ok((count, modules)) = u32::read_from_prefix(information) else {
+        let Some((count, modules)) = information.split_first_chunk() else {
             return Vec::new();
         };
+        let count = u32::from_le_bytes(*count);
         let modules = modules.get(4..).unwrap_or_default();
+        let (modules, _) = modules.as_chunks::<{ size_of::<ModuleInformation>() }>();
         modules
-            .chunks_exact(size_of::<ModuleInformation>())
+            .iter()
             .take(usize::try_from(count).unwrap_or(usize::MAX))
-            .filter_map(|bytes| ModuleInformation::read_from_bytes(bytes).ok())
-            .filter(|module| module.image_base != 0)
+            .map(|bytes| bytemuck::must_cast(*bytes))
+            .filter(|module: &ModuleInformation| module.image_base != 0)
             .map(|module| Self {
                 name: module.name(),
                 base: module.image_base,
@@ -86,7 +88,7 @@ pub(crate) fn symbolic(modules: &[KernelModule], address: u64) -> Option<String>
 
 /// `RTL_PROCESS_MODULE_INFORMATION` of 64-bit Windows.
 #[repr(C)]
-#[derive(FromBytes, Immutable, KnownLayout)]
+#[derive(AnyBitPattern, Clone, Copy)]
 struct ModuleInformation {
     section: u64,
     mapped_base: u64,

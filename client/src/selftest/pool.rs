@@ -1,6 +1,6 @@
 //! What the system lists of pool, by tag.
 
-use zerocopy::{FromBytes, Immutable, KnownLayout};
+use bytemuck::AnyBitPattern;
 
 /// The tag of all that the driver allocates.
 pub(crate) const TAG: [u8; 4] = *b"Svms";
@@ -21,7 +21,7 @@ pub(crate) struct Usage {
 /// Source: `winternl.h`'s companions do not have it; the public headers of System Informer do, and
 /// poolmon of the WDK shows the same columns.
 #[repr(C)]
-#[derive(FromBytes, Immutable, KnownLayout)]
+#[derive(AnyBitPattern, Clone, Copy)]
 struct PoolTag {
     tag: [u8; 4],
     paged_allocations: u32,
@@ -42,13 +42,13 @@ const _: () = assert!(size_of::<PoolTag>() == 40);
     expect(dead_code, reason = "Windows has pool")
 )]
 pub(crate) fn usage(list: &[u8]) -> Option<Usage> {
-    let (count, rows) = u64::read_from_prefix(list).ok()?;
+    let (count, rows) = list.split_first_chunk()?;
     // The upper half is padding.
-    let count = usize::try_from(count & u64::from(u32::MAX)).ok()?;
+    let count = usize::try_from(u64::from_le_bytes(*count) & u64::from(u32::MAX)).ok()?;
     let (rows, _) = rows.as_chunks::<{ size_of::<PoolTag>() }>();
     let mut rows = rows.iter().take(count);
     let row = rows.find_map(|row| {
-        let row = PoolTag::read_from_bytes(row).ok()?;
+        let row: PoolTag = bytemuck::must_cast(*row);
         (row.tag == TAG).then_some(row)
     })?;
     let left = |allocations: u32, frees: u32| u64::from(allocations.wrapping_sub(frees));

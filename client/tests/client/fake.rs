@@ -6,7 +6,6 @@ use protocol::{
     SnapshotRecord, StatusRecord,
 };
 use protocol_samples::{captured, possible};
-use zerocopy::{FromBytes, IntoBytes};
 
 /// `FILE_WRITE_ACCESS` in a control code.
 const DEMANDS_WRITE: u32 = 2 << 14;
@@ -132,12 +131,9 @@ impl Driver {
             reserved: [0; 4],
         };
         if let Some(place) = output.get_mut(..needed) {
-            header.write_to_prefix(place).unwrap();
-            let mut rest = &mut place[size_of::<ReplyHeader>()..];
-            for record in records {
-                record.write_to_prefix(rest).unwrap();
-                rest = &mut rest[size_of::<R>()..];
-            }
+            let (start, rest) = place.split_at_mut(size_of::<ReplyHeader>());
+            start.copy_from_slice(bytemuck::bytes_of(&header));
+            rest.copy_from_slice(bytemuck::cast_slice(records));
             return Ok(needed);
         }
         Err(match self.when_too_small {
@@ -146,7 +142,7 @@ impl Driver {
             }
             WhenTooSmall::Header => {
                 header.record_count = 0;
-                header.write_to_prefix(output).unwrap();
+                output[..size_of::<ReplyHeader>()].copy_from_slice(bytemuck::bytes_of(&header));
                 DeviceError::from_ntstatus(0x8000_0005, size_of::<ReplyHeader>())
             }
             WhenTooSmall::Nothing => DeviceError::from_ntstatus(0xC000_0023, 0),
@@ -177,7 +173,7 @@ impl Device for &mut Driver {
         if ![CONTROL_STATUS, CONTROL_SNAPSHOT].contains(&code) {
             return refusal(0xC000_0010);
         }
-        let Ok(request) = Request::read_from_bytes(input) else {
+        let Ok(request) = bytemuck::try_pod_read_unaligned::<Request>(input) else {
             return refusal(0xC000_0004);
         };
         if request.reserved != [0; 6] {

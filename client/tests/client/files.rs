@@ -10,7 +10,6 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use protocol::{Outcome, RefusedPage, ReplyHeader, SnapshotRecord};
-use zerocopy::FromBytes;
 
 use crate::fake::Driver;
 use crate::{output, run};
@@ -215,7 +214,7 @@ fn processor() -> impl Strategy<Value = ProcessorSnapshot> {
         option::weighted(0.2, reason()),
     )
         .prop_map(|(bytes, noted, witness, refused)| {
-            let mut record = SnapshotRecord::read_from_bytes(&bytes).unwrap();
+            let mut record: SnapshotRecord = bytemuck::pod_read_unaligned(&bytes);
             record.outcome = Outcome::DONE;
             record.witness_outcome = Outcome::DONE;
             let mut driver = Driver::with_processors(0);

@@ -3,7 +3,6 @@
 use amd_svm::Fault;
 use amd_svm::support::{Refusal, Step};
 use protocol::Outcome;
-use zerocopy::FromBytes;
 
 use crate::fake::Driver;
 use crate::run;
@@ -128,7 +127,7 @@ fn a_processor_that_was_not_reached_says_nothing_about_the_machine() {
 #[test]
 fn a_reason_from_the_future_is_a_refusal_all_the_same() {
     let mut driver = Driver::with_processors(1);
-    let future = Outcome::read_from_bytes(&[99, 1, 2, 3]).unwrap();
+    let future: Outcome = bytemuck::must_cast([99_u8, 1, 2, 3]);
     driver.refuse_everywhere(future);
     let ran = run(&["show", "--json"], &mut driver);
     assert_eq!(ran.exit, 5);

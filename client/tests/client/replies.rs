@@ -5,7 +5,6 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::{CONTROL_SNAPSHOT, ReplyHeader, SnapshotRecord};
 use protocol_samples::Replay;
-use zerocopy::IntoBytes;
 
 use crate::fake::{Driver, WhenTooSmall};
 use crate::run;
@@ -80,7 +79,7 @@ fn a_driver_that_never_has_enough_is_given_up() {
     };
     for claimed in [0, size_of::<ReplyHeader>(), usize::MAX] {
         let error = Snapshot::take(&mut Replays(Replay {
-            bytes: insatiable.as_bytes(),
+            bytes: bytemuck::bytes_of(&insatiable),
             claimed,
             fails: true,
         }));
@@ -101,17 +100,17 @@ fn a_reply_that_claims_more_than_the_buffer_holds_is_malformed() {
 #[test]
 fn a_reply_about_nothing_or_about_one_processor_twice_is_refused() {
     assert!(matches!(
-        take(header(0).as_bytes()),
+        take(bytemuck::bytes_of(&header(0))),
         Err(Error::NoProcessors)
     ));
-    let mut twice = header(2).as_bytes().to_vec();
+    let mut twice = bytemuck::bytes_of(&header(2)).to_vec();
     for _ in 0..2 {
-        twice.extend(SnapshotRecord::default().as_bytes());
+        twice.extend(bytemuck::bytes_of(&SnapshotRecord::default()));
     }
     assert!(matches!(take(&twice), Err(Error::Repeated(_))));
     assert!(matches!(take(&[]), Err(Error::Malformed(_))));
     assert!(matches!(
-        take(header(1).as_bytes()),
+        take(bytemuck::bytes_of(&header(1))),
         Err(Error::Malformed(_))
     ));
 }
@@ -131,7 +130,7 @@ fn a_driver_of_another_age_is_told_from_the_client_by_its_age() {
 fn a_driver_that_answers_in_another_version_is_not_misread() {
     let mut other = header(0);
     (other.version, other.driver_version) = (7, [9, 8, 7]);
-    match take(other.as_bytes()) {
+    match take(bytemuck::bytes_of(&other)) {
         Err(Error::OtherProtocol(driver)) => {
             assert_eq!(driver.to_string(), "svmsave 9.8.7, protocol 7");
         }
@@ -208,7 +207,7 @@ proptest! {
         claimed in prop_oneof![Just(None), (0..2000_usize).prop_map(Some)],
     ) {
         let header = ReplyHeader { version, header_size, record_size, ..header(record_count) };
-        let reply = [header.as_bytes(), &bytes].concat();
+        let reply = [bytemuck::bytes_of(&header), &bytes].concat();
         survives(&reply, claimed.unwrap_or(reply.len()), false);
     }
 }

@@ -2,15 +2,14 @@
 
 use amd_svm::descriptor::{Descriptor, Selector};
 use amd_svm::segment::{Segment, SegmentAttributes};
-use zerocopy::{IntoBytes, transmute};
 
 /// Runs the target on one input.
 pub(super) fn run(bytes: &[u8]) {
     let Some(&bytes) = bytes.first_chunk::<16>() else {
         return;
     };
-    let segment: Segment = transmute!(bytes);
-    assert_eq!(segment.as_bytes(), bytes);
+    let segment: Segment = bytemuck::must_cast(bytes);
+    assert_eq!(bytemuck::bytes_of(&segment), bytes);
     let unpacked = segment.attributes.to_unpacked();
     let attributes = SegmentAttributes::from_unpacked(unpacked);
     assert_eq!(attributes, segment.attributes.with_reserved(0));
@@ -22,7 +21,7 @@ pub(super) fn run(bytes: &[u8]) {
         };
         assert_eq!(descriptor.load(Selector(segment.selector)), expected);
     }
-    let [low, high] = transmute!(bytes);
+    let [low, high]: [u64; 2] = bytemuck::must_cast(bytes);
     let loaded = Descriptor { low, high }.load(Selector(8));
     if let Some(descriptor) = Descriptor::of(&loaded) {
         assert_eq!(descriptor.low, low);

@@ -2,15 +2,14 @@
 //! a name.
 
 use amd_svm::vmcb::{VMCB_SIZE, VMSAVE_RANGES, Vmcb, VmsaveState};
-use zerocopy::{IntoBytes, transmute};
 
 /// Runs the target on one input.
 pub(super) fn run(bytes: &[u8]) {
     let mut page = [0; VMCB_SIZE];
     let length = bytes.len().min(VMCB_SIZE);
     page[..length].copy_from_slice(&bytes[..length]);
-    let mut vmcb: Vmcb = transmute!(page);
-    assert_eq!(vmcb.as_bytes(), page);
+    let mut vmcb: Vmcb = bytemuck::must_cast(page);
+    assert_eq!(bytemuck::bytes_of(&vmcb), page);
 
     let state = vmcb.save.vmsave_state();
     assert_eq!(state, VmsaveState::read_from(&page));
@@ -19,7 +18,7 @@ pub(super) fn run(bytes: &[u8]) {
     for range in VMSAVE_RANGES {
         cleared[range].fill(0);
     }
-    assert_eq!(vmcb.as_bytes(), cleared);
+    assert_eq!(bytemuck::bytes_of(&vmcb), cleared);
     state.write_to(&mut cleared);
     assert_eq!(cleared, page);
 

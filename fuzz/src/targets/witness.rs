@@ -2,18 +2,19 @@
 
 use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::{Witness, canonical, compare};
-use zerocopy::FromBytes;
 
 /// Runs the target on one input.
 pub(super) fn run(bytes: &[u8]) {
-    let Ok((state, rest)) = VmsaveState::read_from_prefix(bytes) else {
+    let Some((&state, rest)) = bytes.split_first_chunk::<{ size_of::<VmsaveState>() }>() else {
         return;
     };
+    let state: VmsaveState = bytemuck::must_cast(state);
     let once = canonical(&state);
     assert_eq!(canonical(&once), once);
-    let Ok((witness, _)) = Witness::read_from_prefix(rest) else {
+    let Some(&witness) = rest.first_chunk::<{ size_of::<Witness>() }>() else {
         return;
     };
+    let witness: Witness = bytemuck::must_cast(witness);
     // What makes no difference between two processors makes none to a witness.
     let agreement = |state| -> Vec<_> {
         compare(state, &witness)

@@ -6,7 +6,6 @@ use protocol::random::RecordKind;
 use protocol::{
     PACKAGE_VERSION, ProcessorId, Record, Reply, ReplyHeader, SnapshotRecord, StatusRecord, VERSION,
 };
-use zerocopy::{FromBytes, IntoBytes};
 
 use crate::answer::{Caller, Mismatch, ensure};
 
@@ -80,8 +79,9 @@ fn flags(kind: RecordKind, caller: Caller) -> u32 {
 }
 
 fn check_header(output: &[u8], expected: ReplyHeader) -> Result<(), Mismatch> {
-    let found = ReplyHeader::read_from_prefix(output).map(|(header, _)| header);
-    ensure!(found == Ok(expected), "{found:?} instead of {expected:?}");
+    let found = output.get(..size_of::<ReplyHeader>());
+    let found = found.map(bytemuck::pod_read_unaligned::<ReplyHeader>);
+    ensure!(found == Some(expected), "{found:?} instead of {expected:?}");
     Ok(())
 }
 
@@ -146,7 +146,7 @@ fn check_snapshot(record: &SnapshotRecord, redacted: bool) -> Result<(), Mismatc
     let mut without = *record;
     without.redact();
     ensure!(
-        (without.as_bytes() == record.as_bytes()) == redacted,
+        (bytemuck::bytes_of(&without) == bytemuck::bytes_of(record)) == redacted,
         "addresses, which are to be redacted: {redacted}"
     );
     if !redacted {

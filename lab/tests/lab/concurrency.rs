@@ -5,7 +5,6 @@ use lab::{
     Access, Error, Handle, IoctlResult, Lab, Operation, OperationResult, StopReason, Thread, Token,
 };
 use protocol::{CONTROL_SNAPSHOT, Reply, Request, SnapshotRecord};
-use zerocopy::IntoBytes;
 
 use crate::support::image::DriverImage;
 use crate::support::{self, boot, config};
@@ -34,7 +33,7 @@ fn snapshot(handle: Handle) -> Operation {
     Operation::Ioctl {
         handle,
         code: CONTROL_SNAPSHOT,
-        input: Request::new().as_bytes().to_vec(),
+        input: bytemuck::bytes_of(&Request::new()).to_vec(),
         output_length: ROOM,
     }
 }

@@ -147,7 +147,7 @@ impl Judge<'_> {
         }
         let mut missed = Vec::new();
         for (number, code) in (0..).zip(&refusals.fuzzed) {
-            let mut vmcb = sound.clone();
+            let mut vmcb = *sound;
             svm_cases::fuzz(number, &mut vmcb, self.machine, on.emulator.is_spared());
             let refused = self.predicts(&vmcb);
             if refused != code.is_invalid() {
@@ -184,7 +184,7 @@ impl Judge<'_> {
     /// The VMCB that breaks one condition.
     fn one(&mut self, condition: Condition, code: Option<ExitCode>, sound: &Vmcb) -> Fact {
         let on = self.on;
-        let mut vmcb = sound.clone();
+        let mut vmcb = *sound;
         let tried = svm_cases::breaks(condition, &mut vmcb, self.machine)
             && !answers::is_spared(on.emulator, condition);
         let there = condition.is_broken(&vmcb, self.machine);

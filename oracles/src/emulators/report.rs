@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use amd_svm::vmcb::VmsaveState;
 use amd_svm::witness::Witness;
 use anyhow::{Context as _, Result, bail};
-use zerocopy::FromBytes;
 
 use super::hexadecimal::bytes;
 use super::refusals::Refusals;
@@ -78,8 +77,8 @@ fn parse_record(text: &str) -> Result<Record> {
     let efer = [number()?, number()?, number()?];
     let wrong = |what| anyhow::anyhow!("a {what} of the wrong length");
     Ok(Record {
-        state: VmsaveState::read_from_bytes(&state).map_err(|_| wrong("state"))?,
-        witness: Witness::read_from_bytes(&witness).map_err(|_| wrong("witness"))?,
+        state: bytemuck::try_pod_read_unaligned(&state).map_err(|_| wrong("state"))?,
+        witness: bytemuck::try_pod_read_unaligned(&witness).map_err(|_| wrong("witness"))?,
         efer,
     })
 }

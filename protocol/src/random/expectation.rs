@@ -1,7 +1,5 @@
 //! What is expected of the driver for a control code.
 
-use zerocopy::FromBytes;
-
 use super::Control;
 use crate::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, Request, SnapshotRecord, StatusRecord, status,
@@ -85,7 +83,7 @@ impl Control {
             CONTROL_SNAPSHOT => RecordKind::Snapshot,
             _ => return Expectation::Refusal(status::INVALID_DEVICE_REQUEST),
         };
-        let Ok(request) = Request::read_from_bytes(&self.input) else {
+        let Ok(request) = bytemuck::try_pod_read_unaligned::<Request>(&self.input) else {
             return Expectation::Refusal(status::INFO_LENGTH_MISMATCH);
         };
         if request.reserved != [0; 6] {

@@ -1,7 +1,6 @@
 //! Who gets in, and who sees addresses.
 
 use protocol::{CONTROL_STATUS, Request};
-use zerocopy::IntoBytes;
 
 use crate::model::field::redactable;
 use crate::model::{DeviceError, Snapshot};
@@ -14,7 +13,11 @@ pub(in crate::selftest) fn no_read_access(session: &mut Session, values: &mut Va
     let mut device =
         opened.map_err(|error| Stop::failed(format!("it is not opened for writing: {error}")))?;
     let mut output = [0; 512];
-    let answer = device.control(CONTROL_STATUS, Request::new().as_bytes(), &mut output);
+    let answer = device.control(
+        CONTROL_STATUS,
+        bytemuck::bytes_of(&Request::new()),
+        &mut output,
+    );
     refused(&answer.map(drop), values)
 }
 

@@ -8,7 +8,6 @@ use protocol::{
     Outcome, PACKAGE_VERSION, ProcessorId, Record, ReplyHeader, SnapshotRecord, StatusRecord,
     VERSION, status,
 };
-use zerocopy::IntoBytes;
 
 use super::state::{Damage, State};
 use crate::driver_io::Device;
@@ -100,7 +99,7 @@ impl TestDevice {
             },
             reserved: [0; 4],
         };
-        let bytes = [header.as_bytes(), records.as_bytes()].concat();
+        let bytes = [bytemuck::bytes_of(&header), bytemuck::cast_slice(records)].concat();
         output[..bytes.len()].copy_from_slice(&bytes);
     }
 }

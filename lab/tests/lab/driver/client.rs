@@ -2,7 +2,6 @@
 
 use lab::{Access, Handle, IoctlResult, Lab};
 use protocol::{Record, Request};
-use zerocopy::IntoBytes;
 
 use crate::support::query::query;
 
@@ -25,7 +24,7 @@ pub(super) fn stop(lab: &mut Lab, handle: Handle) {
 
 /// Sends a request of this version.
 pub(super) fn control(lab: &mut Lab, handle: Handle, code: u32, room: u32) -> IoctlResult {
-    lab.ioctl(handle, code, Request::new().as_bytes(), room)
+    lab.ioctl(handle, code, bytemuck::bytes_of(&Request::new()), room)
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -6,7 +6,6 @@ use amd_svm::vmcb::{VMCB_SIZE, VMSAVE_RANGES, VmsaveState};
 use amd_svm::witness::Witness;
 use lab::{AllocationKind, Config, Operation, OperationResult, Thread};
 use protocol::{CONTROL_SNAPSHOT, Request, SnapshotRecord, StatusRecord};
-use zerocopy::IntoBytes;
 
 use super::client::{ROOM, query_all, start, stop};
 use crate::support::{boot, config};
@@ -180,7 +179,7 @@ fn clients_on_every_processor_at_once_all_get_whole_snapshots() {
         let snapshot = Operation::Ioctl {
             handle,
             code: CONTROL_SNAPSHOT,
-            input: Request::new().as_bytes().to_vec(),
+            input: bytemuck::bytes_of(&Request::new()).to_vec(),
             output_length: ROOM,
         };
         let mut operations = vec![snapshot; 20];

@@ -5,7 +5,6 @@ use lab::{
     Access, GuardedInstruction, Handle, InjectedException, Injection, IoctlResult, Lab, Token,
 };
 use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, Request};
-use zerocopy::IntoBytes;
 
 use super::client::ROOM;
 use crate::support::{boot, config};
@@ -17,7 +16,7 @@ const PROCESSORS: u32 = 4;
 const FILLERS: [u8; 3] = [0xA5, 0x5A, 0xC3];
 
 fn send(lab: &mut Lab, handle: Handle, code: u32, request: Request, room: u32) -> IoctlResult {
-    let reply = lab.ioctl(handle, code, request.as_bytes(), room);
+    let reply = lab.ioctl(handle, code, bytemuck::bytes_of(&request), room);
     reply.unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -5,7 +5,6 @@ use lab::{Access, Error, Handle, IoctlResult, Lab};
 use protocol::{
     CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, Request, SnapshotRecord, StatusRecord,
 };
-use zerocopy::{FromBytes, IntoBytes};
 
 use super::client::{ROOM, control, query_all, start, stop};
 use crate::support::{boot, config};
@@ -36,7 +35,7 @@ fn an_unknown_code_is_an_invalid_device_request() {
     let handle = start(&mut lab);
     // Another function, another method, another device type.
     for code in [0x0022_6008, 0x0022_6003, 0x0007_6000, 0, !0xC000] {
-        let reply = send(&mut lab, handle, code, Request::new().as_bytes());
+        let reply = send(&mut lab, handle, code, bytemuck::bytes_of(&Request::new()));
         assert_refused(&reply, STATUS_INVALID_DEVICE_REQUEST);
     }
     stop(&mut lab, handle);
@@ -61,7 +60,7 @@ fn reserved_bytes_that_are_not_zero_are_an_invalid_parameter() {
     let handle = start(&mut lab);
     for code in CODES {
         for byte in 2..8 {
-            let mut input = Request::new().as_bytes().to_vec();
+            let mut input = bytemuck::bytes_of(&Request::new()).to_vec();
             input[byte] = 1;
             let reply = send(&mut lab, handle, code, &input);
             assert_refused(&reply, STATUS_INVALID_PARAMETER);
@@ -80,16 +79,21 @@ fn another_version_is_a_revision_mismatch_and_any_version_may_ask_who_is_there()
     };
     for version in [protocol::VERSION + 1, u16::MAX] {
         for code in CODES {
-            let reply = send(&mut lab, handle, code, of_version(version).as_bytes());
+            let reply = send(
+                &mut lab,
+                handle,
+                code,
+                bytemuck::bytes_of(&of_version(version)),
+            );
             assert_refused(&reply, STATUS_REVISION_MISMATCH);
         }
     }
     let any = Request::handshake();
-    let reply = send(&mut lab, handle, CONTROL_SNAPSHOT, any.as_bytes());
+    let reply = send(&mut lab, handle, CONTROL_SNAPSHOT, bytemuck::bytes_of(&any));
     assert_refused(&reply, STATUS_REVISION_MISMATCH);
-    let reply = send(&mut lab, handle, CONTROL_STATUS, any.as_bytes());
+    let reply = send(&mut lab, handle, CONTROL_STATUS, bytemuck::bytes_of(&any));
     assert_eq!(reply.status, 0);
-    let header = ReplyHeader::read_from_bytes(&reply.output).unwrap();
+    let header: ReplyHeader = bytemuck::pod_read_unaligned(&reply.output);
     assert_eq!(header.version, protocol::VERSION);
     assert_eq!(header.driver_version, protocol::PACKAGE_VERSION);
     assert_eq!((header.record_count, header.active_processors), (0, 3));
@@ -108,7 +112,8 @@ fn check_rooms<R: protocol::Record>() {
             assert_refused(&reply, STATUS_BUFFER_TOO_SMALL);
             continue;
         }
-        let (header, records) = ReplyHeader::read_from_prefix(&reply.output).unwrap();
+        let (header, records) = reply.output.split_at(header_size);
+        let header: ReplyHeader = bytemuck::pod_read_unaligned(header);
         assert_eq!(header.needed as usize, whole);
         if room < whole {
             assert_eq!(reply.status, STATUS_BUFFER_OVERFLOW);
@@ -133,7 +138,7 @@ fn a_handle_without_read_access_gets_nowhere() {
     lab.load().unwrap();
     let handle = lab.open(protocol::USER_PATH, Access::ATTRIBUTES).unwrap();
     for code in CODES {
-        let reply = send(&mut lab, handle, code, Request::new().as_bytes());
+        let reply = send(&mut lab, handle, code, bytemuck::bytes_of(&Request::new()));
         assert_refused(&reply, STATUS_ACCESS_DENIED);
     }
     stop(&mut lab, handle);
@@ -168,7 +173,7 @@ fn random_requests_get_an_answer_each_and_harm_nothing() {
             *byte = u8::try_from(next(3)).unwrap();
         }
         if next(3) == 0 {
-            input = Request::new().as_bytes().to_vec();
+            input = bytemuck::bytes_of(&Request::new()).to_vec();
         }
         let reply = lab
             .ioctl(handle, code, &input, next(500))

@@ -2,7 +2,6 @@
 
 use lab::{Error, Handle, IoctlResult, Lab};
 use protocol::{Record, Reply, ReplyHeader, Request};
-use zerocopy::IntoBytes;
 
 /// The records of a successful reply.
 pub(crate) struct Records<R> {
@@ -20,7 +19,12 @@ pub(crate) fn try_query<R: Record>(
 ) -> Result<IoctlResult, Error> {
     let length = size_of::<ReplyHeader>() + processors as usize * size_of::<R>();
     let length = u32::try_from(length).unwrap();
-    lab.ioctl(handle, R::CONTROL, Request::new().as_bytes(), length)
+    lab.ioctl(
+        handle,
+        R::CONTROL,
+        bytemuck::bytes_of(&Request::new()),
+        length,
+    )
 }
 
 /// Queries records, and expects one of each processor.

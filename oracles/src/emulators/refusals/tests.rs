@@ -40,13 +40,13 @@ fn answers() -> Refusals {
         ..Refusals::default()
     };
     for condition in Condition::ALL {
-        let mut vmcb = sound.clone();
+        let mut vmcb = sound;
         if svm_cases::breaks(condition, &mut vmcb, &machine) {
             refusals.breaking.push((condition, code(&vmcb)));
         }
     }
     for number in 0..svm_cases::FUZZED {
-        let mut vmcb = sound.clone();
+        let mut vmcb = sound;
         svm_cases::fuzz(number, &mut vmcb, &machine, false);
         refusals.fuzzed.push(code(&vmcb));
     }

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use client::{Device, DeviceError};
 use protocol::{CONTROL_SNAPSHOT, CONTROL_STATUS, ReplyHeader, Request};
-use zerocopy::IntoBytes;
 
 /// `FILE_ANY_ACCESS`, the next method, and the next function: none of them is the driver's.
 const UNKNOWN_CODES: [u32; 3] = [
@@ -53,7 +52,7 @@ fn send_all(device: &mut dyn Device) {
     };
     let (status, snapshot) = (CONTROL_STATUS, CONTROL_SNAPSHOT);
     let handshake = Request::handshake();
-    let (any, this) = (handshake.as_bytes(), request.as_bytes());
+    let (any, this) = (bytemuck::bytes_of(&handshake), bytemuck::bytes_of(&request));
     for (index, code) in UNKNOWN_CODES.into_iter().enumerate() {
         send(&format!("unknown code {index}"), code, this, ROOM);
     }
@@ -61,8 +60,18 @@ fn send_all(device: &mut dyn Device) {
         ("no input", status, &[][..], ROOM),
         ("short input", status, &this[..7], ROOM),
         ("long input", status, &[0; 9], ROOM),
-        ("reserved bytes", status, reserved.as_bytes(), ROOM),
-        ("unknown version", status, unknown_version.as_bytes(), ROOM),
+        (
+            "reserved bytes",
+            status,
+            bytemuck::bytes_of(&reserved),
+            ROOM,
+        ),
+        (
+            "unknown version",
+            status,
+            bytemuck::bytes_of(&unknown_version),
+            ROOM,
+        ),
         ("snapshot of any version", snapshot, any, ROOM),
         ("no output", status, this, 0),
         ("room for half a header", snapshot, this, HEADER / 2),

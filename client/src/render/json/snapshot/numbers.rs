@@ -3,10 +3,10 @@
 
 use std::fmt;
 
+use bytemuck::Pod;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::super::hex::{self, Digits};
 
@@ -58,7 +58,7 @@ pub(super) const fn object(
 }
 
 /// A structure of numbers that is written as an object of all of them.
-pub(super) trait Table: Default + FromBytes + Immutable + IntoBytes {
+pub(super) trait Table: Default + Pod {
     /// What the object has, in order.
     const MEMBERS: &'static [Member];
 }
@@ -72,7 +72,7 @@ impl<'de, T: Table> Deserialize<'de> for Numbers<T> {
         let mut read = T::default();
         let object = Reading {
             members: T::MEMBERS,
-            bytes: read.as_mut_bytes(),
+            bytes: bytemuck::bytes_of_mut(&mut read),
         };
         deserializer.deserialize_map(object)?;
         Ok(Self(read))
@@ -83,7 +83,7 @@ impl<T: Table> Serialize for Numbers<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let object = Written {
             members: T::MEMBERS,
-            bytes: self.0.as_bytes(),
+            bytes: bytemuck::bytes_of(&self.0),
         };
         object.serialize(serializer)
     }

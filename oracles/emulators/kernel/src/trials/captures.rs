@@ -7,7 +7,6 @@ use amd_svm::capture::{Capture, capture};
 use amd_svm::msr::Efer;
 use amd_svm::support;
 use amd_svm::witness::Witness;
-use zerocopy::IntoBytes;
 
 use crate::boot::{self, PROCESSOR_LIMIT};
 use crate::console::say;
@@ -58,8 +57,8 @@ pub(crate) fn take(number: usize) {
             ..
         }) => say!(
             "record {number} {} {} {:x} {:x} {after:x}",
-            Hexadecimal(PAGES[number].state().as_bytes()),
-            Hexadecimal(witness.as_bytes()),
+            Hexadecimal(bytemuck::bytes_of(&PAGES[number].state())),
+            Hexadecimal(bytemuck::bytes_of(&witness)),
             u64::from(efer_found),
             u64::from(efer_left),
         ),

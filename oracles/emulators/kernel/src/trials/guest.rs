@@ -9,7 +9,6 @@ use amd_svm::descriptor::{Descriptor, Selector};
 use amd_svm::msr::{Efer, VmHsavePa};
 use amd_svm::segment::Segment;
 use amd_svm::vmcb::{ExitCode, Intercepts2, Vmcb, fields};
-use zerocopy::transmute_ref;
 
 use super::saw;
 use crate::descriptors::{CODE, DATA};
@@ -107,7 +106,7 @@ fn execute(vmcb: &Vmcb) -> Result<Vmcb, Trap> {
 
 /// The sequence of APM volume 2, section 15.5, with the host's own state kept around it.
 pub(super) fn enter(vmcb: &Vmcb) -> Result<(), Trap> {
-    GUEST.write(transmute_ref!(vmcb));
+    GUEST.write(bytemuck::must_cast_ref(vmcb));
     let host_save = VmHsavePa::new(HOST_SAVE.address() as u64).expect("a page");
     registers::write_msr(VmHsavePa::NUMBER, host_save.value());
     Clgi.attempt(0)?;

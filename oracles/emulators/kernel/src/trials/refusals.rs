@@ -10,7 +10,6 @@ use amd_svm::msr::Efer;
 use amd_svm::registers::Cr0;
 use amd_svm::vmcb::consistency::{Capabilities, Condition};
 use amd_svm::vmcb::{ExceptionIntercepts, VMCB_SIZE, Vmcb};
-use zerocopy::IntoBytes as _;
 
 use super::captures::Hexadecimal;
 use super::guest;
@@ -39,9 +38,9 @@ pub(super) fn run() {
         Ok(vmcb) => vmcb,
         Err(trap) => return say!("refusals {trap}"),
     };
-    say!("sound {}", Hexadecimal(sound.as_bytes()));
+    say!("sound {}", Hexadecimal(bytemuck::bytes_of(&sound)));
     say!("enters {}", Outcome(&sound));
-    let mut tried = sound.clone();
+    let mut tried = sound;
     svm_cases::nest(&mut tried);
     say!("enters {}", Outcome(&tried));
     let spare = boot::spares();
