@@ -1,5 +1,6 @@
 //! A browser without a window: what it made of a page.
 
+use std::borrow::Borrow;
 use std::env;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
@@ -7,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use client::Snapshot;
 use wait_timeout::ChildExt as _;
 use xtask::needs::BROWSERS;
 
-/// A first start on a slow machine.
-const LIMIT: Duration = Duration::from_secs(90);
+/// A first start on a slow machine, with many pages.
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// Which colours the reader asks for.
 pub(super) const LIGHT: &str = "--blink-settings=preferredColorScheme=1";
@@ -120,49 +120,15 @@ fn computed(times: &str) -> Duration {
         .sum()
 }
 
+/// A page with scripts of the test's own at its end.
+pub(super) fn with_scripts(page: &str, scripts: &[impl Borrow<str>]) -> String {
+    let own = scripts.join("</script><script>");
+    page.replace("</body>", &format!("<script>{own}</script></body>"))
+}
+
 /// Puts a page, with a script of the test's own at its end, into the folder.
-pub(super) fn write_page(snapshot: &Snapshot, folder: &Path, script: &str) -> PathBuf {
-    let page = snapshot.to_html().unwrap();
+pub(super) fn write_page(page: &str, folder: &Path, script: &str) -> PathBuf {
     let path = folder.join("report.html");
-    let own = format!("<script>{script}</script></body>");
-    fs::write(&path, page.replace("</body>", &own)).unwrap();
+    fs::write(&path, with_scripts(page, &[script])).unwrap();
     path
-}
-
-/// What a script notes of a page in a window of this size.
-pub(super) fn noted(snapshot: &Snapshot, size: [u32; 2], script: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let page = write_page(snapshot, folder.path(), script);
-    let arguments = [LIGHT, "--virtual-time-budget=3000", "--dump-dom"];
-    let seen = browse(folder.path(), &page, size, &arguments);
-    assert_eq!(seen.console, Vec::<String>::new());
-    seen.noted().to_owned()
-}
-
-/// The same in frames of these widths, one beside the other: no window is as narrow as a telephone.
-pub(super) fn noted_at<const N: usize>(
-    snapshot: &Snapshot,
-    widths: [u32; N],
-    script: &str,
-) -> [String; N] {
-    let folder = tempfile::tempdir().unwrap();
-    let tell = format!("{script}; parent.postMessage(document.body.dataset.seen, '*');");
-    write_page(snapshot, folder.path(), &tell);
-    let frames = widths.map(|width| {
-        format!("<iframe src=report.html width={width} height=1000 style='border:0'></iframe>")
-    });
-    let page = folder.path().join("frames.html");
-    let listener = "
-        const frames = [...document.querySelectorAll('iframe')], told = [];
-        addEventListener('message', message => {
-            told[frames.findIndex(frame => frame.contentWindow === message.source)] = message.data;
-            document.body.dataset.seen = told.join('\\n');
-        });";
-    let page_text = format!("<body>{}<script>{listener}</script>", frames.concat());
-    fs::write(&page, page_text).unwrap();
-    let arguments = [LIGHT, "--virtual-time-budget=3000", "--dump-dom"];
-    let seen = browse(folder.path(), &page, [2000, 1100], &arguments);
-    assert_eq!(seen.console, Vec::<String>::new());
-    let told: Vec<String> = seen.noted().lines().map(str::to_owned).collect();
-    told.try_into().unwrap()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use client::{Extent, Severity, Snapshot, Verdict};
 
-use super::browser::noted;
+use super::looks::LOOKS;
 use super::machines;
 
 const GREEN: &str = "rgb(228, 240, 232)";
@@ -59,7 +59,7 @@ struct Page {
 }
 
 /// Notes how the browser shows a page: a line for each value, each square, and broken links.
-const SCRIPT: &str = r##"
+pub(super) const SCRIPT: &str = r##"
         const looks = element => {
             const style = getComputedStyle(element);
             return [style.backgroundColor, style.backgroundImage];
@@ -93,13 +93,12 @@ const SCRIPT: &str = r##"
         const broken = [...document.querySelectorAll(".finding a")]
             .filter(link => !document.querySelector(link.getAttribute("href")));
         lines.push(["broken", broken.length].join("\t"));
-        document.body.dataset.seen = lines.join("\n");
+        return lines.join("\n");
 "##;
 
-/// A page, by the browser's own account of its looks.
-fn page(snapshot: &Snapshot) -> Page {
-    let told = noted(snapshot, [1440, 1000], SCRIPT);
-    let mut lines = told.lines();
+/// A machine's page, by the browser's own account of its looks.
+fn page(machine: &str) -> Page {
+    let mut lines = LOOKS.cells(machine).lines();
     let mut page = Page {
         verdict: lines.next().unwrap().to_owned(),
         cells: Vec::new(),
@@ -264,9 +263,9 @@ fn assert_squares(name: &str, squares: &[Square], machine: &Snapshot, verdict: &
 
 #[test]
 fn each_finding_has_its_cells_and_each_coloured_cell_its_finding() {
-    for (name, machine) in machines::all() {
-        let verdict = client::check(&machine);
-        let page = page(&machine);
+    for (name, machine) in &LOOKS.machines {
+        let verdict = client::check(machine);
+        let page = page(name);
         let expected_tone = if verdict.has(Severity::Warning) {
             "rgb(198, 40, 40)"
         } else if verdict.is_complete() {
@@ -277,14 +276,14 @@ fn each_finding_has_its_cells_and_each_coloured_cell_its_finding() {
         assert_eq!(page.verdict, expected_tone, "{name}");
         assert_eq!(page.broken, "0", "{name}");
         assert_cells(name, &page.cells, &verdict);
-        assert_squares(name, &page.squares, &machine, &verdict);
+        assert_squares(name, &page.squares, machine, &verdict);
     }
 }
 
 /// A rule of many fields says nothing less of those that it saw.
 #[test]
 fn what_is_hidden_takes_nothing_from_what_is_not() {
-    let page = page(&machines::hidden_but_on(2));
+    let page = page(machines::HIDDEN_BUT_ON_2);
     let of = |heading: &str| -> Vec<&Cell> {
         let cells = page.cells.iter();
         cells.filter(|cell| cell.heading == heading).collect()

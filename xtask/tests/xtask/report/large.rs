@@ -1,5 +1,6 @@
 //! 4096 processors: a page that is small enough to be mailed, and there at once.
 
+use std::cell::LazyCell;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +12,9 @@ const SMALL: usize = 1_500_000;
 
 /// Three times what the page may take.
 const LIMIT: Duration = Duration::from_secs(3);
+
+/// How often a page is opened before it is too slow.
+const TRIES: usize = 3;
 
 /// What the browser computes until the page is laid out and has answered a click, and how much of that
 /// time went by.
@@ -27,7 +31,7 @@ fn time_of_nothing() -> Duration {
     let page = folder.path().join("nothing.html");
     let nothing = "<body data-seen=0>";
     fs::write(&page, nothing).unwrap();
-    let times = (0..3).map(|_| time_until_interactive(folder.path(), &page).0);
+    let times = (0..TRIES).map(|_| time_until_interactive(folder.path(), &page).0);
     times.min().unwrap()
 }
 
@@ -40,21 +44,33 @@ fn a_page_of_4096_processors_is_small_and_soon_there() {
             document.body.dataset.seen = performance.now();
         });
     "##;
-    let nothing = time_of_nothing();
+    // A page that takes less together with the browser need not be compared with the browser alone.
+    let nothing = LazyCell::new(time_of_nothing);
     for (name, machine) in [
         ("healthy", machines::of(4096)),
         ("with outliers", machines::with_outliers(machines::of(4096))),
         ("hooked alike", machines::all_hooked(machines::of(4096))),
         ("hidden", machines::hidden(machines::of(4096))),
     ] {
-        let size = machine.to_html().unwrap().len();
+        let page = machine.to_html().unwrap();
+        let size = page.len();
         assert!(size < SMALL, "{name}: {size} bytes");
         let folder = tempfile::tempdir().unwrap();
-        let page = write_page(&machine, folder.path(), SCRIPT);
-        let times = (0..3).map(|_| time_until_interactive(folder.path(), &page));
-        let (fastest, passed) = times.min().unwrap();
-        let own = fastest.saturating_sub(nothing);
-        println!("{name}: {size} bytes, {own:?} of work, {passed:?} by the clock");
-        assert!(own < LIMIT, "{name}: {own:?}");
+        let page = write_page(&page, folder.path(), SCRIPT);
+        let mut slow = Vec::new();
+        let is_soon_there = (0..TRIES).any(|_| {
+            let (all, passed) = time_until_interactive(folder.path(), &page);
+            println!("{name}: {size} bytes, {all:?} of work, {passed:?} by the clock");
+            let is_quick = all < LIMIT || all.saturating_sub(*nothing) < LIMIT;
+            if !is_quick {
+                slow.push(all);
+            }
+            is_quick
+        });
+        assert!(
+            is_soon_there,
+            "{name}: {slow:?}, {:?} of it the browser's own",
+            *nothing
+        );
     }
 }

@@ -6,6 +6,10 @@ use client::{Field, Guest, Machine, ProcessorSnapshot, Snapshot, Unavailable};
 /// An address in the driver that the example has loaded.
 const HOOK: u64 = 0xFFFF_F804_9A70_2340;
 
+/// Names of machines that tests ask for.
+pub(super) const HIDDEN_BUT_ON_2: &str = "hidden but on one";
+pub(super) const DECEIVING: &str = "a module that is made to be read as another";
+
 fn example(name: &str) -> Snapshot {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/examples");
     Snapshot::open(format!("{folder}/{name}.json")).unwrap()
@@ -122,7 +126,7 @@ fn hide(processor: &mut ProcessorSnapshot) {
 }
 
 /// The same, but for one processor on which nothing is hidden.
-pub(super) fn hidden_but_on(index: usize) -> Snapshot {
+fn hidden_but_on(index: usize) -> Snapshot {
     let shown = healthy().processors[index].clone();
     changed(hidden(healthy()), |machine| {
         machine.processors[index] = shown;
@@ -151,6 +155,15 @@ fn stop_in_user_mode(machine: &mut Snapshot) {
     one.vmsave.system_call.kernel_gs_base = 0x5E_1F30_C000;
 }
 
+/// A machine with names that browsers could show as others, or as a part of the page.
+pub(super) fn deceiving() -> Snapshot {
+    changed(healthy(), |machine| {
+        machine.modules[1].name = "sys.\u{202e}exe.lnrksotn\u{1b}<b>".repeat(8);
+        machine.processors.iter_mut().for_each(hook);
+        machine.machine.host = Some("\u{202e}WS\u{1b}<b>".repeat(20));
+    })
+}
+
 /// Machines in every state, of 1 to 4096 processors.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn all() -> Vec<(&'static str, Snapshot)> {
@@ -165,7 +178,7 @@ pub(super) fn all() -> Vec<(&'static str, Snapshot)> {
         ("4096", of(4096)),
         ("4096 with outliers", with_outliers(of(4096))),
         ("hidden", hidden(of(64))),
-        ("hidden but on one", hidden_but_on(2)),
+        (HIDDEN_BUT_ON_2, hidden_but_on(2)),
         (
             "without modules and witness",
             changed(|machine| {
@@ -230,14 +243,7 @@ pub(super) fn all() -> Vec<(&'static str, Snapshot)> {
             "guests in user mode, one with a program's base in the kernel's place",
             changed(stop_in_user_mode),
         ),
-        (
-            "a module that is made to be read as another",
-            changed(|machine| {
-                machine.modules[1].name = "sys.\u{202e}exe.lnrksotn\u{1b}<b>".repeat(8);
-                machine.processors.iter_mut().for_each(hook);
-                machine.machine.host = Some("\u{202e}WS\u{1b}<b>".repeat(20));
-            }),
-        ),
+        (DECEIVING, deceiving()),
         (
             "everything is wrong everywhere",
             changed(|machine| {
