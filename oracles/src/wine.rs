@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use object::Object as _;
 use object::read::pe::PeFile64;
 use wdk_linux::host;
@@ -26,6 +26,7 @@ use xtask::inf::Document as Inf;
 use xtask::needs;
 
 use self::prefix::Prefix;
+use self::residue::{Trace, View};
 use crate::Verdict;
 use crate::version::Version;
 
@@ -44,6 +45,9 @@ const LIFECYCLES: usize = 10;
 /// The folder on drive C that the package is installed from.
 const SOURCE: &str = "package";
 
+/// The service of the driver that lends.
+const SUPPLEMENT: &str = "supplement";
+
 /// What is installed and run.
 struct Staged {
     package: Package,
@@ -60,7 +64,7 @@ pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
     let folder = workspace.target().join("wine");
     let template = folder.join("template");
     let mut verdict = Verdict::default();
-    step("a Wine prefix", |_| {
+    let before = step("a Wine prefix", |_| {
         let prefix = Prefix::create(&template)?;
         let kernel = fs::read(prefix.file("windows/system32/ntoskrnl.exe"))?;
         verdict.absorb(
@@ -68,7 +72,7 @@ pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
             imports(&fs::read(&staged.package.driver)?, &kernel, staged.wine)?,
         );
         prepare(&prefix, &staged)?;
-        prefix.end()
+        settled(&prefix, |_| Ok(()))
     })?;
     for lifecycle in 1..=LIFECYCLES {
         let place = format!("lifecycle {lifecycle}");
@@ -76,8 +80,9 @@ pub(crate) fn ask(workspace: &Workspace) -> Result<Verdict> {
             &format!("svmsave.sys under Wine, {place} of {LIFECYCLES}"),
             |_| {
                 let prefix = Prefix::copy_of(&template, &folder.join("lifecycle"))?;
-                verdict.absorb(&place, lifecycle::run(&prefix, &staged)?);
-                prefix.end()
+                let view = view_of(lifecycle);
+                verdict.absorb(&place, lifecycle::run(&prefix, &staged, &before, view)?);
+                Ok(())
             },
         )?;
     }
@@ -98,11 +103,11 @@ pub fn set_up(workspace: &Workspace, packages: [&Path; 2]) -> Result<Verdict> {
     let folder = workspace.target().join("wine-set-up");
     let template = folder.join("template");
     let mut verdict = Verdict::default();
-    step("a Wine prefix", |_| {
+    let before = step("a Wine prefix", |_| {
         let prefix = Prefix::create(&template)?;
         register_supplement(&prefix, &supplement)?;
         set_up::prepare(&prefix, packages)?;
-        prefix.end()
+        settled(&prefix, set_up::settle)
     })?;
     for lifecycle in 1..=LIFECYCLES {
         let place = format!("lifecycle {lifecycle}");
@@ -110,12 +115,45 @@ pub fn set_up(workspace: &Workspace, packages: [&Path; 2]) -> Result<Verdict> {
             &format!("client.exe install under Wine, {place} of {LIFECYCLES}"),
             |_| {
                 let prefix = Prefix::copy_of(&template, &folder.join("lifecycle"))?;
-                verdict.absorb(&place, set_up::run(&prefix, wine)?);
-                prefix.end()
+                let view = view_of(lifecycle);
+                verdict.absorb(&place, set_up::run(&prefix, wine, &before, view)?);
+                Ok(())
             },
         )?;
     }
     Ok(verdict)
+}
+
+/// The first life is looked at while Wine runs, too.
+fn view_of(lifecycle: usize) -> View {
+    if lifecycle == 1 {
+        View::Running
+    } else {
+        View::Kept
+    }
+}
+
+/// Starts a prepared prefix until a start changes nothing that is kept, and ends it: what it keeps then, a
+/// copy has to keep after a life.
+///
+/// The second start takes a few keys away again that the first one has made: those of network cards, and
+/// the names of two classes of devices. And on a busy machine, a start can be ended before it has done all.
+fn settled(prefix: &Prefix, settle: impl Fn(&Prefix) -> Result<()>) -> Result<Trace> {
+    const STARTS: usize = 6;
+    prefix.end()?;
+    let mut before = Trace::kept(prefix)?;
+    for _ in 0..STARTS {
+        prefix.restart()?;
+        lifecycle::put_into_group(prefix, SUPPLEMENT)?;
+        settle(prefix)?;
+        prefix.end()?;
+        let after = Trace::kept(prefix)?;
+        if after.is_as(&before) {
+            return Ok(after);
+        }
+        before = after;
+    }
+    bail!("each of {STARTS} starts of Wine changed what it keeps")
 }
 
 fn build_supplement(workspace: &Workspace) -> Result<PathBuf> {
@@ -172,18 +210,11 @@ fn register_supplement(prefix: &Prefix, supplement: &Path) -> Result<()> {
     let created = prefix.run(
         "sc",
         &[
-            "create",
-            "supplement",
-            "type=",
-            "kernel",
-            "start=",
-            "demand",
-            name,
-            path,
+            "create", SUPPLEMENT, "type=", "kernel", "start=", "demand", name, path,
         ],
     )?;
     ensure!(created.code == Some(0), "sc create: {}", created.output);
-    lifecycle::put_into_group(prefix, "supplement")
+    lifecycle::put_into_group(prefix, SUPPLEMENT)
 }
 
 /// What the driver imports, this Wine has, but for what its version lacks.
@@ -236,8 +267,11 @@ mod tests {
 mod damage {
     use super::*;
 
+    const LEFT_VALUE: &str = r#"left: HKEY_LOCAL_MACHINE\Software\svmsave "State"="left""#;
+    const LEFT_FILE: &str = r"left: C:\windows\system32\drivers\left.sys ";
+
     /// One lifecycle with a driver and an INF that are not the packaged ones.
-    fn violated(case: &str, driver: Option<Vec<u8>>, inf: Option<String>) -> Verdict {
+    fn violated(case: &str, driver: Option<Vec<u8>>, inf: Option<String>, view: View) -> Verdict {
         let workspace = Workspace::locate().unwrap();
         let mut staged = Staged::prepare(&workspace).unwrap();
         let folder = workspace.target().join("damage/wine").join(case);
@@ -252,9 +286,9 @@ mod damage {
         }
         let prefix = Prefix::create(&folder.join("prefix")).unwrap();
         prepare(&prefix, &staged).unwrap();
+        let before = settled(&prefix, |_| Ok(())).unwrap();
         prefix.restart().unwrap();
-        let verdict = lifecycle::run(&prefix, &staged).unwrap();
-        prefix.end().unwrap();
+        let verdict = lifecycle::run(&prefix, &staged, &before, view).unwrap();
         // Some hundred megabytes.
         fs::remove_dir_all(folder.join("prefix")).unwrap();
         verdict
@@ -266,7 +300,7 @@ mod damage {
         let mut driver =
             fs::read(artifact::package_folder(&workspace).join("svmsave.sys")).unwrap();
         crate::image::remove_guards(&mut driver).unwrap();
-        let verdict = violated("guard", Some(driver), None);
+        let verdict = violated("guard", Some(driver), None, View::Kept);
         let found = verdict.violations().join("\n");
         assert!(found.contains("sc start"), "{found}");
     }
@@ -277,7 +311,7 @@ mod damage {
         let inf = read_text(&package.join("svmsave.inf")).unwrap();
         let damaged = inf.replace("StartType     = 3", "StartType     = 4");
         assert_ne!(inf, damaged);
-        let verdict = violated("inf", None, Some(damaged));
+        let verdict = violated("inf", None, Some(damaged), View::Kept);
         let found = verdict.violations().join("\n");
         assert!(
             found.contains("Start: Some(\"0x4\") instead of Some(\"0x3\")"),
@@ -300,13 +334,17 @@ mod damage {
                  [Left.Files]\r\nleft.sys,svmsave.sys\r\n\
                  [DestinationDirs]\r\nLeft.Files = 12",
             );
-        let verdict = violated("left", None, Some(damaged));
-        let found = verdict.violations().join("\n");
-        for left in [
-            r#"left: HKEY_LOCAL_MACHINE\Software\svmsave "State"="left""#,
-            r"left: C:\windows\system32\drivers\left.sys ",
+        let verdict = violated("left", None, Some(damaged), View::Running);
+        for (when, what, left) in [
+            ("while Wine runs", "registry", LEFT_VALUE),
+            ("while Wine runs", "drive C", LEFT_FILE),
+            ("when Wine has ended", "registry", LEFT_VALUE),
+            ("when Wine has ended", "drive C", LEFT_FILE),
         ] {
-            assert!(found.contains(left), "{found}");
+            let begins = format!("{when}, the {what} is not as it was:");
+            let mut violations = verdict.violations().iter();
+            let found = violations.any(|one| one.starts_with(&begins) && one.contains(left));
+            assert!(found, "{begins} {left}: {:?}", verdict.violations());
         }
     }
 }

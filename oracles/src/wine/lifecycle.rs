@@ -12,7 +12,7 @@ use serde_json::Value;
 use wdk_linux::host::workspace::read_text;
 
 use super::prefix::Prefix;
-use super::residue::Trace;
+use super::residue::{Before, Trace, View};
 use super::{SOURCE, Staged};
 use crate::Verdict;
 
@@ -45,10 +45,10 @@ const REQUESTS: &[(&str, u32, usize)] = &[
 const WRMSR_FAULTS: &[&str] = &["0xc0000005", "0xc0000096"];
 const VMSAVE_FAULTS: &[&str] = &["0xc0000005", "0xc0000096", "0xc000001d"];
 
-/// Does all of it in a prefix in which nothing is installed.
-pub(super) fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
+/// Does all of it in a prefix in which nothing is installed, and of which this was kept, and ends it.
+pub(super) fn run(prefix: &Prefix, staged: &Staged, kept: &Trace, view: View) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let before = Trace::of(prefix)?;
+    let before = Before::of(prefix, kept, view)?;
     install(prefix, staged, &mut verdict)?;
     client_exits(prefix, "before the start", &["status"], 3, &mut verdict)?;
     put_into_group(prefix, "svmsave")?;
@@ -64,7 +64,7 @@ pub(super) fn run(prefix: &Prefix, staged: &Staged) -> Result<Verdict> {
     client_exits(prefix, "started again", &["status"], 5, &mut verdict)?;
     stop(prefix, &mut verdict)?;
     remove(prefix, &mut verdict)?;
-    Trace::of(prefix)?.compare(&before, staged.wine, &mut verdict);
+    before.compare(prefix, staged.wine, &mut verdict)?;
     Ok(verdict)
 }
 

@@ -76,6 +76,11 @@ impl Prefix {
         self.folder.join("drive_c").join(name)
     }
 
+    /// A file that the registry is kept in while nothing runs in the prefix.
+    pub(super) fn registry_file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// A file on drive C, by the name that Windows has for it.
     pub(super) fn windows_file(&self, name: &str) -> Option<PathBuf> {
         let name = name.strip_prefix(r"C:\")?;
@@ -141,8 +146,11 @@ impl Prefix {
     }
 
     /// Ends the server and with it everything else, and waits until all is written.
+    ///
+    /// The signal is SIGINT, at which the server writes the registry before it ends. Without a number,
+    /// SIGKILL follows, and on a busy machine it could come before that.
     pub(super) fn end(&self) -> Result<()> {
-        for argument in ["--kill", "--wait"] {
+        for argument in ["--kill=2", "--wait"] {
             let mut server = self.command("wineserver");
             server.arg(argument);
             // There may be none.

@@ -1,5 +1,10 @@
 //! What a prefix holds, file by file and value by value: compared before the package is installed
 //! and after it is removed, it shows what the package leaves behind.
+//!
+//! The registry is looked at in two ways. Wine's server writes all that outlives it, whatever the key, into
+//! a few files when it ends: they are read, which costs next to nothing. What is gone with the server, as
+//! with a restart of Windows, only an export of the running prefix has. That takes seconds of a processor,
+//! and is for one life of those that are all alike.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,6 +19,14 @@ use crate::version::Version;
 
 /// The roots of the registry; the other ones show parts of these.
 const ROOTS: [&str; 2] = ["HKLM", "HKU"];
+
+/// The files that Wine keeps the registry in, each with the key that it is about: there are no others, and
+/// outside these keys Wine keeps nothing.
+const KEPT: [(&str, &str); 3] = [
+    ("system.reg", "HKEY_LOCAL_MACHINE"),
+    ("user.reg", "HKEY_CURRENT_USER"),
+    ("userdef.reg", r"HKEY_USERS\.Default"),
+];
 
 /// What this Wine leaves of a package, where Windows would not: it has no directory 13 and copies
 /// the file to a folder that it makes in its place, and it has no `pnputil` that would take the
@@ -44,19 +57,62 @@ const SYSTEM: &str = r"HKEY_LOCAL_MACHINE\System\";
 /// The names of the one control set.
 const CONTROL_SETS: [&str; 2] = ["ControlSet001", "CurrentControlSet"];
 
-/// The names by which an export has it. Wine 8.0 has but the second; in Wine 10.0 that is a link to
-/// the first, as in Windows, and what is below is exported twice.
-fn control_sets(wine: Version) -> &'static [&'static str] {
-    if wine < Version::new(10, 0) {
-        &CONTROL_SETS[1..]
-    } else {
-        &CONTROL_SETS
+/// The names by which it is seen. Wine 8.0 has but the second; in Wine 10.0 that is a link to the first, as
+/// in Windows, and what is below is exported twice, and kept once.
+fn control_sets(wine: Version, view: View) -> &'static [&'static str] {
+    match view {
+        _ if wine < Version::new(10, 0) => &CONTROL_SETS[1..],
+        View::Running => &CONTROL_SETS,
+        View::Kept => &CONTROL_SETS[..1],
+    }
+}
+
+/// How a prefix is looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum View {
+    /// While it runs: everything.
+    Running,
+    /// When it has ended: what outlives that.
+    Kept,
+}
+
+/// What is to be as it was.
+pub(super) struct Before<'a> {
+    kept: &'a Trace,
+    running: Option<Trace>,
+}
+
+impl<'a> Before<'a> {
+    /// Of a running prefix, which is a copy of one of which this was kept.
+    pub(super) fn of(prefix: &Prefix, kept: &'a Trace, view: View) -> Result<Self> {
+        Ok(Self {
+            kept,
+            running: match view {
+                View::Running => Some(Trace::of(prefix)?),
+                View::Kept => None,
+            },
+        })
+    }
+
+    /// Compares the prefix with that, in a Wine of that version, and ends it.
+    pub(super) fn compare(
+        self,
+        prefix: &Prefix,
+        wine: Version,
+        verdict: &mut Verdict,
+    ) -> Result<()> {
+        if let Some(before) = self.running {
+            Trace::of(prefix)?.compare(&before, wine, verdict);
+        }
+        prefix.end()?;
+        Trace::kept(prefix)?.compare(self.kept, wine, verdict);
+        Ok(())
     }
 }
 
 /// A prefix's registry and drive C at one moment.
-#[derive(Default)]
 pub(super) struct Trace {
+    view: View,
     registry: BTreeSet<Entry>,
     drive: BTreeSet<Entry>,
 }
@@ -71,36 +127,67 @@ struct Entry {
 }
 
 impl Trace {
-    /// Takes all of it down.
-    pub(super) fn of(prefix: &Prefix) -> Result<Self> {
+    /// Takes all of it down, in a prefix that runs.
+    fn of(prefix: &Prefix) -> Result<Self> {
         let mut registry = BTreeSet::new();
         for root in ROOTS {
             registry.extend(entries(&export(prefix, root)?));
         }
         Ok(Self {
+            view: View::Running,
             registry,
             drive: files(prefix)?,
         })
     }
 
+    /// Takes down what is left of a prefix that has ended.
+    pub(super) fn kept(prefix: &Prefix) -> Result<Self> {
+        let mut registry = BTreeSet::new();
+        for (file, root) in KEPT {
+            let file = prefix.registry_file(file);
+            let bytes =
+                fs::read(&file).with_context(|| format!("Wine wrote no {}", file.display()))?;
+            keep(&String::from_utf8_lossy(&bytes), root, &mut registry);
+        }
+        Ok(Self {
+            view: View::Kept,
+            registry,
+            drive: files(prefix)?,
+        })
+    }
+
+    /// Whether all is the same, but for what may differ.
+    pub(super) fn is_as(&self, before: &Self) -> bool {
+        changes(&before.registry, &self.registry).is_empty()
+            && changes(&before.drive, &self.drive).is_empty()
+    }
+
     /// Compares with what was there before, in a Wine of that version.
-    pub(super) fn compare(&self, before: &Self, wine: Version, verdict: &mut Verdict) {
-        verdict.same("control sets", self.control_sets(), control_sets(wine));
+    fn compare(&self, before: &Self, wine: Version, verdict: &mut Verdict) {
+        let sets = control_sets(wine, self.view);
+        verdict.same("control sets", self.control_sets(), sets);
         for (what, found, expected) in [
             ("registry", &self.registry, &before.registry),
             ("drive C", &self.drive, &before.drive),
         ] {
             let changes = changes(expected, found);
-            let violation = format!("the {what} is not as it was:\n  {}", changes.join("\n  "));
+            let when = match self.view {
+                View::Running => "while Wine runs",
+                View::Kept => "when Wine has ended",
+            };
+            let violation = format!(
+                "{when}, the {what} is not as it was:\n  {}",
+                changes.join("\n  ")
+            );
             verdict.add((!changes.is_empty()).then_some(violation));
         }
     }
 
-    /// The names of the control sets.
+    /// The names of the control sets that have something in them.
     fn control_sets(&self) -> Vec<&str> {
         let keys = self.registry.iter().filter_map(Entry::in_system);
         let sets: BTreeSet<&str> = keys
-            .filter_map(|key| key.split('\\').next())
+            .filter_map(|key| Some(key.split_once('\\')?.0))
             .filter(|name| name.contains("ControlSet"))
             .collect();
         sets.into_iter().collect()
@@ -195,6 +282,42 @@ fn entries(export: &str) -> Vec<Entry> {
     entries
 }
 
+/// Takes the keys and values of a file over in which Wine keeps a part of the registry.
+fn keep(file: &str, root: &str, entries: &mut BTreeSet<Entry>) {
+    let whole_lines = file.replace("\\\n  ", "");
+    let mut key = None;
+    for line in whole_lines.lines() {
+        // Behind the name there is a time.
+        let name = line.strip_prefix('[').and_then(|key| key.rsplit_once(']'));
+        if let Some((name, _)) = name {
+            let name = format!(r"{root}\{}", name.replace(r"\\", r"\"));
+            keep_key(&name, entries);
+            key = Some(name);
+        } else if let Some(place) = &key
+            && !line.is_empty()
+            && !line.starts_with("#time=")
+        {
+            entries.insert(Entry {
+                place: place.clone(),
+                content: line.to_owned(),
+            });
+        }
+    }
+}
+
+/// Takes a key over, and those that it is in, of which a file does not tell if they have no values.
+fn keep_key(name: &str, entries: &mut BTreeSet<Entry>) {
+    let mut name = Some(name);
+    while let Some(place) = name {
+        let is_new = entries.insert(Entry {
+            place: place.to_owned(),
+            content: String::new(),
+        });
+        let around = place.rsplit_once('\\').map(|(around, _)| around);
+        name = around.filter(|_| is_new);
+    }
+}
+
 /// Every file and folder of drive C.
 fn files(prefix: &Prefix) -> Result<BTreeSet<Entry>> {
     let drive = prefix.file("");
@@ -244,6 +367,27 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_file_is_its_keys_and_values_and_the_keys_around_them() {
+        let file = "WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\Machine\n\n#arch=win64\n\n\
+                    [System\\\\a] 1795790046\n#time=1dd7e7c5b8f9320\n\
+                    \"x\"=hex:01,\\\n  02\n\"y\"=\"[z]\"\n\n\
+                    [System\\\\b\\\\c] 1795790046\n#time=1dd7e7c5b8f9320\n#link\n";
+        let mut entries = BTreeSet::new();
+        keep(file, "HKEY_LOCAL_MACHINE", &mut entries);
+        let expected = [
+            entry("HKEY_LOCAL_MACHINE", ""),
+            entry(r"HKEY_LOCAL_MACHINE\System", ""),
+            entry(r"HKEY_LOCAL_MACHINE\System\a", ""),
+            entry(r"HKEY_LOCAL_MACHINE\System\a", "\"x\"=hex:01,02"),
+            entry(r"HKEY_LOCAL_MACHINE\System\a", "\"y\"=\"[z]\""),
+            entry(r"HKEY_LOCAL_MACHINE\System\b", ""),
+            entry(r"HKEY_LOCAL_MACHINE\System\b\c", ""),
+            entry(r"HKEY_LOCAL_MACHINE\System\b\c", "#link"),
+        ];
+        assert_eq!(entries.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn a_value_that_changed_is_both_gone_and_left() {
         let before = BTreeSet::from_iter(entries(EXPORT));
         let after = BTreeSet::from_iter(entries(&EXPORT.replace("02", "03")));
@@ -267,27 +411,43 @@ mod tests {
 
     #[test]
     fn the_control_sets_are_those_of_the_version() {
-        let export = |sets: &[&str]| {
-            let keys = sets
-                .iter()
-                .map(|set| format!(r"[HKEY_LOCAL_MACHINE\System\{set}\Services]"));
+        let trace = |sets: &[&str], view| {
+            let mut registry = BTreeSet::new();
+            for set in sets {
+                keep_key(&format!(r"{SYSTEM}{set}\Services"), &mut registry);
+            }
+            // Another name of one that is there.
+            keep_key(&format!("{SYSTEM}CurrentControlSet"), &mut registry);
             Trace {
-                registry: entries(&keys.collect::<Vec<_>>().join("\r\n"))
-                    .into_iter()
-                    .collect(),
-                ..Trace::default()
+                view,
+                registry,
+                drive: BTreeSet::new(),
             }
         };
         let (old, new) = (Version::new(8, 0), Version::new(10, 0));
-        let found = |sets: &[&str], wine| {
+        let found = |sets: &[&str], wine, view| {
             let mut verdict = Verdict::default();
-            export(sets).compare(&export(sets), wine, &mut verdict);
+            trace(sets, view).compare(&trace(sets, view), wine, &mut verdict);
             verdict.violations().len()
         };
-        assert_eq!(found(&["CurrentControlSet"], old), 0);
-        assert_eq!(found(&["CurrentControlSet"], new), 1);
-        assert_eq!(found(&["CurrentControlSet", "ControlSet001"], new), 0);
-        assert_eq!(found(&["CurrentControlSet", "ControlSet001"], old), 1);
+        let (one, linked) = (["CurrentControlSet"], ["ControlSet001"]);
+        let both = ["CurrentControlSet", "ControlSet001"];
+        for (sets, wine, view, violations) in [
+            (&one[..], old, View::Running, 0),
+            (&one, new, View::Running, 1),
+            (&both, new, View::Running, 0),
+            (&both, old, View::Running, 1),
+            (&one, old, View::Kept, 0),
+            (&linked, old, View::Kept, 1),
+            (&linked, new, View::Kept, 0),
+            (&both, new, View::Kept, 1),
+        ] {
+            assert_eq!(
+                found(sets, wine, view),
+                violations,
+                "{sets:?} {wine} {view:?}"
+            );
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use super::prefix::Prefix;
-use super::residue::Trace;
+use super::residue::{Before, Trace, View};
 use crate::Verdict;
 use crate::version::Version;
 
@@ -22,19 +22,21 @@ const BUILD: &str = "19045";
 /// The files of a package that an installation takes.
 pub(super) const FILES: [&str; 4] = ["svmsave.sys", "svmsave.inf", "svmsave.cat", "client.exe"];
 
-/// Does all of it in a prefix in which nothing is installed.
-pub(super) fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
+/// What is said first. Wine copies the host's certificates into the registry when the store of roots is
+/// first opened after a start, which this does.
+const PLAN: Step = Step::new(FOLDERS[0], "install --without-svm --dry-run", 0, PLANNED);
+
+/// Does all of it in a prefix in which nothing is installed, and of which this was kept, and ends it.
+pub(super) fn run(prefix: &Prefix, wine: Version, kept: &Trace, view: View) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let [first, broken, second] = FOLDERS;
-    let planned = Step::new(first, "install --without-svm --dry-run", 0, PLANNED);
-    // Wine copies the host's certificates into the registry when the store of roots is first opened
-    // after a start. A second dry run is among the steps, and changes nothing.
-    planned.take(prefix, &mut verdict)?;
-    let before = Trace::of(prefix)?;
+    PLAN.take(prefix, &mut verdict)?;
+    let before = Before::of(prefix, kept, view)?;
     let supplement = prefix.run("sc", &["start", "supplement"])?;
     ensure!(supplement.code == Some(0), "the supplement does not start");
     for step in [
-        planned,
+        // Again, which changes nothing.
+        PLAN,
         Step::new(first, "status", 3, &[]),
         Step::new(first, "install --without-svm", 0, INSTALLED),
         Step::new(first, "install --without-svm", 0, INSTALLED_ALREADY),
@@ -66,7 +68,7 @@ pub(super) fn run(prefix: &Prefix, wine: Version) -> Result<Verdict> {
         fs::remove_file(prefix.file(second).join(result))
             .with_context(|| format!("the self-test wrote no {result}"))?;
     }
-    Trace::of(prefix)?.compare(&before, wine, &mut verdict);
+    before.compare(prefix, wine, &mut verdict)?;
     Ok(verdict)
 }
 
@@ -273,6 +275,18 @@ pub(super) fn prepare(prefix: &Prefix, packages: [&Path; 2]) -> Result<()> {
     }
     fs::write(prefix.file(FOLDERS[1]).join("svmsave.sys"), "no image")?;
     prepare_registry(prefix)
+}
+
+/// Opens the stores of certificates, as each life does.
+pub(super) fn settle(prefix: &Prefix) -> Result<()> {
+    let mut verdict = Verdict::default();
+    PLAN.take(prefix, &mut verdict)?;
+    ensure!(
+        verdict.violations().is_empty(),
+        "{:?}",
+        verdict.violations()
+    );
+    Ok(())
 }
 
 /// Gives the registry what Windows has from the beginning, and Wine has not: the build of a Windows that
