@@ -58,7 +58,7 @@ pub(crate) fn flush_all() -> u64 {
 }
 
 fn place(generation: u64) -> usize {
-    (generation % KNOWN as u64) as usize
+    address::to_usize(generation % KNOWN as u64)
 }
 
 /// Forgets this processor's mappings of what was taken away since it last did.
