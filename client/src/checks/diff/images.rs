@@ -1,7 +1,5 @@
 //! Where the images of two snapshots are, and whether two addresses mean the same in them.
 
-use std::cell::Cell;
-
 use crate::checks::coverage::Kernel;
 use crate::checks::{is_upper_half, modules};
 use crate::model::anonymous::LOWEST;
@@ -19,8 +17,6 @@ pub(super) struct Images<'a> {
     is_anonymous: bool,
     /// Whether both have the same images at the same addresses, so that equal numbers are the same.
     is_same_list: bool,
-    /// What was last asked, which processors have in common, and the answer.
-    last: Cell<Option<(Field, [u64; 2], Meaning)>>,
 }
 
 /// What two values of a field have to do with each other.
@@ -58,7 +54,6 @@ impl<'a> Images<'a> {
                 && kernels.is_some_and(|[before, after]| before.base != after.base),
             is_anonymous,
             is_same_list: before.modules == after.modules,
-            last: Cell::new(None),
         }
     }
 
@@ -82,17 +77,6 @@ impl<'a> Images<'a> {
     /// What two values of a field mean: the same place of a module, or, on a machine that was started
     /// again, an address of the same shape.
     pub(super) fn meaning(&self, field: Field, values: [u64; 2]) -> Meaning {
-        match self.last.get() {
-            Some((asked, of, meaning)) if (asked, of) == (field, values) => meaning,
-            _ => {
-                let meaning = self.found_meaning(field, values);
-                self.last.set(Some((field, values, meaning)));
-                meaning
-            }
-        }
-    }
-
-    fn found_meaning(&self, field: Field, values: [u64; 2]) -> Meaning {
         let [before, after] = values;
         if before == after && self.is_same_list && !self.is_anonymous {
             return Meaning::Same;
