@@ -14,7 +14,7 @@ use crate::base::address::{self, PAGE_SIZE};
 const SLACK: u8 = 0xA7;
 
 /// As many bytes of it as are compared at once.
-const SLACK_LINE: [u8; 64] = [SLACK; 64];
+const LINE: usize = 64;
 
 /// A block of memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,7 +39,7 @@ pub(crate) struct Damage {
 }
 
 /// Whether a line is as it was filled: the differences of its words are looked at together.
-fn is_slack(line: &[u8; SLACK_LINE.len()]) -> bool {
+fn is_slack(line: &[u8; LINE]) -> bool {
     const WORD: u64 = u64::from_ne_bytes([SLACK; 8]);
     let (words, _) = line.as_chunks::<8>();
     let changed = words.iter().fold(0, |changed, word| {
@@ -129,9 +129,9 @@ impl Block {
             // SAFETY: the bytes lie in the block's own pages, which are mapped.
             let slack = unsafe { core::slice::from_raw_parts(first, length) };
             // Lines of words first: every block that is freed comes here.
-            let (lines, _) = slack.as_chunks::<{ SLACK_LINE.len() }>();
+            let (lines, _) = slack.as_chunks::<LINE>();
             let intact = lines.iter().take_while(|line| is_slack(line)).count();
-            let intact = intact * SLACK_LINE.len();
+            let intact = intact * LINE;
             let offset = slack[intact..].iter().position(|&byte| byte != SLACK)?;
             Some(start + (intact + offset) as u64)
         };
