@@ -77,13 +77,13 @@ pub(super) fn read(text: &str) -> Result<Option<Reading>, FileError> {
     if shift > 0 {
         notes.push(IN_TURN.to_owned());
     }
-    let assembly = Assembly {
+    let placement = Placement {
         rows: &rows,
         radix,
         shift,
         most: 4 + text.len() / 256,
     };
-    let (snapshot, note) = assembly.in_likely_order()?;
+    let (snapshot, note) = placement.in_likely_order()?;
     notes.extend(note);
     Ok(Some(Reading { snapshot, notes }))
 }
@@ -200,8 +200,8 @@ fn shift(rows: &Rows, radix: u64) -> u64 {
     }
 }
 
-/// Rows that pages are made of.
-struct Assembly<'a> {
+/// Rows that pages are made of, and what decides where in them each is.
+struct Placement<'a> {
     rows: &'a Rows<'a>,
     radix: u64,
     /// What offsets are too large by.
@@ -210,7 +210,7 @@ struct Assembly<'a> {
     most: usize,
 }
 
-impl Assembly<'_> {
+impl Placement<'_> {
     /// The pages in the order that the letters beside the rows tell, or else in which they look most
     /// like what they are, and a note if that is a guess.
     fn in_likely_order(&self) -> Result<(Snapshot, Option<String>), FileError> {
