@@ -20,6 +20,9 @@ pub struct Config {
     /// How many of the last processors come online only when they are told to, by
     /// [`crate::Lab::add_processors`].
     pub parked: u32,
+    /// The time-stamp counter before which the boot processor does not set its interrupt
+    /// controller up, as on a slow machine: what devices have sent until then waits.
+    pub not_before: u64,
     /// QEMU's processor model with its flags, such as `max,-svm`.
     pub processor_model: String,
     /// Memory in MiB.
@@ -52,6 +55,7 @@ impl Default for Config {
             places: Vec::new(),
             nodes: Vec::new(),
             parked: 0,
+            not_before: 0,
             processor_model: String::from("max"),
             memory: 256,
             seed: 0,
@@ -92,6 +96,10 @@ impl Config {
             line.push_str(" parked=");
             line.push_str(&self.parked.to_string());
         }
+        if self.not_before > 0 {
+            line.push_str(" not_before=");
+            line.push_str(&self.not_before.to_string());
+        }
         line
     }
 }
@@ -115,17 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn places_nodes_and_parked_processors_are_named() {
+    fn places_nodes_parked_processors_and_a_wait_are_named() {
         let config = Config {
             processors: 3,
             places: vec![(0, 0), (0, 2), (1, 63)],
             nodes: vec![1, 0, 1],
             parked: 1,
+            not_before: 5,
             ..Config::default()
         };
         assert_eq!(
             config.command_line("a.sys"),
-            "cpus=3 seed=0 driver=a.sys places=0:0,0:2,1:63 nodes=1,0,1 parked=1"
+            "cpus=3 seed=0 driver=a.sys places=0:0,0:2,1:63 nodes=1,0,1 parked=1 not_before=5"
         );
     }
 

@@ -24,7 +24,7 @@ use crate::image::loader;
 use crate::memory::paging::{self, Protection};
 use crate::memory::{self, processors as processor_memory};
 use crate::nt::{self, processors};
-use crate::processor::{self, apic, environment, idle, interrupts, startup};
+use crate::processor::{self, apic, environment, idle, interrupts, startup, timer};
 use command_line::CommandLine;
 
 static STARTED: AtomicU32 = AtomicU32::new(1);
@@ -53,6 +53,9 @@ extern "C" fn boot_processor(start_info: u32) -> ! {
         .map_or("", |text| text.to_str().expect("plain text"));
     let command_line = CommandLine::parse(command_line);
     random::initialize(command_line.seed);
+    while timer::ticks() < command_line.not_before {
+        hint::spin_loop();
+    }
     let start = address::physical_pointer::<u8>(driver.start);
     let length = address::to_usize(driver.end - driver.start);
     // SAFETY: the loader put the file there, and `free` left it out.

@@ -112,6 +112,19 @@ fn the_old_timer_interrupts_nobody() {
     lab.shutdown().unwrap();
 }
 
+/// On a slow machine the first tick comes before the boot processor masks its line, and waits while
+/// interrupts are off.
+#[test]
+fn a_tick_of_the_old_timer_that_waits_is_forgotten() {
+    let lab = boot(&Config {
+        count_instructions: true,
+        // Nanoseconds: a tick comes each 55 milliseconds.
+        not_before: 120_000_000,
+        ..config(1)
+    });
+    lab.shutdown().unwrap();
+}
+
 fn check_windows_layout(state: &ProcessorState) {
     assert_eq!(state.cs.selector, 0x10);
     assert_eq!(state.ss.selector, 0x18);

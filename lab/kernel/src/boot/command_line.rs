@@ -22,6 +22,9 @@ pub(super) struct CommandLine {
     pub nodes: Vec<u16>,
     /// `parked=N`: how many of the last processors Windows would not know yet.
     pub parked: u32,
+    /// `not_before=N`: the time-stamp counter before which the boot processor sets nothing up that
+    /// interrupts.
+    pub not_before: u64,
     /// `seed=N`: where addresses come from.
     pub seed: u64,
     /// `driver=NAME`: file name of the boot module.
@@ -37,12 +40,14 @@ impl CommandLine {
         let mut places = Vec::new();
         let mut nodes = Vec::new();
         let mut parked = 0;
+        let mut not_before = 0;
         let mut seed = 0;
         let mut driver = String::from("driver.sys");
         for word in text.split_ascii_whitespace() {
             match word.split_once('=') {
                 Some(("cpus", value)) => processors = number(value),
                 Some(("parked", value)) => parked = number(value),
+                Some(("not_before", value)) => not_before = number(value),
                 Some(("seed", value)) => seed = number(value),
                 Some(("driver", value)) => driver = String::from(value),
                 Some(("groups", value)) => groups = value.split(',').map(number).collect(),
@@ -76,6 +81,7 @@ impl CommandLine {
             places,
             nodes,
             parked,
+            not_before,
             seed,
             driver,
         }

@@ -72,15 +72,17 @@ fn write(offset: u64, value: u32) {
 
 /// Switches this processor's local APIC on.
 pub(crate) fn enable() {
+    // Firmware leaves the boot processor's first line to the old interrupt controllers (ExtINT).
+    // Those are not programmed: what they send for a tick of their timer is vector 0. A tick may have
+    // come already: QEMU forgets it when the APIC is switched on, if the line is masked by then.
+    // Otherwise the processor takes an interrupt that has no vector, which is #GP.
+    write(register::LINE_0, MASKED);
     write(
         register::SPURIOUS,
         SOFTWARE_ENABLE | Vector::Spurious as u32,
     );
     write(register::TIMER_DIVIDE, DIVIDE_BY_ONE);
     write(register::TIMER, Vector::Clock as u32);
-    // Firmware leaves the boot processor's first line to the old interrupt controllers (ExtINT).
-    // Those are not programmed: what they send for a tick of their timer is vector 0.
-    write(register::LINE_0, MASKED);
 }
 
 /// Ends the interrupt that is being handled.
