@@ -226,12 +226,11 @@ impl VmsaveField {
     /// ```
     #[must_use]
     pub fn read(self, state: &VmsaveState) -> u64 {
-        // Each size by itself: a copy of a length that the compiler knows is no call.
-        match bytemuck::bytes_of(state)[self.range_in_state()] {
-            [a, b] => u16::from_le_bytes([a, b]).into(),
-            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
-            ref all => all.try_into().map_or(0, u64::from_le_bytes),
-        }
+        let (offset, bits) = IN_STATE[self as usize];
+        let rest = bytemuck::bytes_of(state).get(offset..);
+        // Behind a field of fewer bytes are always others, up to eight at least.
+        let bytes = rest.and_then(<[u8]>::first_chunk);
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes) & bits)
     }
 
     /// Replaces the value in a state by the lowest [`size`](Self::size) bytes of another.
@@ -244,6 +243,21 @@ impl VmsaveField {
         self.offset_in_state()..self.offset_in_state() + self.size()
     }
 }
+
+/// Of each field the offset in a [`VmsaveState`], and which of the eight bytes there are its own, as a
+/// mask.
+const IN_STATE: [(usize, u64); VmsaveField::ALL.len()] = {
+    let mut places = [(0, 0); VmsaveField::ALL.len()];
+    let mut at = 0;
+    while at < places.len() {
+        let field = VmsaveField::ALL[at];
+        assert!(field as usize == at);
+        assert!(field.offset_in_state() + 8 <= size_of::<VmsaveState>());
+        places[at] = (field.offset_in_state(), u64::MAX >> (64 - 8 * field.size()));
+        at += 1;
+    }
+    places
+};
 
 impl fmt::Display for VmsaveField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

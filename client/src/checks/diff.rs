@@ -243,10 +243,19 @@ impl Diff {
         let mut forms = Vec::new();
         let mut lacks = Vec::new();
         let mut in_builds = Vec::new();
+        let is_by_number = subject::is_told_by_number(field, sides, images);
         for (id, [one, other]) in pairs {
             let (Some(one), Some(other)) = (capture(*one), capture(*other)) else {
                 continue;
             };
+            let is_same = || {
+                field
+                    .of(one)
+                    .is_some_and(|value| field.of(other) == Some(value))
+            };
+            if is_by_number && is_same() {
+                continue;
+            }
             let captures = [one, other];
             let subject = Subject::new(field, sides, captures, comparison);
             match subject.compare(sides, captures, images, comparison) {

@@ -13,6 +13,15 @@ pub(super) struct Subject<'a> {
     pub(super) capture: &'a Capture,
     pub(super) class: Class,
     judged: Rules,
+    values: Values,
+}
+
+/// What a capture has of every field, read once for all rules.
+struct Values {
+    /// By the field's position; zero where there is nothing.
+    numbers: [u64; Field::COUNT],
+    /// Of which fields there is a value, as a set of bits.
+    told: u64,
 }
 
 /// Some rules, as a set of bits.
@@ -46,6 +55,7 @@ impl<'a> Machine<'a> {
                 capture,
                 class,
                 judged,
+                values: Values::of(capture, &class),
             }));
         }
         for id in snapshot.absent() {
@@ -91,10 +101,29 @@ impl Subject<'_> {
     /// The value of a field, or of the one that has its meaning in this mode; none if it is hidden
     /// or not there.
     pub(super) fn value(&self, field: Field) -> Option<u64> {
-        let field = self.class.judged_for(field);
-        if self.class.is_hidden(field) {
-            return None;
+        self.own_value(self.class.judged_for(field))
+    }
+
+    /// The value of a field, whatever it means in this mode; none if it is hidden or not there.
+    pub(super) fn own_value(&self, field: Field) -> Option<u64> {
+        let position = field.position()?;
+        let is_told = self.values.told >> position & 1 == 1;
+        is_told.then(|| self.values.numbers[position])
+    }
+}
+
+impl Values {
+    fn of(capture: &Capture, class: &Class) -> Self {
+        let mut values = Self {
+            numbers: [0; Field::COUNT],
+            told: 0,
+        };
+        for (position, (field, number)) in Field::all().zip(&mut values.numbers).enumerate() {
+            if let Some(value) = field.of(capture).filter(|_| !class.is_hidden(field)) {
+                *number = value;
+                values.told |= 1 << position;
+            }
         }
-        field.of(self.capture)
+        values
     }
 }

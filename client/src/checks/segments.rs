@@ -109,7 +109,7 @@ fn noncanonical(machine: &Machine, findings: &mut Vec<Finding>) {
     for field in id.fields().iter().chain(&[Field::LdtrBase]) {
         let unfit = machine.subjects(id).filter_map(|subject| {
             // Each register by its own name: SWAPGS is no matter here.
-            let value = machine.snapshot.value(*field, subject.capture)?;
+            let value = subject.own_value(*field)?;
             let ldtr = Selector(subject.capture.vmsave.ldtr.selector);
             if *field == Field::LdtrBase && ldtr.is_null() {
                 // Nothing was loaded: processors leave here what they like.
@@ -135,11 +135,15 @@ fn noncanonical(machine: &Machine, findings: &mut Vec<Finding>) {
 
 /// A value that each processor should have for itself, and some share.
 fn shared(machine: &Machine, id: FindingId, field: Field) -> Option<Finding> {
-    let mut shared = machine.values(id, field);
-    shared.retain(|(_, ids)| ids.len() > 1);
-    if shared.is_empty() {
+    let all = || {
+        let subjects = machine.subjects(id);
+        subjects.filter_map(|subject| subject.value(field))
+    };
+    if sort::distinct(all()).len() == all().count() {
         return None;
     }
+    let mut shared = machine.values(id, field);
+    shared.retain(|(_, ids)| ids.len() > 1);
     let places: Vec<String> = shared
         .iter()
         .map(|(_, ids)| fold::processors(ids.iter().copied()))

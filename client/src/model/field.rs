@@ -86,6 +86,10 @@ macro_rules! fields {
         }
 
         impl Field {
+            /// How many have a place in the table.
+            pub(crate) const COUNT: usize =
+                [$(Named::$stored as usize,)* $(Named::$beside as usize,)*].len();
+
             /// The place in the table; none of a part of a page.
             pub(crate) const fn position(self) -> Option<usize> {
                 Some(match self {

@@ -4,7 +4,10 @@
 
 /// Sorts by a number; items with the same one stay in their order.
 pub(crate) fn by_number<T>(items: &mut [T], number: impl Fn(&T) -> u64) {
-    items.sort_by_cached_key(number);
+    // What comes in that order needs none of the numbers kept.
+    if !items.is_sorted_by_key(&number) {
+        items.sort_by_cached_key(number);
+    }
 }
 
 /// Each number once, in ascending order.

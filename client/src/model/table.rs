@@ -1,6 +1,8 @@
 //! A map of few keys, or of keys that come in ascending order: sorted pairs. The standard library's map
 //! is compiled anew for each type of keys and values, and is then larger than what it is used for.
 
+use std::cmp::Ordering;
+
 use serde::{Serialize, Serializer};
 
 /// Pairs in the order of their keys, each key once.
@@ -62,11 +64,15 @@ impl<K: Ord, V> Table<K, V> {
         self.0.is_empty()
     }
 
-    /// Where a key is, or would be: behind all others, more often than not.
+    /// Where a key is, or would be: at the end or behind all others, more often than not.
     fn place(&self, key: &K) -> Result<usize, usize> {
-        match self.0.last() {
-            Some((last, _)) if key > last => Err(self.0.len()),
-            _ => self.0.binary_search_by(|(one, _)| one.cmp(key)),
+        let Some(((last, _), others)) = self.0.split_last() else {
+            return Err(0);
+        };
+        match key.cmp(last) {
+            Ordering::Greater => Err(self.0.len()),
+            Ordering::Equal => Ok(others.len()),
+            Ordering::Less => others.binary_search_by(|(one, _)| one.cmp(key)),
         }
     }
 }

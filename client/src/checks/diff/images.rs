@@ -1,5 +1,7 @@
 //! Where the images of two snapshots are, and whether two addresses mean the same in them.
 
+use std::cell::Cell;
+
 use crate::checks::coverage::Kernel;
 use crate::checks::{is_upper_half, modules};
 use crate::model::anonymous::LOWEST;
@@ -17,6 +19,16 @@ pub(super) struct Images<'a> {
     is_anonymous: bool,
     /// Whether both have the same images at the same addresses, so that equal numbers are the same.
     is_same_list: bool,
+    /// What was asked last, and the answer.
+    last: Cell<Option<Answer>>,
+}
+
+/// What two values of a field mean, once it was looked up.
+#[derive(Clone, Copy)]
+struct Answer {
+    field: Field,
+    values: [u64; 2],
+    meaning: Meaning,
 }
 
 /// What two values of a field have to do with each other.
@@ -54,6 +66,7 @@ impl<'a> Images<'a> {
                 && kernels.is_some_and(|[before, after]| before.base != after.base),
             is_anonymous,
             is_same_list: before.modules == after.modules,
+            last: Cell::new(None),
         }
     }
 
@@ -74,11 +87,29 @@ impl<'a> Images<'a> {
         })
     }
 
+    /// Whether equal numbers of a field mean the same, whichever numbers they are.
+    pub(super) fn are_told_by_number(&self, field: Field) -> bool {
+        !self.is_anonymous && (self.is_same_list || !field.is_entry_point())
+    }
+
     /// What two values of a field mean: the same place of a module, or, on a machine that was started
     /// again, an address of the same shape.
     pub(super) fn meaning(&self, field: Field, values: [u64; 2]) -> Meaning {
+        // Processors have their entry points in common.
+        let last = self.last.get();
+        let known = last.filter(|last| last.field == field && last.values == values);
+        let meaning = known.map_or_else(|| self.look_up(field, values), |known| known.meaning);
+        self.last.set(Some(Answer {
+            field,
+            values,
+            meaning,
+        }));
+        meaning
+    }
+
+    fn look_up(&self, field: Field, values: [u64; 2]) -> Meaning {
         let [before, after] = values;
-        if before == after && self.is_same_list && !self.is_anonymous {
+        if before == after && self.are_told_by_number(field) {
             return Meaning::Same;
         }
         if field.is_entry_point() && self.sides.iter().all(|modules| !modules.is_empty()) {

@@ -60,24 +60,22 @@ pub(super) fn contradictions(
             continue;
         };
         let is_hidden = |field| before.hides(field, one) || after.hides(field, other);
-        let names = |all: Vec<Disagreement>| {
+        let names = |all: Vec<Disagreement>| -> Vec<_> {
+            if all.is_empty() {
+                return Vec::new();
+            }
             let is_there = |field: &Field| all.iter().any(|found| found.field == *field);
             let there = fields().filter(|field| is_there(field) && !is_hidden(*field));
-            let names: Vec<_> = there.map(Field::name).collect();
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(",")
-            }
+            there.map(Field::name).collect()
         };
         match (
             before.disagreements(*id, one),
             after.disagreements(*id, other),
         ) {
             (Some(one), Some(other)) => {
-                let words = (names(one), names(other));
-                if words.0 != words.1 {
-                    told.push((words, *id));
+                let [one, other] = [names(one), names(other)];
+                if one != other {
+                    told.push(((in_words(&one), in_words(&other)), *id));
                 }
             }
             (None, None) => {}
@@ -86,6 +84,15 @@ pub(super) fn contradictions(
         }
     }
     (folded(told), one_sided)
+}
+
+/// The names of fields in one line.
+fn in_words(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(",")
+    }
 }
 
 /// The same of several processors, told once.

@@ -27,6 +27,16 @@ pub(super) enum Outcome {
     OtherBuild([u64; 2]),
 }
 
+/// Whether equal numbers of a field say the same, on whichever processor they are: none can be one
+/// that was taken out, of another register's meaning, or an address of which more than its number
+/// counts.
+pub(super) fn is_told_by_number(field: Field, sides: [&Snapshot; 2], images: &Images) -> bool {
+    let mut sides = sides.iter();
+    let is_base = matches!(field, Field::GsBase | Field::KernelGsBase);
+    images.are_told_by_number(field)
+        && sides.all(|side| !side.redacted.contains(&field) && (side.driver.is_some() || !is_base))
+}
+
 impl Subject {
     pub(super) fn new(
         field: Field,
