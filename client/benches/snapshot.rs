@@ -9,7 +9,7 @@ mod fake;
 use std::ffi::OsString;
 use std::hint::black_box;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::{Diff, Snapshot, Terminal};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -24,12 +24,23 @@ const CHECK_LIMIT: Duration = Duration::from_millis(10);
 const DIFF_LIMIT: Duration = Duration::from_millis(20);
 const START_LIMIT: Duration = Duration::from_millis(20);
 
-/// Measures, and fails if the fastest of a few runs took longer than it may: the slower ones were
-/// disturbed by something else.
+/// Measures what was asked for, and fails if the fastest of a few runs took longer than it may: the
+/// slower ones were disturbed by something else.
 fn measure(criterion: &mut Criterion, name: &str, limit: Duration, mut work: impl FnMut()) {
+    let mut is_held = false;
+    criterion.bench_function(name, |bencher| {
+        if !is_held {
+            hold(name, limit, &mut work);
+            is_held = true;
+        }
+        bencher.iter(&mut work);
+    });
+}
+
+fn hold(name: &str, limit: Duration, mut work: impl FnMut()) {
     let fastest = (0..10)
         .map(|_| {
-            let started = std::time::Instant::now();
+            let started = Instant::now();
             work();
             started.elapsed()
         })
@@ -39,7 +50,6 @@ fn measure(criterion: &mut Criterion, name: &str, limit: Duration, mut work: imp
         fastest < limit,
         "{name} took {fastest:?}, and may take {limit:?}"
     );
-    criterion.bench_function(name, |bencher| bencher.iter(&mut work));
 }
 
 /// Runs a whole command, from its arguments to its output.
