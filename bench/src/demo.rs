@@ -20,7 +20,7 @@ use crate::committed;
 const FILE: &str = "demo.json";
 
 /// The most that a demo may take for which everything is built, in milliseconds.
-const WARM_LIMIT: u64 = 2000;
+const WARM_LIMIT: u64 = 1500;
 
 /// How often it is run then: the fastest counts, the others were disturbed.
 const WARM_RUNS: u32 = 5;
@@ -95,7 +95,7 @@ impl Times {
     pub(crate) fn judge(&self) -> Check {
         let warm = self.warm_milliseconds;
         Check::new(
-            "a demo for which everything is built takes at most 2 s",
+            "a demo for which everything is built takes at most 1.5 s",
             warm <= WARM_LIMIT,
             format!("it takes {warm} ms"),
         )
