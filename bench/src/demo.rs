@@ -142,6 +142,6 @@ mod tests {
         };
         assert_eq!(times.judge().violation, None);
         times.warm_milliseconds += 1;
-        assert_eq!(times.judge().violation.as_deref(), Some("it takes 2001 ms"));
+        assert_eq!(times.judge().violation.as_deref(), Some("it takes 1501 ms"));
     }
 }
