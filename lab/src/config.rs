@@ -21,7 +21,7 @@ pub struct Config {
     /// [`crate::Lab::add_processors`].
     pub parked: u32,
     /// The time-stamp counter before which the boot processor does not set its interrupt
-    /// controller up, as on a slow machine: what devices have sent until then waits.
+    /// controller up: what devices have sent until then waits.
     pub not_before: u64,
     /// QEMU's processor model with its flags, such as `max,-svm`.
     pub processor_model: String,

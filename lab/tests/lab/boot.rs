@@ -112,8 +112,9 @@ fn the_old_timer_interrupts_nobody() {
     lab.shutdown().unwrap();
 }
 
-/// On a slow machine the first tick comes before the boot processor masks its line, and waits while
-/// interrupts are off.
+/// The first tick may come after firmware has let interrupts in for the last time and before the boot
+/// processor masks its line: it waits then, because interrupts are off. Here it does on every machine,
+/// however fast.
 #[test]
 fn a_tick_of_the_old_timer_that_waits_is_forgotten() {
     let lab = boot(&Config {
